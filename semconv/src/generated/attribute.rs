@@ -1,0 +1,271 @@
+//! Every attribute that is emitted, our own and OpenTelemetry's, by name.
+//!
+//! Generated from `semconv/model` by `cargo run -p flow-semconv --example generate`: do not edit.
+
+use crate::{Attribute, Kind};
+
+/// Address of the destination.
+pub const DESTINATION_ADDRESS: Attribute =
+    Attribute { key: "destination.address", kind: Kind::String, brief: "Address of the destination." };
+
+/// Bytes (`By`) of the frames that the destination sent within the record's interval.
+pub const DESTINATION_BYTES: Attribute = Attribute {
+    key: "destination.bytes",
+    kind: Kind::Int,
+    brief: "Bytes (`By`) of the frames that the destination sent within the record's interval.",
+};
+
+/// Differentiated services code point (0 to 63) of the packets that the destination sends.
+pub const DESTINATION_IP_DSCP: Attribute = Attribute {
+    key: "destination.ip.dscp",
+    kind: Kind::Int,
+    brief: "Differentiated services code point (0 to 63) of the packets that the destination sends.",
+};
+
+/// ECN codepoints seen in the packets that the destination sent within the record's interval.
+pub const DESTINATION_IP_ECN: Attribute = Attribute {
+    key: "destination.ip.ecn",
+    kind: Kind::StringArray,
+    brief: "ECN codepoints seen in the packets that the destination sent within the record's interval.",
+};
+
+/// Hardware address of the destination in the frames at the accounting point.
+pub const DESTINATION_MAC: Attribute = Attribute {
+    key: "destination.mac",
+    kind: Kind::String,
+    brief: "Hardware address of the destination in the frames at the accounting point.",
+};
+
+/// Packets (`{packet}`) that the destination sent within the record's interval.
+pub const DESTINATION_PACKETS: Attribute = Attribute {
+    key: "destination.packets",
+    kind: Kind::Int,
+    brief: "Packets (`{packet}`) that the destination sent within the record's interval.",
+};
+
+/// Port number of the destination.
+pub const DESTINATION_PORT: Attribute =
+    Attribute { key: "destination.port", kind: Kind::Int, brief: "Port number of the destination." };
+
+/// CPU architecture of the host.
+pub const HOST_ARCH: Attribute =
+    Attribute { key: "host.arch", kind: Kind::String, brief: "CPU architecture of the host." };
+
+/// Unique identifier of the host.
+pub const HOST_ID: Attribute =
+    Attribute { key: "host.id", kind: Kind::String, brief: "Unique identifier of the host." };
+
+/// Name of the host.
+pub const HOST_NAME: Attribute =
+    Attribute { key: "host.name", kind: Kind::String, brief: "Name of the host." };
+
+/// Unique identifier of the log record: records that share it are duplicates.
+pub const LOG_RECORD_UID: Attribute = Attribute {
+    key: "log.record.uid",
+    kind: Kind::String,
+    brief: "Unique identifier of the log record: records that share it are duplicates.",
+};
+
+/// Time in seconds (`s`) from the flow's first packet to the record's Timestamp.
+pub const NETWORK_FLOW_DURATION: Attribute = Attribute {
+    key: "network.flow.duration",
+    kind: Kind::Double,
+    brief: "Time in seconds (`s`) from the flow's first packet to the record's Timestamp.",
+};
+
+/// Why the record was made.
+pub const NETWORK_FLOW_END_REASON: Attribute =
+    Attribute { key: "network.flow.end_reason", kind: Kind::String, brief: "Why the record was made." };
+
+/// Identifier of the flow, equal in all of its records.
+pub const NETWORK_FLOW_ID: Attribute = Attribute {
+    key: "network.flow.id",
+    kind: Kind::String,
+    brief: "Identifier of the flow, equal in all of its records.",
+};
+
+/// What tells that `source` is the side that opened the flow.
+pub const NETWORK_FLOW_INITIATOR_EVIDENCE: Attribute = Attribute {
+    key: "network.flow.initiator.evidence",
+    kind: Kind::String,
+    brief: "What tells that `source` is the side that opened the flow.",
+};
+
+/// Start of the interval that the record's counts cover, in ISO 8601.
+pub const NETWORK_FLOW_INTERVAL_START_TIME: Attribute = Attribute {
+    key: "network.flow.interval.start_time",
+    kind: Kind::String,
+    brief: "Start of the interval that the record's counts cover, in ISO 8601.",
+};
+
+/// Why the record has an interface and counts, but no endpoints.
+pub const NETWORK_FLOW_OTHER_REASON: Attribute = Attribute {
+    key: "network.flow.other.reason",
+    kind: Kind::String,
+    brief: "Why the record has an interface and counts, but no endpoints.",
+};
+
+/// Position of the record among the records of its flow, from 0.
+pub const NETWORK_FLOW_SEQUENCE: Attribute = Attribute {
+    key: "network.flow.sequence",
+    kind: Kind::Int,
+    brief: "Position of the record among the records of its flow, from 0.",
+};
+
+/// Time of the first packet of the flow's life, in ISO 8601.
+pub const NETWORK_FLOW_START_TIME: Attribute = Attribute {
+    key: "network.flow.start_time",
+    kind: Kind::String,
+    brief: "Time of the first packet of the flow's life, in ISO 8601.",
+};
+
+/// ICMP code, of either IP version, of the first packet that the source sent.
+pub const NETWORK_ICMP_CODE: Attribute = Attribute {
+    key: "network.icmp.code",
+    kind: Kind::Int,
+    brief: "ICMP code, of either IP version, of the first packet that the source sent.",
+};
+
+/// ICMP type, of either IP version, of the first packet that the source sent.
+pub const NETWORK_ICMP_TYPE: Attribute = Attribute {
+    key: "network.icmp.type",
+    kind: Kind::Int,
+    brief: "ICMP type, of either IP version, of the first packet that the source sent.",
+};
+
+/// Direction, at the accounting interface, of the packets that the source sends.
+pub const NETWORK_INTERFACE_DIRECTION: Attribute = Attribute {
+    key: "network.interface.direction",
+    kind: Kind::String,
+    brief: "Direction, at the accounting interface, of the packets that the source sends.",
+};
+
+/// Name of the network interface.
+pub const NETWORK_INTERFACE_NAME: Attribute =
+    Attribute { key: "network.interface.name", kind: Kind::String, brief: "Name of the network interface." };
+
+/// TCP flags seen in either direction within the record's interval.
+pub const NETWORK_TCP_FLAGS: Attribute = Attribute {
+    key: "network.tcp.flags",
+    kind: Kind::StringArray,
+    brief: "TCP flags seen in either direction within the record's interval.",
+};
+
+/// Protocol of the transport layer.
+pub const NETWORK_TRANSPORT: Attribute =
+    Attribute { key: "network.transport", kind: Kind::String, brief: "Protocol of the transport layer." };
+
+/// Protocol of the network layer.
+pub const NETWORK_TYPE: Attribute =
+    Attribute { key: "network.type", kind: Kind::String, brief: "Protocol of the network layer." };
+
+/// VLAN identifier (1 to 4094) of the outer or only tag.
+pub const NETWORK_VLAN_ID: Attribute = Attribute {
+    key: "network.vlan.id",
+    kind: Kind::Int,
+    brief: "VLAN identifier (1 to 4094) of the outer or only tag.",
+};
+
+/// VLAN identifier (1 to 4094) of the inner tag of doubly tagged frames.
+pub const NETWORK_VLAN_INNER_ID: Attribute = Attribute {
+    key: "network.vlan.inner_id",
+    kind: Kind::Int,
+    brief: "VLAN identifier (1 to 4094) of the inner tag of doubly tagged frames.",
+};
+
+/// Type of the operating system.
+pub const OS_TYPE: Attribute =
+    Attribute { key: "os.type", kind: Kind::String, brief: "Type of the operating system." };
+
+/// Identifier of the instance of the service.
+pub const SERVICE_INSTANCE_ID: Attribute = Attribute {
+    key: "service.instance.id",
+    kind: Kind::String,
+    brief: "Identifier of the instance of the service.",
+};
+
+/// Logical name of the service.
+pub const SERVICE_NAME: Attribute =
+    Attribute { key: "service.name", kind: Kind::String, brief: "Logical name of the service." };
+
+/// Version of the service.
+pub const SERVICE_VERSION: Attribute =
+    Attribute { key: "service.version", kind: Kind::String, brief: "Version of the service." };
+
+/// Address of the source.
+pub const SOURCE_ADDRESS: Attribute =
+    Attribute { key: "source.address", kind: Kind::String, brief: "Address of the source." };
+
+/// Bytes (`By`) of the frames that the source sent within the record's interval.
+pub const SOURCE_BYTES: Attribute = Attribute {
+    key: "source.bytes",
+    kind: Kind::Int,
+    brief: "Bytes (`By`) of the frames that the source sent within the record's interval.",
+};
+
+/// Differentiated services code point (0 to 63) of the packets that the source sends.
+pub const SOURCE_IP_DSCP: Attribute = Attribute {
+    key: "source.ip.dscp",
+    kind: Kind::Int,
+    brief: "Differentiated services code point (0 to 63) of the packets that the source sends.",
+};
+
+/// ECN codepoints seen in the packets that the source sent within the record's interval.
+pub const SOURCE_IP_ECN: Attribute = Attribute {
+    key: "source.ip.ecn",
+    kind: Kind::StringArray,
+    brief: "ECN codepoints seen in the packets that the source sent within the record's interval.",
+};
+
+/// Hardware address of the source in the frames at the accounting point.
+pub const SOURCE_MAC: Attribute = Attribute {
+    key: "source.mac",
+    kind: Kind::String,
+    brief: "Hardware address of the source in the frames at the accounting point.",
+};
+
+/// Packets (`{packet}`) that the source sent within the record's interval.
+pub const SOURCE_PACKETS: Attribute = Attribute {
+    key: "source.packets",
+    kind: Kind::Int,
+    brief: "Packets (`{packet}`) that the source sent within the record's interval.",
+};
+
+/// Port number of the source.
+pub const SOURCE_PORT: Attribute =
+    Attribute { key: "source.port", kind: Kind::Int, brief: "Port number of the source." };
+
+/// Name of the distribution that sends the telemetry.
+pub const TELEMETRY_DISTRO_NAME: Attribute = Attribute {
+    key: "telemetry.distro.name",
+    kind: Kind::String,
+    brief: "Name of the distribution that sends the telemetry.",
+};
+
+/// Version of the distribution that sends the telemetry.
+pub const TELEMETRY_DISTRO_VERSION: Attribute = Attribute {
+    key: "telemetry.distro.version",
+    kind: Kind::String,
+    brief: "Version of the distribution that sends the telemetry.",
+};
+
+/// Language of the SDK that makes the telemetry.
+pub const TELEMETRY_SDK_LANGUAGE: Attribute = Attribute {
+    key: "telemetry.sdk.language",
+    kind: Kind::String,
+    brief: "Language of the SDK that makes the telemetry.",
+};
+
+/// Name of the SDK that makes the telemetry.
+pub const TELEMETRY_SDK_NAME: Attribute = Attribute {
+    key: "telemetry.sdk.name",
+    kind: Kind::String,
+    brief: "Name of the SDK that makes the telemetry.",
+};
+
+/// Version of the SDK that makes the telemetry.
+pub const TELEMETRY_SDK_VERSION: Attribute = Attribute {
+    key: "telemetry.sdk.version",
+    kind: Kind::String,
+    brief: "Version of the SDK that makes the telemetry.",
+};

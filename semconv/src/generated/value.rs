@@ -1,0 +1,153 @@
+//! Known values of attributes, a module for each attribute.
+//!
+//! Generated from `semconv/model` by `cargo run -p flow-semconv --example generate`: do not edit.
+
+/// Values of `host.arch`.
+pub mod host_arch {
+    /// 64-bit x86.
+    pub const AMD64: &str = "amd64";
+
+    /// 64-bit ARM.
+    pub const ARM64: &str = "arm64";
+}
+
+/// Values of `network.flow.end_reason`.
+pub mod network_flow_end_reason {
+    /// The flow goes on: an interim record at the end of an interval.
+    pub const ACTIVE_TIMEOUT: &str = "active_timeout";
+
+    /// No packet came for the idle timeout.
+    pub const IDLE_TIMEOUT: &str = "idle_timeout";
+
+    /// The transport closed the flow, by FIN or RST.
+    pub const END_OF_FLOW: &str = "end_of_flow";
+
+    /// The exporter stopped, or stopped watching the interface.
+    pub const FORCED_END: &str = "forced_end";
+
+    /// The flow table was full and the flow had to make room.
+    pub const LACK_OF_RESOURCES: &str = "lack_of_resources";
+}
+
+/// Values of `network.flow.initiator.evidence`.
+pub mod network_flow_initiator_evidence {
+    /// A TCP SYN without ACK came from the source.
+    pub const SYN: &str = "syn";
+
+    /// The kernel's connection tracking has it as the origin.
+    pub const CONNTRACK: &str = "conntrack";
+
+    /// The destination's address and port belong to a listening socket of this host.
+    pub const LISTENING_SOCKET: &str = "listening_socket";
+
+    /// The source sent a request that carries a trace context.
+    pub const TRACEPARENT: &str = "traceparent";
+
+    /// Only the destination's port is a well-known one.
+    pub const WELL_KNOWN_PORT: &str = "well_known_port";
+
+    /// The first packet that was seen came from the source: the last resort.
+    pub const FIRST_PACKET: &str = "first_packet";
+}
+
+/// Values of `network.flow.other.reason`.
+pub mod network_flow_other_reason {
+    /// The kernel's flow map was full, so the packet counted without its addresses.
+    pub const OVERFLOW: &str = "overflow";
+
+    /// The packet's headers could not be parsed.
+    pub const MALFORMED: &str = "malformed";
+}
+
+/// Values of `network.interface.direction`.
+pub mod network_interface_direction {
+    /// Received by the host through the interface.
+    pub const INGRESS: &str = "ingress";
+
+    /// Sent by the host through the interface.
+    pub const EGRESS: &str = "egress";
+}
+
+/// Values of `network.tcp.flags`.
+pub mod network_tcp_flags {
+    /// No more data from the sender.
+    pub const FIN: &str = "fin";
+
+    /// Opens a connection.
+    pub const SYN: &str = "syn";
+
+    /// Aborts the connection.
+    pub const RST: &str = "rst";
+
+    /// Hands the data to the application at once.
+    pub const PSH: &str = "psh";
+
+    /// The acknowledgement number is valid.
+    pub const ACK: &str = "ack";
+
+    /// The urgent pointer is valid.
+    pub const URG: &str = "urg";
+
+    /// The receiver saw congestion; with `syn`, it can use ECN.
+    pub const ECE: &str = "ece";
+
+    /// The sender lowered its congestion window.
+    pub const CWR: &str = "cwr";
+
+    /// Accurate ECN; the former nonce sum bit.
+    pub const AE: &str = "ae";
+}
+
+/// Values of `network.transport`.
+pub mod network_transport {
+    /// TCP.
+    pub const TCP: &str = "tcp";
+
+    /// UDP.
+    pub const UDP: &str = "udp";
+
+    /// SCTP.
+    pub const SCTP: &str = "sctp";
+
+    /// ICMP for IPv4.
+    pub const ICMP: &str = "icmp";
+
+    /// ICMP for IPv6.
+    pub const ICMPV6: &str = "icmpv6";
+}
+
+/// Values of `network.type`.
+pub mod network_type {
+    /// IPv4.
+    pub const IPV4: &str = "ipv4";
+
+    /// IPv6.
+    pub const IPV6: &str = "ipv6";
+}
+
+/// Values of `os.type`.
+pub mod os_type {
+    /// Linux.
+    pub const LINUX: &str = "linux";
+}
+
+/// Values of `source.ip.ecn` and `destination.ip.ecn`.
+pub mod ip_ecn {
+    /// Transport without ECN (00).
+    pub const NOT_ECT: &str = "not_ect";
+
+    /// ECN-capable transport, codepoint ECT(0) (10).
+    pub const ECT_0: &str = "ect_0";
+
+    /// ECN-capable transport, codepoint ECT(1) (01).
+    pub const ECT_1: &str = "ect_1";
+
+    /// Congestion experienced (11), set by a router on the way.
+    pub const CE: &str = "ce";
+}
+
+/// Values of `telemetry.sdk.language`.
+pub mod telemetry_sdk_language {
+    /// Rust.
+    pub const RUST: &str = "rust";
+}

@@ -1,0 +1,12 @@
+//! Names of the telemetry that the exporter emits: attributes, their known values, events, resource and scope.
+//!
+//! Everything but the types is generated from the registry in `semconv/model`, which says what each name means.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod definition;
+mod generated;
+
+pub use definition::{Attribute, Event, Kind};
+pub use generated::{SCHEMA_URL, SCOPE_NAME, attribute, event, resource, value};
