@@ -1,0 +1,24 @@
+//! What crosses the boundary between the kernel programs and user space.
+//!
+//! Every type is `repr(C)`, made of integers and arrays, without implicit padding: the kernel compares and hashes keys as
+//! bytes, so a padding byte with a random value would split a flow in two. Sizes are asserted beside each type.
+//!
+//! Who writes what: the programs write [`Observation`], [`Slot`], [`Tally`] and [`FragmentPorts`] of the generation that
+//! the control map selects; user space writes the control map, and reads and clears only the generation that is not selected, after a
+//! grace period. So no value ever has two writers.
+#![no_std]
+
+mod fragment;
+mod key;
+mod loss;
+pub mod maps;
+mod observation;
+#[cfg(feature = "user")]
+mod pod;
+mod slot;
+
+pub use crate::fragment::{FragmentKey, FragmentPorts};
+pub use crate::key::{Direction, ObservationKey, key_flags, protocol};
+pub use crate::loss::{LossKey, Reason, Tally};
+pub use crate::observation::{Observation, tcp_flags, vlan};
+pub use crate::slot::Slot;

@@ -1,0 +1,14 @@
+//! Lets aya read and write the shared types as bytes. The only `unsafe impl`s of the ABI.
+#![expect(unsafe_code, reason = "aya::Pod is an unsafe trait")]
+
+use crate::{FragmentKey, FragmentPorts, LossKey, Observation, ObservationKey, Slot, Tally};
+
+macro_rules! pod {
+    ($($name:ident)*) => {$(
+        // SAFETY: `repr(C)`, made of integers and arrays of integers, every padding byte explicit (the size is asserted beside
+        // the type), `Copy` and `'static`: any bit pattern is a value and every byte is initialised.
+        unsafe impl aya::Pod for $name {}
+    )*};
+}
+
+pod! { FragmentKey FragmentPorts LossKey Observation ObservationKey Slot Tally }

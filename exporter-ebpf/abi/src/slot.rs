@@ -1,0 +1,28 @@
+//! The per-CPU cache in front of an observations map.
+
+use crate::ObservationKey;
+
+/// Counts of a flow that is not yet added to its [`Observation`](crate::Observation). 88 bytes.
+///
+/// A slot is taken over only after its flow has an entry in the same generation's map. So `packets` counted here always find
+/// their entry, either when another flow takes the slot over or when user space reads the generation.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// The flow that owns the slot; meaningless while `ip_version` is 0.
+    pub key: ObservationKey,
+    /// Packets not yet in the entry.
+    pub packets: u64,
+    /// Frame bytes not yet in the entry.
+    pub bytes: u64,
+    /// Last packet, coarse clock.
+    pub last_ns: u64,
+    /// TCP flags that the entry already has: a packet that brings a new one takes the long way.
+    pub tcp_flags: u16,
+    /// ECN codepoints that the entry already has.
+    pub ecn: u8,
+    /// Explicit padding.
+    pub pad: [u8; 5],
+}
+
+const _: () = assert!(size_of::<Slot>() == 88);

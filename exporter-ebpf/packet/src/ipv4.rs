@@ -1,0 +1,60 @@
+//! IPv4 (RFC 791), with options, fragments and BIG TCP.
+
+use abi::protocol;
+
+use crate::frame::{Frame, Header};
+use crate::ipv6::skip_authentication;
+use crate::parse::{Fragment, Metadata, Network, Reject};
+
+const MORE_FRAGMENTS: u16 = 0x2000;
+const FRAGMENT_OFFSET: u16 = 0x1fff;
+
+#[inline(always)]
+pub(crate) fn parse<F: Frame + ?Sized>(frame: &F, at: u32, metadata: Metadata) -> Result<Network, Reject> {
+    let ip = frame.header::<20>(at as usize).ok_or(Reject::OutOfReach)?;
+    let version_and_length = ip.u8::<0>();
+    let header_len = u32::from(version_and_length & 0x0f) * 4;
+    if version_and_length >> 4 != 4 || header_len < 20 {
+        return Err(Reject::Malformed);
+    }
+    let total_len = u32::from(ip.be16::<2>());
+    let end = match total_len {
+        // BIG TCP: longer than the field can say (RFC 2675 has no counterpart in IPv4; include/net/ip.h iph_totlen).
+        0 if metadata.offloaded => metadata.len,
+        _ => at + total_len,
+    };
+    if end < at + header_len || end > metadata.len {
+        return Err(Reject::Malformed);
+    }
+    let id = u32::from(ip.be16::<4>());
+    let fragment_field = ip.be16::<6>();
+    let fragment = if fragment_field & FRAGMENT_OFFSET != 0 {
+        Fragment::Later(id)
+    } else if fragment_field & MORE_FRAGMENTS != 0 {
+        Fragment::First(id)
+    } else {
+        Fragment::None
+    };
+    let mut network = Network {
+        at: at + header_len,
+        end,
+        src_addr: mapped(ip.ne32::<12>()),
+        dst_addr: mapped(ip.ne32::<16>()),
+        jumbo_len: 0,
+        fragment,
+        ip_version: 4,
+        protocol: ip.u8::<9>(),
+        traffic_class: ip.u8::<1>(),
+    };
+    if network.protocol == protocol::AH && !matches!(fragment, Fragment::Later(_)) {
+        skip_authentication(frame, &mut network)?;
+    }
+    Ok(network)
+}
+
+/// `::ffff:a.b.c.d` (RFC 4291 section 2.5.5.2) as it stands in memory.
+#[inline(always)]
+fn mapped(address: u32) -> [u64; 2] {
+    let address = u64::from(address);
+    [0, if cfg!(target_endian = "little") { address << 32 | 0xffff_0000 } else { 0xffff_0000_0000 | address }]
+}

@@ -1,0 +1,17 @@
+//! Header parser of the kernel programs.
+//!
+//! It reads through [`Frame`], so the same code runs on a packet in the kernel (bounds that the verifier accepts, no copy), on
+//! a packet whose headers lie outside its linear part (copied header by header), and on a slice in host tests and fuzzing.
+#![no_std]
+
+mod ethernet;
+mod frame;
+mod ipv4;
+mod ipv6;
+mod parse;
+mod transport;
+mod wire;
+
+pub use crate::frame::{Copied, Frame, Header};
+pub use crate::parse::{Fragment, Link, Metadata, Packet, Reject, parse};
+pub use crate::wire::{Offload, Wire};

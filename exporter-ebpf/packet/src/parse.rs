@@ -1,0 +1,133 @@
+//! A packet's way through its headers.
+
+use abi::{ObservationKey, key_flags};
+
+use crate::frame::Frame;
+use crate::{ethernet, ipv4, ipv6, transport};
+
+/// What the first header is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Ethernet, with its 14 bytes.
+    Ethernet,
+    /// IP at once: tun, WireGuard, IPIP and other devices without a link-layer header.
+    Ip,
+}
+
+/// What the kernel knows of a packet beside its bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Metadata {
+    /// Bytes of the packet from its first header on.
+    pub len: u32,
+    /// VLAN tag that was taken out of the bytes ([`abi::vlan`]), or 0.
+    pub vlan: u16,
+    /// Whether it is a GSO or GRO packet. Only such a packet may have an IP length of 0 (BIG TCP).
+    pub offloaded: bool,
+}
+
+/// What the headers say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// The observation's key but for the hook (`ifindex`, `scope`, `direction`, `cpu`), which is left 0.
+    pub key: ObservationKey,
+    /// Header bytes that each segment repeats on the wire: all up to the transport payload, a VLAN tag in the metadata included.
+    pub header_len: u32,
+    /// Bytes of a jumbo payload option that BIG TCP put into the packet and that no segment carries on the wire.
+    pub jumbo_len: u32,
+    /// TCP flags and reserved bits, else 0.
+    pub tcp_flags: u16,
+    /// Outer VLAN tag ([`abi::vlan`]).
+    pub vlan_outer: u16,
+    /// Inner VLAN tag ([`abi::vlan`]).
+    pub vlan_inner: u16,
+    /// DSCP and ECN: type of service (IPv4) or traffic class (IPv6).
+    pub traffic_class: u8,
+    /// Place in a fragmented datagram.
+    pub fragment: Fragment,
+}
+
+/// Place of a packet in a fragmented datagram, with the datagram's identification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fragment {
+    /// Not fragmented.
+    None,
+    /// The first fragment, which has the ports.
+    First(u32),
+    /// A later fragment, without a transport header.
+    Later(u32),
+}
+
+/// Why a packet has no key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reject {
+    /// A header lies beyond what the frame can read: outside the linear part, or beyond the packet's end.
+    OutOfReach,
+    /// The headers contradict themselves or each other.
+    Malformed,
+    /// Not IP.
+    NotIp,
+}
+
+/// Layer 3, as found by its parser.
+pub(crate) struct Network {
+    /// Offset of the first byte after the IP and extension headers.
+    pub(crate) at: u32,
+    /// Offset of the first byte after the IP packet: padding of the frame lies beyond.
+    pub(crate) end: u32,
+    pub(crate) src_addr: [u64; 2],
+    pub(crate) dst_addr: [u64; 2],
+    pub(crate) jumbo_len: u32,
+    pub(crate) fragment: Fragment,
+    pub(crate) ip_version: u8,
+    pub(crate) protocol: u8,
+    pub(crate) traffic_class: u8,
+}
+
+/// Parses from the link layer to the transport header. Tunnels are not entered.
+///
+/// # Errors
+/// [`Reject`]: a rejected packet belongs to no flow and is counted by reason.
+#[inline(always)]
+pub fn parse<F: Frame + ?Sized>(frame: &F, link: Link, metadata: Metadata) -> Result<Packet, Reject> {
+    let layer2 = match link {
+        Link::Ethernet => ethernet::parse(frame, metadata.vlan)?,
+        Link::Ip => ethernet::bare(frame, metadata.vlan)?,
+    };
+    let network = match layer2.ether_type {
+        ethernet::IPV4 => ipv4::parse(frame, layer2.at, metadata)?,
+        ethernet::IPV6 => ipv6::parse(frame, layer2.at, metadata)?,
+        _ => return Err(Reject::NotIp),
+    };
+    let transport = transport::parse(frame, &network)?;
+    let tag_in_metadata = if metadata.vlan == 0 { 0 } else { ethernet::TAG_LEN };
+    let flags = match network.fragment {
+        // The caller takes the flag back when it finds the ports of the first fragment.
+        Fragment::Later(_) if transport::has_ports(network.protocol) => key_flags::PORTS_UNKNOWN,
+        _ => 0,
+    };
+    Ok(Packet {
+        key: ObservationKey {
+            src_addr: network.src_addr,
+            dst_addr: network.dst_addr,
+            src_port: transport.src_port,
+            dst_port: transport.dst_port,
+            ifindex: 0,
+            scope: 0,
+            vni: 0,
+            cpu: 0,
+            protocol: network.protocol,
+            ip_version: network.ip_version,
+            direction: 0,
+            icmp_type: transport.icmp_type,
+            icmp_code: transport.icmp_code,
+            flags,
+        },
+        header_len: network.at + transport.header_len + tag_in_metadata,
+        jumbo_len: network.jumbo_len,
+        tcp_flags: transport.tcp_flags,
+        vlan_outer: layer2.vlan_outer,
+        vlan_inner: layer2.vlan_inner,
+        traffic_class: network.traffic_class,
+        fragment: network.fragment,
+    })
+}

@@ -1,0 +1,86 @@
+//! Layer 4: ports, ICMP type and code, TCP flags, header length.
+
+use abi::{protocol, tcp_flags};
+
+use crate::frame::{Frame, Header};
+use crate::parse::{Fragment, Network, Reject};
+
+#[derive(Default)]
+pub(crate) struct Transport {
+    pub(crate) header_len: u32,
+    pub(crate) src_port: u16,
+    pub(crate) dst_port: u16,
+    pub(crate) tcp_flags: u16,
+    pub(crate) icmp_type: u8,
+    pub(crate) icmp_code: u8,
+}
+
+#[inline(always)]
+pub(crate) fn has_ports(number: u8) -> bool {
+    matches!(number, protocol::TCP | protocol::UDP | protocol::SCTP | protocol::DCCP | protocol::UDP_LITE)
+}
+
+/// A header has to lie inside the IP packet: what follows may be padding of the frame, never ports.
+#[inline(always)]
+pub(crate) fn parse<F: Frame + ?Sized>(frame: &F, network: &Network) -> Result<Transport, Reject> {
+    if let Fragment::Later(_) = network.fragment {
+        return Ok(Transport::default());
+    }
+    let room = network.end - network.at;
+    let at = network.at as usize;
+    match (network.protocol, network.ip_version) {
+        (protocol::TCP, _) => tcp(frame, at, room),
+        (protocol::UDP | protocol::UDP_LITE, _) => ports(frame, at, room, 8),
+        (protocol::SCTP | protocol::DCCP, _) => ports(frame, at, room, 12),
+        (protocol::ICMP, 4) | (protocol::ICMPV6, 6) => icmp(frame, at, room),
+        _ => Ok(Transport::default()),
+    }
+}
+
+#[inline(always)]
+fn tcp<F: Frame + ?Sized>(frame: &F, at: usize, room: u32) -> Result<Transport, Reject> {
+    if room < 20 {
+        return Err(Reject::Malformed);
+    }
+    let header = frame.header::<20>(at).ok_or(Reject::OutOfReach)?;
+    let offset_and_flags = header.be16::<12>();
+    let header_len = u32::from(offset_and_flags >> 12) * 4;
+    if header_len < 20 || header_len > room {
+        return Err(Reject::Malformed);
+    }
+    Ok(Transport {
+        header_len,
+        src_port: header.be16::<0>(),
+        dst_port: header.be16::<2>(),
+        tcp_flags: offset_and_flags & tcp_flags::ALL,
+        ..Transport::default()
+    })
+}
+
+#[inline(always)]
+fn ports<F: Frame + ?Sized>(frame: &F, at: usize, room: u32, header_len: u32) -> Result<Transport, Reject> {
+    if room < header_len {
+        return Err(Reject::Malformed);
+    }
+    let header = frame.header::<4>(at).ok_or(Reject::OutOfReach)?;
+    Ok(Transport {
+        header_len,
+        src_port: header.be16::<0>(),
+        dst_port: header.be16::<2>(),
+        ..Transport::default()
+    })
+}
+
+#[inline(always)]
+fn icmp<F: Frame + ?Sized>(frame: &F, at: usize, room: u32) -> Result<Transport, Reject> {
+    if room < 4 {
+        return Err(Reject::Malformed);
+    }
+    let header = frame.header::<2>(at).ok_or(Reject::OutOfReach)?;
+    Ok(Transport {
+        icmp_type: header.u8::<0>(),
+        icmp_code: header.u8::<1>(),
+        header_len: 4,
+        ..Transport::default()
+    })
+}

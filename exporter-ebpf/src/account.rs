@@ -1,0 +1,166 @@
+//! Adds a packet to its observation.
+//!
+//! In front of the map stands a small cache per CPU: the next packet of the flow that owns a slot is three additions. A packet
+//! takes the long way, through the map, when its flow does not own the slot or when it brings something new (a TCP flag, an
+//! ECN codepoint). Its flow then takes the slot over, once what the slot still holds is added to its own entry.
+//!
+//! No addition is atomic: an entry belongs to one CPU (the CPU is in its key), and programs of a hook do not interrupt each
+//! other there.
+
+use abi::maps::SLOTS_PER_GENERATION;
+use abi::{LossKey, Observation, ObservationKey, Reason, Slot, protocol, tcp_flags};
+use aya_ebpf::bindings::BPF_NOEXIST;
+use aya_ebpf::maps::HashMap;
+use aya_ebpf::programs::TcContext;
+use packet::{Link, Packet, Wire};
+
+use crate::hook::Hook;
+use crate::maps::{CONTROL, OBSERVATIONS_0, OBSERVATIONS_1, SLOTS};
+use crate::{clock, losses};
+
+/// Segments that open or close a connection always take the long way, which notes the time of a handshake.
+const NOTABLE: u16 = tcp_flags::SYN | tcp_flags::FIN | tcp_flags::RST;
+
+#[inline(always)]
+pub(crate) fn account(context: &TcContext, hook: &Hook, packet: &Packet, wire: Wire, link: Link) {
+    let generation = CONTROL.get(0).copied().unwrap_or(0) & 1;
+    let Some(slot) = SLOTS.get_ptr_mut(generation * SLOTS_PER_GENERATION + slot_index(&packet.key)) else {
+        return; // Cannot be: the index is below the map's size.
+    };
+    // SAFETY: the map gave out this CPU's slot, and nothing else on this CPU writes it while the program runs.
+    let slot = unsafe { &mut *slot };
+    let ecn = 1 << (packet.traffic_class & 3);
+    if slot.key == packet.key
+        && packet.tcp_flags & (!slot.tcp_flags | NOTABLE) == 0
+        && ecn & !slot.ecn == 0
+    {
+        slot.packets += u64::from(wire.packets);
+        slot.bytes += u64::from(wire.bytes);
+        slot.last_ns = clock::coarse();
+        return;
+    }
+    // Two calls, not one with a chosen map: the verifier inlines the lookup of a map that it knows.
+    if generation == 0 {
+        through_map(&OBSERVATIONS_0, slot, context, hook, packet, wire, link);
+    } else {
+        through_map(&OBSERVATIONS_1, slot, context, hook, packet, wire, link);
+    }
+}
+
+/// Flows of one hook spread over the slots by their ports.
+#[inline(always)]
+fn slot_index(key: &ObservationKey) -> u32 {
+    let ports = u32::from(key.src_port ^ key.dst_port);
+    (key.ifindex * 2 + u32::from(key.direction) + (ports ^ ports >> 6)) & (SLOTS_PER_GENERATION - 1)
+}
+
+#[inline(always)]
+fn through_map(
+    observations: &HashMap<ObservationKey, Observation>,
+    slot: &mut Slot,
+    context: &TcContext,
+    hook: &Hook,
+    packet: &Packet,
+    wire: Wire,
+    link: Link,
+) {
+    let entry_flags = if let Some(entry) = observations.get_ptr_mut(&packet.key) {
+        // SAFETY: this CPU's entry, see the module's comment.
+        let entry = unsafe { &mut *entry };
+        update(entry, packet, wire);
+        (entry.tcp_flags, entry.ecn)
+    } else {
+        let entry = first(context, packet, wire, link);
+        if observations.insert(&packet.key, &entry, u64::from(BPF_NOEXIST)).is_err() {
+            return losses::add(hook, Reason::Overflow, wire);
+        }
+        (entry.tcp_flags, entry.ecn)
+    };
+    if slot.packets != 0 {
+        settle(observations, slot);
+    }
+    slot.key = packet.key;
+    slot.packets = 0;
+    slot.bytes = 0;
+    slot.last_ns = 0;
+    (slot.tcp_flags, slot.ecn) = entry_flags;
+}
+
+#[inline(always)]
+fn first(context: &TcContext, packet: &Packet, wire: Wire, link: Link) -> Observation {
+    let now = clock::precise();
+    let mut entry = Observation {
+        bytes: u64::from(wire.bytes),
+        packets: u64::from(wire.packets),
+        first_ns: now,
+        last_ns: now,
+        vlan_outer: packet.vlan_outer,
+        vlan_inner: packet.vlan_inner,
+        tcp_flags: packet.tcp_flags,
+        dscp: packet.traffic_class >> 2,
+        ecn: 1 << (packet.traffic_class & 3),
+        ..Observation::default()
+    };
+    note_handshake(&mut entry, packet, now);
+    if link == Link::Ethernet
+        && let Ok(macs) = context.load::<[[u8; 6]; 2]>(0)
+    {
+        [entry.dst_mac, entry.src_mac] = macs;
+    }
+    entry
+}
+
+#[inline(always)]
+fn update(entry: &mut Observation, packet: &Packet, wire: Wire) {
+    entry.packets += u64::from(wire.packets);
+    entry.bytes += u64::from(wire.bytes);
+    entry.last_ns = clock::coarse();
+    entry.ecn |= 1 << (packet.traffic_class & 3);
+    if packet.key.protocol == protocol::TCP {
+        let new_flags = packet.tcp_flags & !entry.tcp_flags;
+        if new_flags != 0 || packet.tcp_flags & tcp_flags::SYN != 0 {
+            note_handshake(entry, packet, clock::precise());
+            entry.tcp_flags |= packet.tcp_flags;
+        }
+    }
+}
+
+/// The first SYN, SYN-ACK and ACK. A first ACK always brings a new flag bit, unless a SYN-ACK came before it: then both come
+/// from the same end, and the handshake is already told by the SYN-ACK.
+#[inline(always)]
+fn note_handshake(entry: &mut Observation, packet: &Packet, now: u64) {
+    if packet.key.protocol != protocol::TCP {
+        return;
+    }
+    let time = match packet.tcp_flags & (tcp_flags::SYN | tcp_flags::ACK) {
+        tcp_flags::SYN => &mut entry.syn_ns,
+        tcp_flags::ACK => &mut entry.ack_ns,
+        0 => return,
+        _ => &mut entry.syn_ack_ns,
+    };
+    if *time == 0 {
+        *time = now;
+    }
+}
+
+/// Adds what the slot holds to its flow's entry.
+#[inline(never)]
+fn settle(observations: &HashMap<ObservationKey, Observation>, slot: &Slot) {
+    if let Some(entry) = observations.get_ptr_mut(&slot.key) {
+        // SAFETY: this CPU's entry, see the module's comment.
+        let entry = unsafe { &mut *entry };
+        entry.packets += slot.packets;
+        entry.bytes += slot.bytes;
+        entry.last_ns = slot.last_ns;
+    } else {
+        // Cannot be: a slot's flow has an entry in its generation, and nothing removes it. Were it so, it would be seen.
+        let key = LossKey {
+            ifindex: slot.key.ifindex,
+            scope: slot.key.scope,
+            direction: slot.key.direction,
+            reason: Reason::Overflow as u8,
+            pad: 0,
+        };
+        losses::add_keyed(&key, slot.packets, slot.bytes);
+    }
+}

@@ -1,0 +1,118 @@
+//! Header bytes of a packet in the kernel.
+
+use core::arch::asm;
+
+use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
+use aya_ebpf::programs::TcContext;
+use packet::{Frame, Header};
+
+use crate::maps::{HEADERS, HEADERS_LEN};
+
+/// Direct access to the linear part.
+pub(crate) struct DirectFrame {
+    data: usize,
+    end: usize,
+}
+
+impl DirectFrame {
+    #[inline(always)]
+    pub(crate) fn of(context: &TcContext) -> Self {
+        Self { data: context.data(), end: context.data_end() }
+    }
+}
+
+impl Frame for DirectFrame {
+    type Header<const N: usize> = DirectHeader<N>;
+
+    #[inline(always)]
+    fn header<const N: usize>(&self, at: usize) -> Option<DirectHeader<N>> {
+        let start = self.data + at;
+        if start + N > self.end {
+            return None;
+        }
+        Some(DirectHeader(start))
+    }
+}
+
+/// `N` bytes in reach, from this address on.
+pub(crate) struct DirectHeader<const N: usize>(usize);
+
+macro_rules! load {
+    ($width:literal, $header:expr, $at:expr) => {{
+        const { assert!($at + $width / 8 <= N, "field outside its header") };
+        let value: u64;
+        // SAFETY: `Frame::header` compared the header's end with the end of what is in reach. Written in assembly because a
+        // packet field may be unaligned, and the compiler would read it byte by byte.
+        unsafe {
+            asm!(
+                concat!("{value} = *(u", $width, " *)({pointer} + {at})"),
+                value = out(reg) value,
+                pointer = in(reg) $header.0,
+                at = const $at,
+                options(pure, readonly, nostack, preserves_flags),
+            );
+        }
+        value
+    }};
+}
+
+impl<const N: usize> Header for DirectHeader<N> {
+    #[inline(always)]
+    fn u8<const AT: usize>(&self) -> u8 {
+        load!(8, self, AT) as u8
+    }
+
+    #[inline(always)]
+    fn be16<const AT: usize>(&self) -> u16 {
+        u16::from_be(load!(16, self, AT) as u16)
+    }
+
+    #[inline(always)]
+    fn be32<const AT: usize>(&self) -> u32 {
+        u32::from_be(load!(32, self, AT) as u32)
+    }
+
+    #[inline(always)]
+    fn ne32<const AT: usize>(&self) -> u32 {
+        load!(32, self, AT) as u32
+    }
+
+    #[inline(always)]
+    fn ne64<const AT: usize>(&self) -> u64 {
+        load!(64, self, AT)
+    }
+}
+
+/// The packet's beginning, copied: for headers outside the linear part.
+pub(crate) struct CopiedFrame {
+    start: usize,
+    len: usize,
+}
+
+impl CopiedFrame {
+    /// `None` if the kernel refuses the copy.
+    #[inline(always)]
+    pub(crate) fn of(context: &TcContext) -> Option<Self> {
+        let copy = HEADERS.get_ptr_mut(0)?.cast::<u8>();
+        let len = context.len().min(HEADERS_LEN);
+        if len == 0 {
+            return None;
+        }
+        // SAFETY: this CPU's buffer of HEADERS_LEN bytes, and `len` is at most that.
+        let failed = unsafe { bpf_skb_load_bytes(context.skb.skb.cast(), 0, copy.cast(), len) };
+        (failed == 0).then_some(Self { start: copy as usize, len: len as usize })
+    }
+}
+
+impl Frame for CopiedFrame {
+    type Header<const N: usize> = DirectHeader<N>;
+
+    #[inline(always)]
+    fn header<const N: usize>(&self, at: usize) -> Option<DirectHeader<N>> {
+        // The second comparison is for the verifier, which knows the buffer's size and not `len`.
+        if at + N > self.len || at > HEADERS_LEN as usize - N {
+            return None;
+        }
+        Some(DirectHeader(self.start + at))
+    }
+}

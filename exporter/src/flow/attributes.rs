@@ -1,0 +1,157 @@
+//! A record as OpenTelemetry attributes: the one place that says which fact has which name.
+//!
+//! The order is the registry's, which is also the order of the columns. A fact that is not known is left out.
+
+use semconv::{Attribute, attribute, value};
+
+use abi::{Direction, protocol};
+
+use crate::flow::text;
+use crate::flow::{Endpoint, FlowRecord, OtherRecord, Record, Vlan};
+
+/// Takes attributes one by one. Values are lent, nothing is allocated on the way.
+pub trait AttributeSink {
+    /// A text.
+    fn text(&mut self, attribute: Attribute, value: &str);
+    /// An integer.
+    fn int(&mut self, attribute: Attribute, value: i64);
+    /// A floating point number.
+    fn double(&mut self, attribute: Attribute, value: f64);
+    /// A list of texts, which may be walked twice.
+    fn texts<'a>(&mut self, attribute: Attribute, values: impl Iterator<Item = &'a str> + Clone);
+}
+
+impl Record<'_> {
+    /// Gives every known attribute to the sink.
+    pub fn attributes(&self, sink: &mut impl AttributeSink) {
+        match self {
+            Self::Flow(record) => flow(record, sink),
+            Self::Other(record) => other(record, sink),
+        }
+    }
+}
+
+/// The names of one end's attributes.
+struct Side {
+    address: Attribute,
+    port: Attribute,
+    mac: Attribute,
+    bytes: Attribute,
+    packets: Attribute,
+    dscp: Attribute,
+    ecn: Attribute,
+}
+
+const SOURCE: Side = Side {
+    address: attribute::SOURCE_ADDRESS,
+    port: attribute::SOURCE_PORT,
+    mac: attribute::SOURCE_MAC,
+    bytes: attribute::SOURCE_BYTES,
+    packets: attribute::SOURCE_PACKETS,
+    dscp: attribute::SOURCE_IP_DSCP,
+    ecn: attribute::SOURCE_IP_ECN,
+};
+
+const DESTINATION: Side = Side {
+    address: attribute::DESTINATION_ADDRESS,
+    port: attribute::DESTINATION_PORT,
+    mac: attribute::DESTINATION_MAC,
+    bytes: attribute::DESTINATION_BYTES,
+    packets: attribute::DESTINATION_PACKETS,
+    dscp: attribute::DESTINATION_IP_DSCP,
+    ecn: attribute::DESTINATION_IP_ECN,
+};
+
+fn flow(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
+    sink.text(attribute::NETWORK_FLOW_ID, &text::hex(record.id.0));
+    sink.int(attribute::NETWORK_FLOW_SEQUENCE, record.sequence.into());
+    sink.text(attribute::NETWORK_FLOW_START_TIME, &text::timestamp(record.start));
+    sink.text(attribute::NETWORK_FLOW_INTERVAL_START_TIME, &text::timestamp(record.interval_start));
+    sink.double(attribute::NETWORK_FLOW_DURATION, seconds(record.duration));
+    sink.text(attribute::NETWORK_FLOW_END_REASON, record.end_reason.name());
+    sink.text(attribute::NETWORK_FLOW_INITIATOR_EVIDENCE, record.evidence.name());
+    endpoint(&SOURCE, &record.source, sink);
+    endpoint(&DESTINATION, &record.destination, sink);
+    match text::transport(record.protocol) {
+        Some(name) => sink.text(attribute::NETWORK_TRANSPORT, name),
+        None => sink.text(attribute::NETWORK_TRANSPORT, &text::decimal(record.protocol.into())),
+    }
+    let version = if record.ip_version == 4 { value::network_type::IPV4 } else { value::network_type::IPV6 };
+    sink.text(attribute::NETWORK_TYPE, version);
+    vlan(record.vlan, sink);
+    if let Some(hook) = record.hook {
+        sink.text(attribute::NETWORK_INTERFACE_NAME, &hook.interface);
+        let direction = match (hook.direction, record.hook_is_reverse) {
+            (Direction::Ingress, false) | (Direction::Egress, true) => Direction::Ingress,
+            (Direction::Egress, false) | (Direction::Ingress, true) => Direction::Egress,
+        };
+        sink.text(attribute::NETWORK_INTERFACE_DIRECTION, direction_name(direction));
+    }
+    if let Some(flags) = record.tcp_flags {
+        sink.texts(attribute::NETWORK_TCP_FLAGS, flags.names());
+    }
+    if let Some(icmp) = record.icmp {
+        sink.int(attribute::NETWORK_ICMP_TYPE, icmp.kind.into());
+        sink.int(attribute::NETWORK_ICMP_CODE, icmp.code.into());
+    }
+    sink.text(attribute::LOG_RECORD_UID, &text::record_uid(record.id.0, record.sequence));
+}
+
+fn other(record: &OtherRecord<'_>, sink: &mut impl AttributeSink) {
+    sink.text(attribute::NETWORK_FLOW_ID, &text::hex(record.id.0));
+    sink.int(attribute::NETWORK_FLOW_SEQUENCE, record.sequence.into());
+    sink.text(attribute::NETWORK_FLOW_START_TIME, &text::timestamp(record.start));
+    sink.text(attribute::NETWORK_FLOW_INTERVAL_START_TIME, &text::timestamp(record.interval_start));
+    sink.double(attribute::NETWORK_FLOW_DURATION, seconds(record.observed.0.saturating_sub(record.start.0)));
+    sink.text(attribute::NETWORK_FLOW_END_REASON, record.end_reason.name());
+    sink.int(SOURCE.bytes, integer(record.counts.bytes));
+    sink.int(SOURCE.packets, integer(record.counts.packets));
+    sink.text(attribute::NETWORK_INTERFACE_NAME, &record.hook.interface);
+    sink.text(attribute::NETWORK_INTERFACE_DIRECTION, direction_name(record.hook.direction));
+    sink.text(attribute::NETWORK_FLOW_OTHER_REASON, record.reason.name());
+    sink.text(attribute::LOG_RECORD_UID, &text::record_uid(record.id.0, record.sequence));
+}
+
+fn endpoint(side: &Side, endpoint: &Endpoint, sink: &mut impl AttributeSink) {
+    sink.text(side.address, &text::address(endpoint.address));
+    if let Some(port) = endpoint.port {
+        sink.int(side.port, port.into());
+    }
+    if let Some(mac) = endpoint.mac {
+        sink.text(side.mac, &text::mac(mac));
+    }
+    sink.int(side.bytes, integer(endpoint.counts.bytes));
+    sink.int(side.packets, integer(endpoint.counts.packets));
+    if let Some(dscp) = endpoint.dscp {
+        sink.int(side.dscp, dscp.into());
+    }
+    if endpoint.ecn.0 != 0 {
+        sink.texts(side.ecn, endpoint.ecn.names());
+    }
+}
+
+fn vlan(vlan: Vlan, sink: &mut impl AttributeSink) {
+    if let Some(id) = vlan.outer {
+        sink.int(attribute::NETWORK_VLAN_ID, id.into());
+    }
+    if let Some(id) = vlan.inner {
+        sink.int(attribute::NETWORK_VLAN_INNER_ID, id.into());
+    }
+}
+
+fn direction_name(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Ingress => value::network_interface_direction::INGRESS,
+        Direction::Egress => value::network_interface_direction::EGRESS,
+    }
+}
+
+/// OTLP integers are signed; 2^63 bytes are 29 years at 10 Gbit/s.
+fn integer(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a double holds 104 days in nanoseconds exactly")]
+fn seconds(nanoseconds: u64) -> f64 {
+    nanoseconds as f64 / 1e9
+}

@@ -1,0 +1,25 @@
+//! The words of the program: what a hook is, what it observed, what a record says. All stages speak them; they know no stage.
+
+mod attributes;
+mod counts;
+mod hook;
+mod identity;
+mod observation;
+mod record;
+mod tcp;
+mod text;
+mod tuple;
+
+pub use self::attributes::AttributeSink;
+pub use self::counts::Counts;
+pub use self::hook::{Hook, HookId, Hooks};
+pub use self::identity::{FlowId, FlowIds};
+pub use self::observation::{Handshake, Observation, Unattributed};
+pub use self::record::{
+    EndReason, Endpoint, Evidence, FlowRecord, OtherReason, OtherRecord, Record, RecordSink,
+};
+pub use self::tcp::{Ecn, TcpFlags};
+pub use self::text::{Text, timestamp};
+pub use self::tuple::{Icmp, Mac, Tuple, Vlan};
+
+pub use abi::Direction;

@@ -1,0 +1,53 @@
+//! What user space reads from the kernel, decoded.
+
+use crate::clock::MonotonicTime;
+use crate::flow::{Counts, Ecn, HookId, Mac, OtherReason, TcpFlags, Tuple, Vlan};
+
+/// What one hook saw of one tuple on one CPU in one generation. The observations of all CPUs add up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// Where.
+    pub hook: HookId,
+    /// Who, from the sender's view.
+    pub tuple: Tuple,
+    /// How much. Never zero.
+    pub counts: Counts,
+    /// First packet, precise.
+    pub first: MonotonicTime,
+    /// Last packet, up to a timer tick early; never before `first`.
+    pub last: MonotonicTime,
+    /// When a TCP connection was opened.
+    pub handshake: Handshake,
+    /// Source and destination of the first frame, where the device has a link layer.
+    pub macs: Option<(Mac, Mac)>,
+    /// VLAN tags of the first frame.
+    pub vlan: Vlan,
+    /// TCP flags seen.
+    pub tcp_flags: TcpFlags,
+    /// DSCP of the first packet.
+    pub dscp: u8,
+    /// ECN codepoints seen.
+    pub ecn: Ecn,
+}
+
+/// Times of the first segments of each kind, precise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Handshake {
+    /// SYN without ACK.
+    pub syn: Option<MonotonicTime>,
+    /// SYN with ACK.
+    pub syn_ack: Option<MonotonicTime>,
+    /// ACK without SYN.
+    pub ack: Option<MonotonicTime>,
+}
+
+/// Packets of a hook that belong to no observation, since the last reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unattributed {
+    /// Where.
+    pub hook: HookId,
+    /// Why.
+    pub reason: OtherReason,
+    /// How much. Never zero.
+    pub counts: Counts,
+}

@@ -1,0 +1,217 @@
+//! Values as text, on the stack: a record is written without allocating.
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::ops::Deref;
+
+use abi::protocol;
+use semconv::value::network_transport as transport_name;
+
+use crate::clock::WallTime;
+use crate::flow::Mac;
+
+/// Text of at most `N` bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Text<const N: usize> {
+    bytes: [u8; N],
+    len: usize,
+}
+
+impl<const N: usize> Text<N> {
+    fn new() -> Self {
+        Self { bytes: [0; N], len: 0 }
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.bytes[self.len] = byte;
+        self.len += 1;
+    }
+
+    /// `width` decimal digits, with leading zeros.
+    fn push_digits(&mut self, mut number: u64, width: usize) {
+        for place in (self.len..self.len + width).rev() {
+            self.bytes[place] = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
+        self.len += width;
+    }
+
+    fn push_decimal(&mut self, number: u64) {
+        let width = number.checked_ilog10().unwrap_or(0) as usize + 1;
+        self.push_digits(number, width);
+    }
+
+    fn push_hex(&mut self, byte: u8, digits: &[u8; 16]) {
+        self.push(digits[usize::from(byte >> 4)]);
+        self.push(digits[usize::from(byte & 15)]);
+    }
+}
+
+impl<const N: usize> Deref for Text<N> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        str::from_utf8(&self.bytes[..self.len]).expect("only ASCII was pushed")
+    }
+}
+
+const LOWER: &[u8; 16] = b"0123456789abcdef";
+const UPPER: &[u8; 16] = b"0123456789ABCDEF";
+
+/// 32 hexadecimal digits.
+pub(super) fn hex(number: u128) -> Text<32> {
+    let mut text = Text::new();
+    for byte in number.to_be_bytes() {
+        text.push_hex(byte, LOWER);
+    }
+    text
+}
+
+/// `log.record.uid`: the flow's identity and the record's number in it.
+pub(super) fn record_uid(id: u128, sequence: u32) -> Text<43> {
+    let mut text = Text::new();
+    for byte in id.to_be_bytes() {
+        text.push_hex(byte, LOWER);
+    }
+    text.push(b'-');
+    text.push_decimal(sequence.into());
+    text
+}
+
+pub(super) fn decimal(number: u64) -> Text<20> {
+    let mut text = Text::new();
+    text.push_decimal(number);
+    text
+}
+
+/// As [`Mac`] displays it.
+pub(super) fn mac(mac: Mac) -> Text<17> {
+    let mut text = Text::new();
+    for (index, byte) in mac.0.into_iter().enumerate() {
+        if index > 0 {
+            text.push(b'-');
+        }
+        text.push_hex(byte, UPPER);
+    }
+    text
+}
+
+/// IPv4 as four decimals; IPv6 as RFC 5952 wants it.
+pub(super) fn address(address: IpAddr) -> Text<45> {
+    let mut text = Text::new();
+    match address {
+        IpAddr::V4(v4) => {
+            for (index, byte) in v4.octets().into_iter().enumerate() {
+                if index > 0 {
+                    text.push(b'.');
+                }
+                text.push_decimal(byte.into());
+            }
+        }
+        IpAddr::V6(v6) => {
+            let mut rest = &mut text.bytes[..];
+            write!(rest, "{v6}").expect("45 bytes hold any IPv6 address");
+            let left = rest.len();
+            text.len = text.bytes.len() - left;
+        }
+    }
+    text
+}
+
+/// RFC 3339 with nanoseconds, UTC, for years up to 2554.
+#[must_use]
+pub fn timestamp(time: WallTime) -> Text<30> {
+    const DAY: u64 = 86_400;
+    let (seconds, nanoseconds) = (time.0 / 1_000_000_000, time.0 % 1_000_000_000);
+    let (year, month, day) = civil(seconds / DAY);
+    let second_of_day = seconds % DAY;
+    let mut text = Text::new();
+    text.push_digits(year, 4);
+    text.push(b'-');
+    text.push_digits(month, 2);
+    text.push(b'-');
+    text.push_digits(day, 2);
+    text.push(b'T');
+    text.push_digits(second_of_day / 3600, 2);
+    text.push(b':');
+    text.push_digits(second_of_day / 60 % 60, 2);
+    text.push(b':');
+    text.push_digits(second_of_day % 60, 2);
+    text.push(b'.');
+    text.push_digits(nanoseconds, 9);
+    text.push(b'Z');
+    text
+}
+
+/// Year, month and day of a day since 1970-01-01, by eras of 400 years that begin in March (Hinnant, `civil_from_days`).
+fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+/// `network.transport`: the convention's name, else the IANA keyword in lower case; `None` for a protocol without one here.
+pub(super) fn transport(number: u8) -> Option<&'static str> {
+    Some(match number {
+        protocol::TCP => transport_name::TCP,
+        protocol::UDP => transport_name::UDP,
+        protocol::SCTP => transport_name::SCTP,
+        protocol::ICMP => transport_name::ICMP,
+        protocol::ICMPV6 => transport_name::ICMPV6,
+        2 => "igmp",
+        4 => "ipv4",
+        protocol::DCCP => "dccp",
+        41 => "ipv6",
+        47 => "gre",
+        50 => "esp",
+        51 => "ah",
+        89 => "ospfigp",
+        103 => "pim",
+        112 => "vrrp",
+        115 => "l2tp",
+        protocol::UDP_LITE => "udplite",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use time::OffsetDateTime;
+    use time::format_description::well_known::Rfc3339;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_timestamp_reads_back_as_the_same_moment(nanoseconds: u64) {
+            let written = timestamp(WallTime(nanoseconds));
+            let read = OffsetDateTime::parse(&written, &Rfc3339).unwrap();
+            prop_assert_eq!(read.unix_timestamp_nanos(), i128::from(nanoseconds));
+            prop_assert_eq!(written.len(), 30);
+        }
+
+        #[test]
+        fn an_address_is_written_as_the_standard_library_writes_it(bytes: [u8; 16], v4: bool) {
+            let value = if v4 {
+                IpAddr::from([bytes[0], bytes[1], bytes[2], bytes[3]])
+            } else {
+                IpAddr::from(bytes)
+            };
+            prop_assert_eq!(&*address(value), value.to_string());
+        }
+
+        #[test]
+        fn numbers_read_back(id: u128, sequence: u32, bytes: [u8; 6]) {
+            prop_assert_eq!(u128::from_str_radix(&hex(id), 16).unwrap(), id);
+            prop_assert_eq!(&*record_uid(id, sequence), format!("{id:032x}-{sequence}"));
+            prop_assert_eq!(&*mac(Mac(bytes)), Mac(bytes).to_string());
+            prop_assert_eq!(&*decimal(sequence.into()), sequence.to_string());
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! An OpenTelemetry-native network flow exporter.
+//!
+//! The modules follow the way of a packet; `docs/architecture.md` draws it.
+
+pub mod clock;
+pub mod flow;
+pub mod kernel;
