@@ -15,7 +15,7 @@ use aya_ebpf::programs::TcContext;
 use packet::{Link, Packet, Wire};
 
 use crate::hook::Hook;
-use crate::maps::{CONTROL, OBSERVATIONS_0, OBSERVATIONS_1, SLOTS};
+use crate::maps::{CONTROL, INSERTED, OBSERVATIONS_0, OBSERVATIONS_1, SLOTS};
 use crate::{clock, losses};
 
 /// Segments that open or close a connection always take the long way, which notes the time of a handshake.
@@ -30,10 +30,7 @@ pub(crate) fn account(context: &TcContext, hook: &Hook, packet: &Packet, wire: W
     // SAFETY: the map gave out this CPU's slot, and nothing else on this CPU writes it while the program runs.
     let slot = unsafe { &mut *slot };
     let ecn = 1 << (packet.traffic_class & 3);
-    if slot.key == packet.key
-        && packet.tcp_flags & (!slot.tcp_flags | NOTABLE) == 0
-        && ecn & !slot.ecn == 0
-    {
+    if slot.key == packet.key && packet.tcp_flags & (!slot.tcp_flags | NOTABLE) == 0 && ecn & !slot.ecn == 0 {
         slot.packets += u64::from(wire.packets);
         slot.bytes += u64::from(wire.bytes);
         slot.last_ns = clock::coarse();
@@ -41,9 +38,9 @@ pub(crate) fn account(context: &TcContext, hook: &Hook, packet: &Packet, wire: W
     }
     // Two calls, not one with a chosen map: the verifier inlines the lookup of a map that it knows.
     if generation == 0 {
-        through_map(&OBSERVATIONS_0, slot, context, hook, packet, wire, link);
+        through_map(&OBSERVATIONS_0, 0, slot, context, hook, packet, wire, link);
     } else {
-        through_map(&OBSERVATIONS_1, slot, context, hook, packet, wire, link);
+        through_map(&OBSERVATIONS_1, 1, slot, context, hook, packet, wire, link);
     }
 }
 
@@ -57,6 +54,7 @@ fn slot_index(key: &ObservationKey) -> u32 {
 #[inline(always)]
 fn through_map(
     observations: &HashMap<ObservationKey, Observation>,
+    generation: u32,
     slot: &mut Slot,
     context: &TcContext,
     hook: &Hook,
@@ -74,6 +72,7 @@ fn through_map(
         if observations.insert(&packet.key, &entry, u64::from(BPF_NOEXIST)).is_err() {
             return losses::add(hook, Reason::Overflow, wire);
         }
+        count_insert(generation);
         (entry.tcp_flags, entry.ecn)
     };
     if slot.packets != 0 {
@@ -84,6 +83,14 @@ fn through_map(
     slot.bytes = 0;
     slot.last_ns = 0;
     (slot.tcp_flags, slot.ecn) = entry_flags;
+}
+
+#[inline(always)]
+fn count_insert(generation: u32) {
+    if let Some(inserted) = INSERTED.get_ptr_mut(generation) {
+        // SAFETY: this CPU's value, and programs of a hook do not interrupt each other on a CPU.
+        unsafe { *inserted += 1 };
+    }
 }
 
 #[inline(always)]

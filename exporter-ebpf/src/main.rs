@@ -6,7 +6,10 @@
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
-#![expect(unstable_features, reason = "inline assembly on the BPF target is experimental; the toolchain is pinned")]
+#![expect(
+    unstable_features,
+    reason = "inline assembly on the BPF target is experimental; the toolchain is pinned"
+)]
 
 mod account;
 mod clock;

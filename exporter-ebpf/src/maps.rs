@@ -23,13 +23,18 @@ pub(crate) static SLOTS: PerCpuArray<Slot> = PerCpuArray::with_max_entries(2 * S
 #[map(name = "CONTROL_V1")]
 pub(crate) static CONTROL: Array<u32> = Array::with_max_entries(1, 0);
 
+/// How many observations each generation has, so that user space flips before one is full.
+#[map(name = "INSERTED_V1")]
+pub(crate) static INSERTED: PerCpuArray<u64> = PerCpuArray::with_max_entries(2, 0);
+
 /// Packets that are in no observation, by hook and reason.
 #[map(name = "LOSSES_V1")]
 pub(crate) static LOSSES: PerCpuHashMap<LossKey, Tally> = PerCpuHashMap::with_max_entries(LOSS_ENTRIES, 0);
 
 /// The same by reason alone, for hooks that no longer fit into [`LOSSES`].
 #[map(name = "UNATTRIBUTED_V1")]
-pub(crate) static UNATTRIBUTED: PerCpuArray<Tally> = PerCpuArray::with_max_entries(Reason::ALL.len() as u32, 0);
+pub(crate) static UNATTRIBUTED: PerCpuArray<Tally> =
+    PerCpuArray::with_max_entries(Reason::ALL.len() as u32, 0);
 
 /// Ports of first fragments. The only map that may forget: then a later fragment is counted with its ports unknown.
 #[map(name = "FRAGMENTS_V1")]

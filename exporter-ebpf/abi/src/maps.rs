@@ -9,6 +9,8 @@ pub const OBSERVATIONS_1: &str = "OBSERVED_1_V1";
 pub const SLOTS: &str = "SLOTS_V1";
 /// One `u32` at index 0: the generation that the programs write, 0 or 1.
 pub const CONTROL: &str = "CONTROL_V1";
+/// Per-CPU, generation as index: a `u64`, how many entries the programs put into the generation's observations map.
+pub const INSERTED: &str = "INSERTED_V1";
 /// Per-CPU [`LossKey`](crate::LossKey) to [`Tally`](crate::Tally).
 pub const LOSSES: &str = "LOSSES_V1";
 /// Per-CPU [`Reason`](crate::Reason) as index to [`Tally`](crate::Tally): losses for which [`LOSSES`] had no room.

@@ -4,7 +4,7 @@
 
 use semconv::{Attribute, attribute, value};
 
-use abi::{Direction, protocol};
+use abi::Direction;
 
 use crate::flow::text;
 use crate::flow::{Endpoint, FlowRecord, OtherRecord, Record, Vlan};

@@ -1,0 +1,100 @@
+//! Loads the kernel programs and makes their maps.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use abi::Direction;
+use abi::maps::{OBSERVATIONS_0, OBSERVATIONS_1, SCOPE_GLOBAL};
+use aya::programs::{ProgramError, SchedClassifier};
+use aya::{Ebpf, EbpfError, EbpfLoader};
+use packet::Link;
+
+use crate::kernel::object;
+use crate::kernel::reader::{ReadError, Reader};
+use crate::kernel::sys::GracePeriod;
+
+/// Sizes that user space gives the maps.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// Observations that each generation holds.
+    pub observations: u32,
+}
+
+/// The loaded programs and the way to what they count.
+pub struct Loaded {
+    /// To be attached.
+    pub programs: Programs,
+    /// To be read.
+    pub reader: Reader,
+}
+
+/// One program for each kind of device and direction. They stay loaded as long as this value or a hook of theirs lives.
+#[derive(Debug)]
+pub struct Programs {
+    ethernet: [OwnedFd; 2],
+    ip: [OwnedFd; 2],
+}
+
+impl Programs {
+    /// The program for the hooks of a device in a direction.
+    #[must_use]
+    pub fn fd(&self, link: Link, direction: Direction) -> BorrowedFd<'_> {
+        let programs = match link {
+            Link::Ethernet => &self.ethernet,
+            Link::Ip => &self.ip,
+        };
+        programs[direction as usize].as_fd()
+    }
+}
+
+/// Why the kernel programs cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The kernel refuses a map or the object.
+    #[error("the kernel refuses the maps of the flow programs: {0}")]
+    Maps(#[source] EbpfError),
+    /// The kernel refuses a program.
+    #[error("the kernel refuses the flow program {name}: {source}")]
+    Program {
+        /// The program's name.
+        name: &'static str,
+        /// The kernel's answer, with the verifier's log.
+        source: ProgramError,
+    },
+    /// The object is not the one this program was built with.
+    #[error("the embedded kernel object has no program {0}")]
+    Missing(&'static str),
+    /// A descriptor cannot be kept.
+    #[error("cannot keep the descriptor of a flow program: {0}")]
+    Descriptor(#[source] io::Error),
+    /// The maps cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// Loads the programs for the hooks of one network namespace.
+///
+/// # Errors
+/// [`LoadError`], most often for want of CAP_BPF and CAP_NET_ADMIN, or of memory for the maps.
+pub fn load(scope: u32, sizes: Sizes, grace: GracePeriod) -> Result<Loaded, LoadError> {
+    let mut ebpf = EbpfLoader::new()
+        .override_global(SCOPE_GLOBAL, &scope, true)
+        .map_max_entries(OBSERVATIONS_0, sizes.observations)
+        .map_max_entries(OBSERVATIONS_1, sizes.observations)
+        .load(object::bytes())
+        .map_err(LoadError::Maps)?;
+    let programs = Programs {
+        ethernet: [program(&mut ebpf, "ethernet_ingress")?, program(&mut ebpf, "ethernet_egress")?],
+        ip: [program(&mut ebpf, "ip_ingress")?, program(&mut ebpf, "ip_egress")?],
+    };
+    Ok(Loaded { programs, reader: Reader::new(&mut ebpf, grace)? })
+}
+
+fn program(ebpf: &mut Ebpf, name: &'static str) -> Result<OwnedFd, LoadError> {
+    let program: &mut SchedClassifier =
+        ebpf.program_mut(name).and_then(|program| program.try_into().ok()).ok_or(LoadError::Missing(name))?;
+    let failed = |source| LoadError::Program { name, source };
+    program.load().map_err(failed)?;
+    let fd = program.fd().map_err(failed)?;
+    fd.as_fd().try_clone_to_owned().map_err(LoadError::Descriptor)
+}

@@ -1,0 +1,221 @@
+//! Reads what the programs counted, exactly.
+//!
+//! The programs write one of two generations. A reading turns them to the other, waits until none of them can still write the
+//! old one (a grace period), and then owns the old one alone: reads it, empties it, and hands its counts on as the deltas of
+//! the time since the last reading. No entry is ever removed, or written by user space, while a program can hold it.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::AsFd;
+
+use abi::maps::{
+    CONTROL, INSERTED, LOSSES, OBSERVATIONS_0, OBSERVATIONS_1, SLOTS, SLOTS_PER_GENERATION, UNATTRIBUTED,
+};
+use abi::{LossKey, ObservationKey, Reason, Slot, Tally};
+use aya::Ebpf;
+use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, PerCpuHashMap, PerCpuValues};
+use foldhash::fast::FixedState;
+
+use crate::flow::{Counts, HookId, Hooks, Observation};
+use crate::kernel::decode;
+use crate::kernel::sys::{Batch, GracePeriod};
+
+/// Entries of one batch call: 557 KiB of buffers; larger ones gain nothing.
+const BATCH: usize = 4096;
+
+/// The reading end of the maps.
+pub struct Reader {
+    control: Array<MapData, u32>,
+    observations: [MapData; 2],
+    slots: PerCpuArray<MapData, Slot>,
+    inserted: PerCpuArray<MapData, u64>,
+    losses: PerCpuHashMap<MapData, LossKey, Tally>,
+    unattributed: PerCpuArray<MapData, Tally>,
+    grace: GracePeriod,
+    generation: u32,
+    batch: Batch<ObservationKey, abi::Observation>,
+    /// Slots of the generation that is being read, whose counts are not in its map.
+    unsettled: HashMap<ObservationKey, Slot, FixedState>,
+    /// Losses as of the last reading.
+    known_losses: HashMap<LossKey, Counts, FixedState>,
+    known_unattributed: [Counts; Reason::ALL.len()],
+}
+
+/// Packets that a hook saw and that are in no observation, since the last reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// Where; `None` for hooks beyond those that losses are told apart for.
+    pub hook: Option<HookId>,
+    /// Why.
+    pub reason: Reason,
+    /// How much. Never zero.
+    pub counts: Counts,
+}
+
+/// Why the maps cannot be read. What was counted stays in them for the next reading.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The object has another set of maps.
+    #[error("the embedded kernel object has no map {0} of the expected kind")]
+    Missing(&'static str),
+    /// The kernel refuses an access to a map.
+    #[error("cannot access the map {name}: {source}")]
+    Map {
+        /// The map's name.
+        name: &'static str,
+        /// The kernel's answer.
+        source: MapError,
+    },
+    /// The kernel refuses to read a generation.
+    #[error("cannot read the observations: {0}")]
+    Drain(#[source] io::Error),
+    /// Nobody knows whether the programs still write the old generation.
+    #[error("cannot wait for the flow programs to leave the old generation: {0}")]
+    GracePeriod(#[source] io::Error),
+}
+
+impl Reader {
+    pub(super) fn new(ebpf: &mut Ebpf, grace: GracePeriod) -> Result<Self, ReadError> {
+        Ok(Self {
+            control: take(ebpf, CONTROL)?.try_into().map_err(at(CONTROL))?,
+            observations: [hash(ebpf, OBSERVATIONS_0)?, hash(ebpf, OBSERVATIONS_1)?],
+            slots: take(ebpf, SLOTS)?.try_into().map_err(at(SLOTS))?,
+            inserted: take(ebpf, INSERTED)?.try_into().map_err(at(INSERTED))?,
+            losses: take(ebpf, LOSSES)?.try_into().map_err(at(LOSSES))?,
+            unattributed: take(ebpf, UNATTRIBUTED)?.try_into().map_err(at(UNATTRIBUTED))?,
+            grace,
+            generation: 0,
+            batch: Batch::with_capacity(BATCH),
+            unsettled: HashMap::default(),
+            known_losses: HashMap::default(),
+            known_unattributed: Default::default(),
+        })
+    }
+
+    /// How many observations the current generation has.
+    ///
+    /// # Errors
+    /// [`ReadError::Map`].
+    pub fn fill(&self) -> Result<u64, ReadError> {
+        let values = self.inserted.get(&self.generation, 0).map_err(at(INSERTED))?;
+        Ok(values.iter().sum())
+    }
+
+    /// Turns the programs to the other generation and gives what they counted in this one.
+    ///
+    /// # Errors
+    /// [`ReadError`]: what was not given yet is given by a later reading.
+    pub fn read(&mut self, hooks: &mut Hooks, mut take: impl FnMut(Observation)) -> Result<(), ReadError> {
+        let old = self.generation;
+        self.control.set(0, 1 - old, 0).map_err(at(CONTROL))?;
+        self.generation = 1 - old;
+        self.grace.wait().map_err(ReadError::GracePeriod)?;
+
+        self.take_slots(old)?;
+        let unsettled = &mut self.unsettled;
+        let map = self.observations[old as usize].fd().as_fd();
+        self.batch
+            .drain(map, |key, value| {
+                let mut value = *value;
+                if let Some(slot) = unsettled.remove(key) {
+                    value.packets += slot.packets;
+                    value.bytes += slot.bytes;
+                    value.last_ns = slot.last_ns;
+                }
+                take(decode::observation(key, &value, hooks));
+            })
+            .map_err(ReadError::Drain)?;
+        let cpus = self.inserted.get(&old, 0).map_err(at(INSERTED))?.len();
+        self.inserted.set(old, per_cpu(0, cpus).map_err(at(INSERTED))?, 0).map_err(at(INSERTED))
+    }
+
+    /// Takes the slots of a generation that no program writes, and clears them: their flows are about to leave the map.
+    fn take_slots(&mut self, generation: u32) -> Result<(), ReadError> {
+        let first = generation * SLOTS_PER_GENERATION;
+        for index in first..first + SLOTS_PER_GENERATION {
+            let slots = self.slots.get(&index, 0).map_err(at(SLOTS))?;
+            if slots.iter().all(|slot| slot.key.ip_version == 0) {
+                continue;
+            }
+            for slot in slots.iter().filter(|slot| slot.packets != 0) {
+                self.unsettled.insert(slot.key, *slot);
+            }
+            let empty = per_cpu(EMPTY, slots.len()).map_err(at(SLOTS))?;
+            self.slots.set(index, empty, 0).map_err(at(SLOTS))?;
+        }
+        Ok(())
+    }
+
+    /// Gives what is in no observation, as growth since the last reading.
+    ///
+    /// # Errors
+    /// [`ReadError::Map`]: what was not given yet is given by a later reading.
+    pub fn read_losses(&mut self, hooks: &mut Hooks, mut take: impl FnMut(Loss)) -> Result<(), ReadError> {
+        for entry in self.losses.iter() {
+            let (key, tallies) = entry.map_err(at(LOSSES))?;
+            let Ok(reason) = Reason::try_from(key.reason) else { continue };
+            if let Some(counts) = growth(self.known_losses.entry(key).or_default(), &tallies) {
+                let hook = Some(decode::hook(key.scope, key.ifindex, key.direction, hooks));
+                take(Loss { hook, reason, counts });
+            }
+        }
+        for (index, reason) in (0..).zip(Reason::ALL) {
+            let tallies = self.unattributed.get(&index, 0).map_err(at(UNATTRIBUTED))?;
+            if let Some(counts) = growth(&mut self.known_unattributed[reason as usize], &tallies) {
+                take(Loss { hook: None, reason, counts });
+            }
+        }
+        Ok(())
+    }
+}
+
+const EMPTY: Slot = Slot {
+    key: ObservationKey {
+        src_addr: [0; 2],
+        dst_addr: [0; 2],
+        src_port: 0,
+        dst_port: 0,
+        ifindex: 0,
+        scope: 0,
+        vni: 0,
+        cpu: 0,
+        protocol: 0,
+        ip_version: 0,
+        direction: 0,
+        icmp_type: 0,
+        icmp_code: 0,
+        flags: 0,
+    },
+    packets: 0,
+    bytes: 0,
+    last_ns: 0,
+    tcp_flags: 0,
+    ecn: 0,
+    pad: [0; 5],
+};
+
+fn per_cpu<T: aya::Pod>(value: T, cpus: usize) -> Result<PerCpuValues<T>, MapError> {
+    PerCpuValues::try_from(vec![value; cpus]).map_err(MapError::from)
+}
+
+/// What a running total grew by, if at all.
+fn growth(known: &mut Counts, tallies: &PerCpuValues<Tally>) -> Option<Counts> {
+    let now = tallies.iter().map(|tally| Counts { packets: tally.packets, bytes: tally.bytes }).sum();
+    let grown = now - std::mem::replace(known, now);
+    (!grown.is_zero()).then_some(grown)
+}
+
+fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, ReadError> {
+    ebpf.take_map(name).ok_or(ReadError::Missing(name))
+}
+
+fn hash(ebpf: &mut Ebpf, name: &'static str) -> Result<MapData, ReadError> {
+    match take(ebpf, name)? {
+        Map::HashMap(data) => Ok(data),
+        _ => Err(ReadError::Missing(name)),
+    }
+}
+
+fn at(name: &'static str) -> impl FnOnce(MapError) -> ReadError {
+    move |source| ReadError::Map { name, source }
+}
