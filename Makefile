@@ -6,8 +6,6 @@ SHELL := /bin/bash
 # Where `cargo install` puts bpf-linker, and where Debian keeps nft, bpftool, ethtool.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH):/usr/sbin:/sbin
 
-# Packages outside the workspace, which `cargo fmt --all` does not see.
-OUTSIDE := $(wildcard exporter-ebpf/Cargo.toml fuzz/Cargo.toml)
 CARGO_DENY := 0.19.9
 
 help: ## This list
@@ -22,11 +20,8 @@ test: lint ## Install what is missing, lint, run every test; an ignored test fai
 setup: ## Install what building, running and testing need
 	scripts/setup --test
 
-lint: setup-test ## Format, clippy and shellcheck; a warning fails
-	cargo fmt --all --check
-	$(foreach manifest,$(OUTSIDE),cargo fmt --manifest-path $(manifest) --check &&) true
-	cargo clippy --workspace --all-targets -- -D warnings
-	shellcheck scripts/* .ci/run
+lint: setup-test ## rustfmt, clippy on both halves, shellcheck; a warning fails
+	scripts/lint
 
 bench: setup-test ## Run the benchmarks (on a quiet machine)
 	scripts/cargo-root bench --workspace
