@@ -29,6 +29,7 @@ bench: setup-test ## Run the benchmarks (on a quiet machine)
 deny: ## Check licences, duplicates and sources of dependencies (installs cargo-deny: about 3 minutes)
 	cargo deny --version || cargo install cargo-deny --version $(CARGO_DENY) --locked
 	cargo deny check licenses bans sources
+	cargo deny --manifest-path exporter-ebpf/Cargo.toml check --config $(CURDIR)/deny.toml licenses bans sources
 
 setup-run:
 	@scripts/setup --check >/dev/null || scripts/setup
