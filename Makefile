@@ -1,0 +1,38 @@
+# `make` lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run test setup setup-run setup-test lint bench deny
+
+# Where `cargo install` puts bpf-linker, and where Debian keeps nft, bpftool, ethtool.
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH):/usr/sbin:/sbin
+
+CARGO_DENY := 0.19.9
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: setup-run ## Build and run the agent (ARGS="..." adds options); prints flows, or exports to OTEL_EXPORTER_OTLP_ENDPOINT
+	scripts/cargo-root run --release --bin otel-flow-exporter -- run $(ARGS)
+
+test: lint ## Install what is missing, lint, run every test; an ignored test fails
+	scripts/test
+
+setup: ## Install what building, running and testing need
+	scripts/setup --test
+
+lint: setup-test ## rustfmt, clippy on both halves, shellcheck; a warning fails
+	scripts/lint
+
+bench: setup-test ## Run the benchmarks (on a quiet machine)
+	scripts/cargo-root bench --workspace
+
+deny: ## Check licences, duplicates and sources of dependencies (installs cargo-deny: about 3 minutes)
+	cargo deny --version || cargo install cargo-deny --version $(CARGO_DENY) --locked
+	cargo deny check licenses bans sources
+	cargo deny --manifest-path exporter-ebpf/Cargo.toml check --config $(CURDIR)/deny.toml licenses bans sources
+
+setup-run:
+	@scripts/setup --check >/dev/null || scripts/setup
+
+setup-test:
+	@scripts/setup --test --check >/dev/null || scripts/setup --test
