@@ -3,7 +3,6 @@
 //! Cargo runs this script again when a source of the programs changes, so the embedded object is never stale. Where the BPF
 //! toolchain is missing the script does not fail, so that `cargo check`, clippy and rust-analyzer work: it writes an object
 //! whose use fails the build with the remedy, and only code generation uses it.
-#![expect(clippy::print_stdout, reason = "a build script talks to cargo on stdout")]
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

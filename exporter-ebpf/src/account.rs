@@ -7,14 +7,18 @@
 //! No addition is atomic: an entry belongs to one CPU (the CPU is in its key), and programs of a hook do not interrupt each
 //! other there.
 
+#![expect(
+    clippy::needless_borrows_for_generic_args,
+    reason = "without the borrow, keys and values are copied once more on a stack of 512 bytes"
+)]
+
 use abi::maps::SLOTS_PER_GENERATION;
-use abi::{LossKey, Observation, ObservationKey, Reason, Slot, protocol, tcp_flags};
+use abi::{Observation, ObservationKey, Slot, protocol, tcp_flags};
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::maps::HashMap;
 use aya_ebpf::programs::TcContext;
 use packet::{Link, Packet, Wire};
 
-use crate::hook::Hook;
 use crate::maps::{CONTROL, INSERTED, OBSERVATIONS_0, OBSERVATIONS_1, SLOTS};
 use crate::{clock, losses};
 
@@ -22,7 +26,7 @@ use crate::{clock, losses};
 const NOTABLE: u16 = tcp_flags::SYN | tcp_flags::FIN | tcp_flags::RST;
 
 #[inline(always)]
-pub(crate) fn account(context: &TcContext, hook: &Hook, packet: &Packet, wire: Wire, link: Link) {
+pub(crate) fn account(context: &TcContext, packet: &Packet, wire: Wire) {
     let generation = CONTROL.get(0).copied().unwrap_or(0) & 1;
     let Some(slot) = SLOTS.get_ptr_mut(generation * SLOTS_PER_GENERATION + slot_index(&packet.key)) else {
         return; // Cannot be: the index is below the map's size.
@@ -36,12 +40,22 @@ pub(crate) fn account(context: &TcContext, hook: &Hook, packet: &Packet, wire: W
         slot.last_ns = clock::coarse();
         return;
     }
-    // Two calls, not one with a chosen map: the verifier inlines the lookup of a map that it knows.
+    // Two ways, not one with a chosen map: the verifier inlines the lookup of a map that it knows.
     if generation == 0 {
-        through_map(&OBSERVATIONS_0, 0, slot, context, hook, packet, wire, link);
+        through_0(context, slot, packet, wire);
     } else {
-        through_map(&OBSERVATIONS_1, 1, slot, context, hook, packet, wire, link);
+        through_1(context, slot, packet, wire);
     }
+}
+
+#[inline(never)]
+fn through_0(context: &TcContext, slot: &mut Slot, packet: &Packet, wire: Wire) {
+    through_map(&OBSERVATIONS_0, 0, context, slot, packet, wire);
+}
+
+#[inline(never)]
+fn through_1(context: &TcContext, slot: &mut Slot, packet: &Packet, wire: Wire) {
+    through_map(&OBSERVATIONS_1, 1, context, slot, packet, wire);
 }
 
 /// Flows of one hook spread over the slots by their ports.
@@ -55,12 +69,10 @@ fn slot_index(key: &ObservationKey) -> u32 {
 fn through_map(
     observations: &HashMap<ObservationKey, Observation>,
     generation: u32,
-    slot: &mut Slot,
     context: &TcContext,
-    hook: &Hook,
+    slot: &mut Slot,
     packet: &Packet,
     wire: Wire,
-    link: Link,
 ) {
     let entry_flags = if let Some(entry) = observations.get_ptr_mut(&packet.key) {
         // SAFETY: this CPU's entry, see the module's comment.
@@ -68,9 +80,9 @@ fn through_map(
         update(entry, packet, wire);
         (entry.tcp_flags, entry.ecn)
     } else {
-        let entry = first(context, packet, wire, link);
+        let entry = first(context, packet, wire);
         if observations.insert(&packet.key, &entry, u64::from(BPF_NOEXIST)).is_err() {
-            return losses::add(hook, Reason::Overflow, wire);
+            return losses::overflow(&packet.key, u64::from(wire.packets), u64::from(wire.bytes));
         }
         count_insert(generation);
         (entry.tcp_flags, entry.ecn)
@@ -94,22 +106,28 @@ fn count_insert(generation: u32) {
 }
 
 #[inline(always)]
-fn first(context: &TcContext, packet: &Packet, wire: Wire, link: Link) -> Observation {
+fn first(context: &TcContext, packet: &Packet, wire: Wire) -> Observation {
     let now = clock::precise();
+    // Every field by name: what fills up from a default becomes a call that clears byte by byte.
     let mut entry = Observation {
         bytes: u64::from(wire.bytes),
         packets: u64::from(wire.packets),
         first_ns: now,
         last_ns: now,
+        syn_ns: 0,
+        syn_ack_ns: 0,
+        ack_ns: 0,
+        src_mac: [0; 6],
+        dst_mac: [0; 6],
         vlan_outer: packet.vlan_outer,
         vlan_inner: packet.vlan_inner,
         tcp_flags: packet.tcp_flags,
         dscp: packet.traffic_class >> 2,
         ecn: 1 << (packet.traffic_class & 3),
-        ..Observation::default()
+        pad: 0,
     };
     note_handshake(&mut entry, packet, now);
-    if link == Link::Ethernet
+    if packet.link == Link::Ethernet
         && let Ok(macs) = context.load::<[[u8; 6]; 2]>(0)
     {
         [entry.dst_mac, entry.src_mac] = macs;
@@ -151,7 +169,7 @@ fn note_handshake(entry: &mut Observation, packet: &Packet, now: u64) {
 }
 
 /// Adds what the slot holds to its flow's entry.
-#[inline(never)]
+#[inline(always)]
 fn settle(observations: &HashMap<ObservationKey, Observation>, slot: &Slot) {
     if let Some(entry) = observations.get_ptr_mut(&slot.key) {
         // SAFETY: this CPU's entry, see the module's comment.
@@ -161,13 +179,6 @@ fn settle(observations: &HashMap<ObservationKey, Observation>, slot: &Slot) {
         entry.last_ns = slot.last_ns;
     } else {
         // Cannot be: a slot's flow has an entry in its generation, and nothing removes it. Were it so, it would be seen.
-        let key = LossKey {
-            ifindex: slot.key.ifindex,
-            scope: slot.key.scope,
-            direction: slot.key.direction,
-            reason: Reason::Overflow as u8,
-            pad: 0,
-        };
-        losses::add_keyed(&key, slot.packets, slot.bytes);
+        losses::overflow(&slot.key, slot.packets, slot.bytes);
     }
 }

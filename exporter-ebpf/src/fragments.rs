@@ -3,20 +3,19 @@
 use abi::{FragmentKey, FragmentPorts, key_flags};
 use packet::{Fragment, Packet};
 
-use crate::hook::Hook;
 use crate::maps::FRAGMENTS;
 
 #[inline(always)]
-pub(crate) fn follow(hook: &Hook, packet: &mut Packet) {
+pub(crate) fn follow(packet: &mut Packet) {
     match packet.fragment {
         Fragment::None => {}
-        Fragment::First(id) => remember(hook, packet, id),
-        Fragment::Later(id) => recall(hook, packet, id),
+        Fragment::First(id) => remember(packet, id),
+        Fragment::Later(id) => recall(packet, id),
     }
 }
 
 #[inline(never)]
-fn remember(hook: &Hook, packet: &mut Packet, id: u32) {
+fn remember(packet: &mut Packet, id: u32) {
     let ports = FragmentPorts {
         src_port: packet.key.src_port,
         dst_port: packet.key.dst_port,
@@ -25,13 +24,13 @@ fn remember(hook: &Hook, packet: &mut Packet, id: u32) {
         pad: 0,
     };
     // A full LRU map makes room; should it fail all the same, the later fragments say that their ports are unknown.
-    let _ = FRAGMENTS.insert(&key(hook, packet, id), &ports, 0);
+    let _ = FRAGMENTS.insert(key(packet, id), ports, 0);
 }
 
 #[inline(never)]
-fn recall(hook: &Hook, packet: &mut Packet, id: u32) {
+fn recall(packet: &mut Packet, id: u32) {
     // SAFETY: the value is copied out at once; an entry that is replaced meanwhile gives another datagram of the same ends.
-    if let Some(ports) = unsafe { FRAGMENTS.get(&key(hook, packet, id)) } {
+    if let Some(ports) = unsafe { FRAGMENTS.get(key(packet, id)) } {
         packet.key.src_port = ports.src_port;
         packet.key.dst_port = ports.dst_port;
         packet.key.icmp_type = ports.icmp_type;
@@ -41,16 +40,16 @@ fn recall(hook: &Hook, packet: &mut Packet, id: u32) {
 }
 
 #[inline(always)]
-fn key(hook: &Hook, packet: &Packet, id: u32) -> FragmentKey {
+fn key(packet: &Packet, id: u32) -> FragmentKey {
     FragmentKey {
         src_addr: packet.key.src_addr,
         dst_addr: packet.key.dst_addr,
         id,
-        ifindex: hook.ifindex,
-        scope: hook.scope,
+        ifindex: packet.key.ifindex,
+        scope: packet.key.scope,
         protocol: packet.key.protocol,
         ip_version: packet.key.ip_version,
-        direction: hook.direction as u8,
+        direction: packet.key.direction,
         pad: 0,
     }
 }

@@ -22,6 +22,8 @@ impl DirectFrame {
 }
 
 impl Frame for DirectFrame {
+    const EXTENSIONS: bool = false;
+
     type Header<const N: usize> = DirectHeader<N>;
 
     #[inline(always)]
@@ -42,14 +44,15 @@ macro_rules! load {
         const { assert!($at + $width / 8 <= N, "field outside its header") };
         let value: u64;
         // SAFETY: `Frame::header` compared the header's end with the end of what is in reach. Written in assembly because a
-        // packet field may be unaligned, and the compiler would read it byte by byte.
+        // packet field may be unaligned, and the compiler would read it byte by byte; not `pure`, or it would be moved in
+        // front of the comparison.
         unsafe {
             asm!(
                 concat!("{value} = *(u", $width, " *)({pointer} + {at})"),
                 value = out(reg) value,
                 pointer = in(reg) $header.0,
                 at = const $at,
-                options(pure, readonly, nostack, preserves_flags),
+                options(readonly, nostack, preserves_flags),
             );
         }
         value
@@ -105,7 +108,20 @@ impl CopiedFrame {
 }
 
 impl Frame for CopiedFrame {
+    const EXTENSIONS: bool = true;
+
     type Header<const N: usize> = DirectHeader<N>;
+
+    #[inline(always)]
+    fn forget(&self, value: u32) -> u32 {
+        let memory = (self.start + HEADERS_LEN as usize) as *mut u32;
+        // SAFETY: the 4 bytes of the buffer beyond the headers. Volatile, because the point is to go through memory that the
+        // verifier does not follow.
+        unsafe {
+            memory.write_volatile(value);
+            memory.read_volatile()
+        }
+    }
 
     #[inline(always)]
     fn header<const N: usize>(&self, at: usize) -> Option<DirectHeader<N>> {

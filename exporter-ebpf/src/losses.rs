@@ -1,37 +1,56 @@
 //! Counts what is in no observation. Every packet of a hook is either in an observation or here.
 
-use abi::{LossKey, Reason, Tally};
-use packet::Wire;
+use abi::{Direction, LossKey, ObservationKey, Reason, Tally};
+use aya_ebpf::programs::TcContext;
+use packet::{Reject, Wire};
 
-use crate::hook::Hook;
+use crate::hook;
 use crate::maps::{LOSSES, UNATTRIBUTED};
-
-#[inline(always)]
-pub(crate) fn add(hook: &Hook, reason: Reason, wire: Wire) {
-    let key = LossKey {
-        ifindex: hook.ifindex,
-        scope: hook.scope,
-        direction: hook.direction as u8,
-        reason: reason as u8,
-        pad: 0,
-    };
-    add_keyed(&key, u64::from(wire.packets), u64::from(wire.bytes));
-}
 
 /// Not inlined: the way of a packet that cannot be counted is not worth instructions in the other's.
 #[inline(never)]
-pub(crate) fn add_keyed(key: &LossKey, packets: u64, bytes: u64) {
-    if let Some(tally) = LOSSES.get_ptr_mut(key) {
-        grow(tally, packets, bytes);
-    } else if LOSSES.insert(key, Tally { packets, bytes }, 0).is_err()
-        && let Some(tally) = UNATTRIBUTED.get_ptr_mut(u32::from(key.reason))
-    {
-        grow(tally, packets, bytes);
-    }
+pub(crate) fn add(context: &TcContext, direction: Direction, reject: Reject) {
+    let metadata = hook::metadata(context, direction);
+    let wire = Wire::opaque(hook::size(context));
+    let reason = match reject {
+        Reject::NotIp => Reason::NotIp,
+        // Beyond what was copied, there is no header that a sender has use for.
+        Reject::Malformed | Reject::OutOfReach => Reason::Malformed,
+    };
+    let key = LossKey {
+        ifindex: metadata.ifindex,
+        scope: metadata.scope,
+        direction: metadata.direction as u8,
+        reason: reason as u8,
+        pad: 0,
+    };
+    grow(key, u64::from(wire.packets), u64::from(wire.bytes));
+}
+
+/// For a packet, or several of one flow, that the observations map has no room for.
+#[inline(always)]
+pub(crate) fn overflow(flow: &ObservationKey, packets: u64, bytes: u64) {
+    let key = LossKey {
+        ifindex: flow.ifindex,
+        scope: flow.scope,
+        direction: flow.direction,
+        reason: Reason::Overflow as u8,
+        pad: 0,
+    };
+    grow(key, packets, bytes);
 }
 
 #[inline(always)]
-fn grow(tally: *mut Tally, packets: u64, bytes: u64) {
+fn grow(key: LossKey, packets: u64, bytes: u64) {
+    let tally = if let Some(tally) = LOSSES.get_ptr_mut(key) {
+        tally
+    } else if LOSSES.insert(key, Tally { packets, bytes }, 0).is_ok() {
+        return;
+    } else if let Some(tally) = UNATTRIBUTED.get_ptr_mut(u32::from(key.reason)) {
+        tally
+    } else {
+        return; // Cannot be: a reason is an index of the map.
+    };
     // SAFETY: the map gave out this CPU's value, and programs of a hook do not interrupt each other on a CPU.
     unsafe {
         (*tally).packets += packets;

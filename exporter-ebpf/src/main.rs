@@ -19,13 +19,14 @@ mod hook;
 mod losses;
 mod maps;
 
-use abi::{Direction, Reason};
+use core::mem::MaybeUninit;
+
+use abi::Direction;
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
 use packet::{Link, Packet, Reject, Wire};
 
 use crate::frame::{CopiedFrame, DirectFrame};
-use crate::hook::Hook;
 
 /// `TC_ACT_UNSPEC` (include/uapi/linux/pkt_cls.h), which is also `TCX_NEXT` (include/uapi/linux/bpf.h).
 const NEXT: i32 = -1;
@@ -56,37 +57,48 @@ pub fn ip_egress(context: TcContext) -> i32 {
 
 #[inline(always)]
 fn observe(context: &TcContext, link: Link, direction: Direction) -> i32 {
-    let hook = Hook::of(context, direction);
-    let parsed = match packet::parse(&DirectFrame::of(context), link, hook::metadata(context)) {
-        Err(Reject::OutOfReach) => parse_copied(context, link),
+    let mut packet = MaybeUninit::uninit();
+    let parsed = match parse(context, link, direction, &mut packet) {
+        Err(Reject::OutOfReach) => parse_copy(context, link, direction, &mut packet),
         parsed => parsed,
     };
     match parsed {
-        Ok(packet) => count(context, &hook, packet, link),
-        Err(Reject::NotIp) => reject(context, &hook, Reason::NotIp),
-        Err(Reject::Malformed | Reject::OutOfReach) => reject(context, &hook, Reason::Malformed),
+        // SAFETY: parsing succeeded, so the packet is written.
+        Ok(()) => count(context, unsafe { packet.assume_init_mut() }),
+        Err(reject) => losses::add(context, direction, reject),
     }
     NEXT
 }
 
-/// A header lies outside the linear part: parse a copy. Pulling it into the linear part would change the packet.
+/// Not inlined: what it needs of the 512 bytes of stack is free again when the packet is counted.
 #[inline(never)]
-fn parse_copied(context: &TcContext, link: Link) -> Result<Packet, Reject> {
+fn parse(
+    context: &TcContext,
+    link: Link,
+    direction: Direction,
+    packet: &mut MaybeUninit<Packet>,
+) -> Result<(), Reject> {
+    packet::parse(&DirectFrame::of(context), link, hook::metadata(context, direction), packet)
+}
+
+/// A header lies outside the linear part, or there are extension headers. Pulling the headers into the linear part would
+/// change the packet.
+#[inline(never)]
+fn parse_copy(
+    context: &TcContext,
+    link: Link,
+    direction: Direction,
+    packet: &mut MaybeUninit<Packet>,
+) -> Result<(), Reject> {
     let frame = CopiedFrame::of(context).ok_or(Reject::OutOfReach)?;
-    packet::parse(&frame, link, hook::metadata(context))
+    packet::parse(&frame, link, hook::metadata(context, direction), packet)
 }
 
 #[inline(always)]
-fn count(context: &TcContext, hook: &Hook, mut packet: Packet, link: Link) {
-    hook.complete(&mut packet.key);
-    fragments::follow(hook, &mut packet);
-    let wire = Wire::of(&packet, hook::metadata(context), hook::offload(context));
-    account::account(context, hook, &packet, wire, link);
-}
-
-#[inline(always)]
-fn reject(context: &TcContext, hook: &Hook, reason: Reason) {
-    losses::add(hook, reason, Wire::opaque(hook::metadata(context), hook::offload(context)));
+fn count(context: &TcContext, packet: &mut Packet) {
+    fragments::follow(packet);
+    let wire = Wire::of(packet, hook::size(context));
+    account::account(context, packet, wire);
 }
 
 #[panic_handler]

@@ -41,9 +41,10 @@ pub(crate) static UNATTRIBUTED: PerCpuArray<Tally> =
 pub(crate) static FRAGMENTS: LruHashMap<FragmentKey, FragmentPorts> =
     LruHashMap::with_max_entries(FRAGMENT_ENTRIES, 0);
 
-/// Bytes of [`HEADERS`]: no chain of headers that a sender has use for is longer.
+/// Bytes of headers in [`HEADERS`]: no chain of headers that a sender has use for is longer.
 pub(crate) const HEADERS_LEN: u32 = 512;
 
-/// Where a packet's headers are copied to when they lie outside its linear part.
+/// Where a packet's headers are copied to when they lie outside its linear part; 8 bytes more are scratch memory.
 #[map(name = "HEADERS_V1")]
-pub(crate) static HEADERS: PerCpuArray<[u8; HEADERS_LEN as usize]> = PerCpuArray::with_max_entries(1, 0);
+pub(crate) static HEADERS: PerCpuArray<[u64; HEADERS_LEN as usize / 8 + 1]> =
+    PerCpuArray::with_max_entries(1, 0);

@@ -40,6 +40,26 @@ pub struct ObservationKey {
 
 const _: () = assert!(size_of::<ObservationKey>() == 56 && align_of::<ObservationKey>() == 8);
 
+impl ObservationKey {
+    /// No packet's key: every packet has an IP version.
+    pub const EMPTY: Self = Self {
+        src_addr: [0; 2],
+        dst_addr: [0; 2],
+        src_port: 0,
+        dst_port: 0,
+        ifindex: 0,
+        scope: 0,
+        vni: 0,
+        cpu: 0,
+        protocol: 0,
+        ip_version: 0,
+        direction: 0,
+        icmp_type: 0,
+        icmp_code: 0,
+        flags: 0,
+    };
+}
+
 /// Bits of [`ObservationKey::flags`].
 pub mod key_flags {
     /// The packet was inside a tunnel.

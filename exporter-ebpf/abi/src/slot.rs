@@ -26,3 +26,16 @@ pub struct Slot {
 }
 
 const _: () = assert!(size_of::<Slot>() == 88);
+
+impl Slot {
+    /// A slot that no flow owns, as the kernel makes them.
+    pub const EMPTY: Self = Self {
+        key: ObservationKey::EMPTY,
+        packets: 0,
+        bytes: 0,
+        last_ns: 0,
+        tcp_flags: 0,
+        ecn: 0,
+        pad: [0; 5],
+    };
+}

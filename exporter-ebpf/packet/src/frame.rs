@@ -1,9 +1,23 @@
 //! Where header bytes come from.
 
+/// No extension header that begins beyond this offset is followed.
+pub const MAX_OFFSET: u32 = 2047;
+
 /// A packet from its first header on.
 pub trait Frame {
+    /// Whether extension headers are walked here. If not, a packet that has some is [out of reach](crate::Reject::OutOfReach):
+    /// the verifier follows every way through a program, and a loop of headers multiplies them.
+    const EXTENSIONS: bool;
+
     /// `N` bytes whose bounds have been checked.
     type Header<const N: usize>: Header;
+
+    /// The value itself. Where a verifier follows every way through the program, it forgets here what it knows of the value, and
+    /// so finds all ways to this point the same from here on.
+    #[inline(always)]
+    fn forget(&self, value: u32) -> u32 {
+        value
+    }
 
     /// The `N` bytes that start `at` bytes into the packet, or `None` if they cannot be read from here.
     fn header<const N: usize>(&self, at: usize) -> Option<Self::Header<N>>;
@@ -63,6 +77,8 @@ impl<const N: usize> Header for Copied<N> {
 }
 
 impl Frame for [u8] {
+    const EXTENSIONS: bool = true;
+
     type Header<const N: usize> = Copied<N>;
 
     fn header<const N: usize>(&self, at: usize) -> Option<Copied<N>> {

@@ -1,9 +1,7 @@
 //! IPv4 (RFC 791), with options, fragments and BIG TCP.
 
-use abi::protocol;
-
+use crate::extension;
 use crate::frame::{Frame, Header};
-use crate::ipv6::skip_authentication;
 use crate::parse::{Fragment, Metadata, Network, Reject};
 
 const MORE_FRAGMENTS: u16 = 0x2000;
@@ -46,8 +44,8 @@ pub(crate) fn parse<F: Frame + ?Sized>(frame: &F, at: u32, metadata: Metadata) -
         protocol: ip.u8::<9>(),
         traffic_class: ip.u8::<1>(),
     };
-    if network.protocol == protocol::AH && !matches!(fragment, Fragment::Later(_)) {
-        skip_authentication(frame, &mut network)?;
+    if extension::is_one_in_ipv4(network.protocol) && !matches!(fragment, Fragment::Later(_)) {
+        extension::walk(frame, &mut network)?;
     }
     Ok(network)
 }

@@ -3,8 +3,13 @@
 //! It reads through [`Frame`], so the same code runs on a packet in the kernel (bounds that the verifier accepts, no copy), on
 //! a packet whose headers lie outside its linear part (copied header by header), and on a slice in host tests and fuzzing.
 #![no_std]
+#![expect(
+    clippy::inline_always,
+    reason = "a call in the middle of a packet's way costs the kernel more than its body"
+)]
 
 mod ethernet;
+mod extension;
 mod frame;
 mod ipv4;
 mod ipv6;
@@ -12,6 +17,6 @@ mod parse;
 mod transport;
 mod wire;
 
-pub use crate::frame::{Copied, Frame, Header};
+pub use crate::frame::{Copied, Frame, Header, MAX_OFFSET};
 pub use crate::parse::{Fragment, Link, Metadata, Packet, Reject, parse};
-pub use crate::wire::{Offload, Wire};
+pub use crate::wire::{Size, Wire};

@@ -1,6 +1,8 @@
 //! A packet's way through its headers.
 
-use abi::{ObservationKey, key_flags};
+use core::mem::MaybeUninit;
+
+use abi::{Direction, ObservationKey, key_flags};
 
 use crate::frame::Frame;
 use crate::{ethernet, ipv4, ipv6, transport};
@@ -17,6 +19,14 @@ pub enum Link {
 /// What the kernel knows of a packet beside its bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Metadata {
+    /// Interface index of the hook.
+    pub ifindex: u32,
+    /// Network namespace of the hook.
+    pub scope: u32,
+    /// CPU that runs the program.
+    pub cpu: u16,
+    /// Direction of the hook.
+    pub direction: Direction,
     /// Bytes of the packet from its first header on.
     pub len: u32,
     /// VLAN tag that was taken out of the bytes ([`abi::vlan`]), or 0.
@@ -28,7 +38,9 @@ pub struct Metadata {
 /// What the headers say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet {
-    /// The observation's key but for the hook (`ifindex`, `scope`, `direction`, `cpu`), which is left 0.
+    /// What the first header is.
+    pub link: Link,
+    /// The observation's key.
     pub key: ObservationKey,
     /// Header bytes that each segment repeats on the wire: all up to the transport payload, a VLAN tag in the metadata included.
     pub header_len: u32,
@@ -83,12 +95,19 @@ pub(crate) struct Network {
     pub(crate) traffic_class: u8,
 }
 
-/// Parses from the link layer to the transport header. Tunnels are not entered.
+/// Parses from the link layer to the transport header, into `packet`. Tunnels are not entered.
+///
+/// It writes to a place of the caller's, because the kernel programs have 512 bytes of stack for all their calls together.
 ///
 /// # Errors
-/// [`Reject`]: a rejected packet belongs to no flow and is counted by reason.
+/// [`Reject`]: a rejected packet belongs to no flow and is counted by reason. Then nothing is written.
 #[inline(always)]
-pub fn parse<F: Frame + ?Sized>(frame: &F, link: Link, metadata: Metadata) -> Result<Packet, Reject> {
+pub fn parse<F: Frame + ?Sized>(
+    frame: &F,
+    link: Link,
+    metadata: Metadata,
+    packet: &mut MaybeUninit<Packet>,
+) -> Result<(), Reject> {
     let layer2 = match link {
         Link::Ethernet => ethernet::parse(frame, metadata.vlan)?,
         Link::Ip => ethernet::bare(frame, metadata.vlan)?,
@@ -105,19 +124,20 @@ pub fn parse<F: Frame + ?Sized>(frame: &F, link: Link, metadata: Metadata) -> Re
         Fragment::Later(_) if transport::has_ports(network.protocol) => key_flags::PORTS_UNKNOWN,
         _ => 0,
     };
-    Ok(Packet {
+    packet.write(Packet {
+        link,
         key: ObservationKey {
             src_addr: network.src_addr,
             dst_addr: network.dst_addr,
             src_port: transport.src_port,
             dst_port: transport.dst_port,
-            ifindex: 0,
-            scope: 0,
+            ifindex: metadata.ifindex,
+            scope: metadata.scope,
             vni: 0,
-            cpu: 0,
+            cpu: metadata.cpu,
             protocol: network.protocol,
             ip_version: network.ip_version,
-            direction: 0,
+            direction: metadata.direction as u8,
             icmp_type: transport.icmp_type,
             icmp_code: transport.icmp_code,
             flags,
@@ -129,5 +149,6 @@ pub fn parse<F: Frame + ?Sized>(frame: &F, link: Link, metadata: Metadata) -> Re
         vlan_inner: layer2.vlan_inner,
         traffic_class: network.traffic_class,
         fragment: network.fragment,
-    })
+    });
+    Ok(())
 }

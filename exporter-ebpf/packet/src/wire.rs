@@ -1,10 +1,15 @@
 //! What a packet counts on the wire.
 
-use crate::parse::{Metadata, Packet};
+use crate::ethernet;
+use crate::parse::Packet;
 
-/// How the stack aggregated the packet (`skb_shared_info`).
+/// What the kernel says of a packet's size, and how the stack aggregated it (`skb_shared_info`).
 #[derive(Clone, Copy, Debug)]
-pub struct Offload {
+pub struct Size {
+    /// Bytes of the packet from its first header on.
+    pub len: u32,
+    /// Whether a VLAN tag was taken out of the bytes.
+    pub tag_in_metadata: bool,
     /// Segments, or 0 where the sender left the count to the kernel (TAP, virtio) or nothing is aggregated.
     pub segments: u32,
     /// Payload bytes of a segment; 0 where nothing is aggregated.
@@ -24,25 +29,25 @@ impl Wire {
     /// A packet that is counted without its headers being known.
     #[inline(always)]
     #[must_use]
-    pub fn opaque(metadata: Metadata, offload: Offload) -> Self {
-        let tag = if metadata.vlan == 0 { 0 } else { crate::ethernet::TAG_LEN };
-        Self { packets: offload.segments.max(1), bytes: metadata.len + tag }
+    pub fn opaque(size: Size) -> Self {
+        let tag = if size.tag_in_metadata { ethernet::TAG_LEN } else { 0 };
+        Self { packets: size.segments.max(1), bytes: size.len + tag }
     }
 
     /// Each segment goes out with its own headers; the packet in memory has them once.
     #[inline(always)]
     #[must_use]
-    pub fn of(packet: &Packet, metadata: Metadata, offload: Offload) -> Self {
-        let whole = Self::opaque(metadata, offload);
-        if offload.segment_size == 0 {
+    pub fn of(packet: &Packet, size: Size) -> Self {
+        let whole = Self::opaque(size);
+        if size.segment_size == 0 {
             return Self { packets: 1, ..whole };
         }
         let header_len = packet.header_len - packet.jumbo_len;
         let bytes = whole.bytes - packet.jumbo_len;
-        let packets = if offload.segments == 0 {
-            bytes.saturating_sub(header_len).div_ceil(offload.segment_size).max(1)
+        let packets = if size.segments == 0 {
+            bytes.saturating_sub(header_len).div_ceil(size.segment_size).max(1)
         } else {
-            offload.segments
+            size.segments
         };
         Self { packets, bytes: bytes + (packets - 1) * header_len }
     }

@@ -140,7 +140,7 @@ impl Reader {
             for slot in slots.iter().filter(|slot| slot.packets != 0) {
                 self.unsettled.insert(slot.key, *slot);
             }
-            let empty = per_cpu(EMPTY, slots.len()).map_err(at(SLOTS))?;
+            let empty = per_cpu(Slot::EMPTY, slots.len()).map_err(at(SLOTS))?;
             self.slots.set(index, empty, 0).map_err(at(SLOTS))?;
         }
         Ok(())
@@ -168,31 +168,6 @@ impl Reader {
         Ok(())
     }
 }
-
-const EMPTY: Slot = Slot {
-    key: ObservationKey {
-        src_addr: [0; 2],
-        dst_addr: [0; 2],
-        src_port: 0,
-        dst_port: 0,
-        ifindex: 0,
-        scope: 0,
-        vni: 0,
-        cpu: 0,
-        protocol: 0,
-        ip_version: 0,
-        direction: 0,
-        icmp_type: 0,
-        icmp_code: 0,
-        flags: 0,
-    },
-    packets: 0,
-    bytes: 0,
-    last_ns: 0,
-    tcp_flags: 0,
-    ecn: 0,
-    pad: [0; 5],
-};
 
 fn per_cpu<T: aya::Pod>(value: T, cpus: usize) -> Result<PerCpuValues<T>, MapError> {
     PerCpuValues::try_from(vec![value; cpus]).map_err(MapError::from)
