@@ -101,11 +101,16 @@ impl Reader {
         Ok(values.iter().sum())
     }
 
-    /// Turns the programs to the other generation and gives what they counted in this one.
+    /// Turns the programs to the other generation and gives what they counted in this one. A hook that an observation names is
+    /// in the registry that comes with it.
     ///
     /// # Errors
     /// [`ReadError`]: what was not given yet is given by a later reading.
-    pub fn read(&mut self, hooks: &mut Hooks, mut take: impl FnMut(Observation)) -> Result<(), ReadError> {
+    pub fn read(
+        &mut self,
+        hooks: &mut Hooks,
+        mut take: impl FnMut(&Hooks, &Observation),
+    ) -> Result<(), ReadError> {
         let old = self.generation;
         self.control.set(0, 1 - old, 0).map_err(at(CONTROL))?;
         self.generation = 1 - old;
@@ -122,7 +127,8 @@ impl Reader {
                     value.bytes += slot.bytes;
                     value.last_ns = slot.last_ns;
                 }
-                take(decode::observation(key, &value, hooks));
+                let observation = decode::observation(key, &value, hooks);
+                take(hooks, &observation);
             })
             .map_err(ReadError::Drain)?;
         let cpus = self.inserted.get(&old, 0).map_err(at(INSERTED))?.len();
