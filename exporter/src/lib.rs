@@ -3,6 +3,7 @@
 //! The modules follow the way of a packet; `docs/architecture.md` draws it.
 
 pub mod clock;
+pub mod command;
 pub mod flow;
 pub mod kernel;
 pub mod otlp;

@@ -1,5 +1,6 @@
 //! The kernel's side, seen from user space: load, attach, read.
 
+pub mod budget;
 mod decode;
 mod load;
 mod object;
