@@ -6,3 +6,4 @@ pub mod clock;
 pub mod flow;
 pub mod kernel;
 pub mod ledger;
+pub mod table;
