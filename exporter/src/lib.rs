@@ -6,4 +6,7 @@ pub mod clock;
 pub mod command;
 pub mod flow;
 pub mod kernel;
+pub mod ledger;
 pub mod otlp;
+mod pipeline;
+pub mod table;

@@ -156,19 +156,19 @@ impl Reader {
     ///
     /// # Errors
     /// [`ReadError::Map`]: what was not given yet is given by a later reading.
-    pub fn read_losses(&mut self, hooks: &mut Hooks, mut take: impl FnMut(Loss)) -> Result<(), ReadError> {
+    pub fn read_losses(&mut self, hooks: &mut Hooks, mut take: impl FnMut(&Hooks, &Loss)) -> Result<(), ReadError> {
         for entry in self.losses.iter() {
             let (key, tallies) = entry.map_err(at(LOSSES))?;
             let Ok(reason) = Reason::try_from(key.reason) else { continue };
             if let Some(counts) = growth(self.known_losses.entry(key).or_default(), &tallies) {
                 let hook = Some(decode::hook(key.scope, key.ifindex, key.direction, hooks));
-                take(Loss { hook, reason, counts });
+                take(hooks, &Loss { hook, reason, counts });
             }
         }
         for (index, reason) in (0..).zip(Reason::ALL) {
             let tallies = self.unattributed.get(&index, 0).map_err(at(UNATTRIBUTED))?;
             if let Some(counts) = growth(&mut self.known_unattributed[reason as usize], &tallies) {
-                take(Loss { hook: None, reason, counts });
+                take(hooks, &Loss { hook: None, reason, counts });
             }
         }
         Ok(())
