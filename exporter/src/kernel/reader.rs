@@ -156,7 +156,11 @@ impl Reader {
     ///
     /// # Errors
     /// [`ReadError::Map`]: what was not given yet is given by a later reading.
-    pub fn read_losses(&mut self, hooks: &mut Hooks, mut take: impl FnMut(&Hooks, &Loss)) -> Result<(), ReadError> {
+    pub fn read_losses(
+        &mut self,
+        hooks: &mut Hooks,
+        mut take: impl FnMut(&Hooks, &Loss),
+    ) -> Result<(), ReadError> {
         for entry in self.losses.iter() {
             let (key, tallies) = entry.map_err(at(LOSSES))?;
             let Ok(reason) = Reason::try_from(key.reason) else { continue };

@@ -108,32 +108,38 @@ impl LogsWriter {
             accounted: self.accounted.drain().collect(),
         });
     }
+
+    /// Writes one record: when it happened, when it was read, and what `attributes` gives.
+    pub fn append(
+        &mut self,
+        time: WallTime,
+        observed: WallTime,
+        attributes: impl FnOnce(&mut LogAttributes<'_>),
+    ) {
+        let out = &mut self.buffer;
+        let before = out.len();
+        let start = wire::begin(out, LOG_RECORDS);
+        wire::put_fixed64(out, TIME_UNIX_NANO, time.0);
+        wire::put_fixed64(out, OBSERVED_TIME_UNIX_NANO, observed.0);
+        out.extend_from_slice(&[SEVERITY_NUMBER, INFO]);
+        wire::put_bytes(out, EVENT_NAME, event::NETWORK_FLOW.name.as_bytes());
+        attributes(&mut LogAttributes(out));
+        wire::end(out, start);
+        if out.len() > self.limit {
+            self.cut(before);
+        }
+        self.records += 1;
+    }
 }
 
 impl RecordSink for LogsWriter {
     fn record(&mut self, record: Record<'_>, accounted: &[(HookId, Counts)]) {
-        let start = self.buffer.len();
-        put_record(&mut self.buffer, &record);
-        if self.buffer.len() > self.limit {
-            self.cut(start);
-        }
-        self.records += 1;
+        let (time, observed) = times(&record);
+        self.append(time, observed, |attributes| record.attributes(attributes));
         for (hook, counts) in accounted {
             *self.accounted.entry(*hook).or_default() += *counts;
         }
     }
-}
-
-/// One `LogRecord`, as a field of `ScopeLogs`.
-fn put_record(out: &mut Vec<u8>, record: &Record<'_>) {
-    let (time, observed) = times(record);
-    let start = wire::begin(out, LOG_RECORDS);
-    wire::put_fixed64(out, TIME_UNIX_NANO, time.0);
-    wire::put_fixed64(out, OBSERVED_TIME_UNIX_NANO, observed.0);
-    out.extend_from_slice(&[SEVERITY_NUMBER, INFO]);
-    wire::put_bytes(out, EVENT_NAME, event::NETWORK_FLOW.name.as_bytes());
-    record.attributes(&mut Attributes(out));
-    wire::end(out, start);
 }
 
 /// When the flow was last seen, and when that was read.
@@ -144,9 +150,11 @@ fn times(record: &Record<'_>) -> (WallTime, WallTime) {
     }
 }
 
-struct Attributes<'a>(&'a mut Vec<u8>);
+/// The attributes of the record that is being written.
+#[derive(Debug)]
+pub struct LogAttributes<'a>(&'a mut Vec<u8>);
 
-impl AttributeSink for Attributes<'_> {
+impl AttributeSink for LogAttributes<'_> {
     fn text(&mut self, attribute: Attribute, value: &str) {
         wire::put_text(self.0, ATTRIBUTES, attribute.key, value);
     }

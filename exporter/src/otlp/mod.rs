@@ -6,5 +6,5 @@ mod resource;
 mod tests;
 mod wire;
 
-pub use self::logs::{LogsRequest, LogsWriter};
+pub use self::logs::{LogAttributes, LogsRequest, LogsWriter};
 pub use self::resource::{Observer, describe};
