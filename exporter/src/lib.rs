@@ -5,3 +5,4 @@
 pub mod clock;
 pub mod flow;
 pub mod kernel;
+pub mod print;
