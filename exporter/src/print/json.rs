@@ -89,7 +89,7 @@ impl AttributeSink for Object {
     }
 
     fn int(&mut self, attribute: Attribute, value: i64) {
-        Style::Json.int(self.member(attribute.key), value);
+        Style::int(self.member(attribute.key), value);
     }
 
     fn double(&mut self, attribute: Attribute, value: f64) {

@@ -70,7 +70,7 @@ impl AttributeSink for Row {
     }
 
     fn int(&mut self, attribute: Attribute, value: i64) {
-        self.put(Column::Attribute(attribute), |style, out| style.int(out, value));
+        self.put(Column::Attribute(attribute), |_, out| Style::int(out, value));
     }
 
     fn double(&mut self, attribute: Attribute, value: f64) {

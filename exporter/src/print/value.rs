@@ -21,7 +21,8 @@ impl Style {
         }
     }
 
-    pub(super) fn int(self, out: &mut String, value: i64) {
+    /// The same in every style.
+    pub(super) fn int(out: &mut String, value: i64) {
         append(out, format_args!("{value}"));
     }
 

@@ -56,7 +56,7 @@ impl Field {
             Self::BytesSent => "BYTES>",
             Self::PacketsReceived => "<PKTS",
             Self::BytesReceived => "<BYTES",
-            Self::Duration => "TIME",
+            Self::Duration => "LASTED",
             Self::Flags => "FLAGS",
             Self::Interface => "INTERFACE",
             Self::EndReason => "END",

@@ -94,12 +94,12 @@ fn widths(columns: &Columns, room: usize) -> Vec<usize> {
 /// Room for the name and for the values that are to be expected.
 fn wanted(column: Column) -> usize {
     let values = match column {
-        Column::Timestamp => 30,
         Column::Attribute(attribute::SOURCE_ADDRESS | attribute::DESTINATION_ADDRESS) => 39,
         Column::Attribute(attribute::SOURCE_MAC | attribute::DESTINATION_MAC) => 17,
         Column::Attribute(attribute::NETWORK_FLOW_ID) => 32,
         Column::Attribute(attribute::LOG_RECORD_UID) => 36,
-        Column::Attribute(
+        Column::Timestamp
+        | Column::Attribute(
             attribute::NETWORK_FLOW_START_TIME | attribute::NETWORK_FLOW_INTERVAL_START_TIME,
         ) => 30,
         Column::Attribute(attribute) => match attribute.kind {

@@ -31,7 +31,7 @@ fn eighty_cells_show_the_essentials() {
     assert_eq!(
         text,
         "\
-TIME UTC PROTO  SOURCE                -> DESTINATION        BYTES> <BYTES   TIME
+TIME UTC PROTO  SOURCE                -> DESTINATION        BYTES> <BYTES LASTED
 03:04:05 tcp    10.0.0.1:40000        10.0.0.2:443          3.45kB 12.3MB  1.50s
 03:04:05 -      (malformed)           at eth0 egress          700B
 "

@@ -31,9 +31,9 @@ impl fmt::Display for Duration {
         let seconds = self.0 / 1_000_000_000;
         match seconds {
             0 => scaled(formatter, self.0, &["ns", "us", "ms"]),
-            ..MINUTE => scaled(formatter, self.0 / 1_000_000, &["ms", "s"]),
-            ..HOUR => write!(formatter, "{}m{:02}s", seconds / MINUTE, seconds % MINUTE),
-            ..DAY => write!(formatter, "{}h{:02}m", seconds / HOUR, seconds % HOUR / MINUTE),
+            1..MINUTE => scaled(formatter, self.0 / 1_000_000, &["ms", "s"]),
+            MINUTE..HOUR => write!(formatter, "{}m{:02}s", seconds / MINUTE, seconds % MINUTE),
+            HOUR..DAY => write!(formatter, "{}h{:02}m", seconds / HOUR, seconds % HOUR / MINUTE),
             _ if seconds < 100 * DAY => write!(formatter, "{}d{:02}h", seconds / DAY, seconds % DAY / HOUR),
             _ => write!(formatter, "{}d", seconds / DAY),
         }
