@@ -10,3 +10,4 @@ pub mod ledger;
 pub mod otlp;
 mod pipeline;
 pub mod table;
+pub mod print;
