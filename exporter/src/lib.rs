@@ -3,5 +3,6 @@
 //! The modules follow the way of a packet; `docs/architecture.md` draws it.
 
 pub mod clock;
+pub mod export;
 pub mod flow;
 pub mod kernel;
