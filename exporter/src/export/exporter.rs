@@ -1,4 +1,4 @@
-//! The delivery task: one batch at a time, oldest first, until it arrives or is given up.
+//! The delivery task: one batch at a time, oldest first, and none left without an outcome.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -6,12 +6,9 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::clock::MonotonicTime;
-use crate::export::backoff::Backoff;
 use crate::export::batch::Batch;
-use crate::export::classify::Verdict;
-use crate::export::outage::Outage;
+use crate::export::delivery::Delivery;
 use crate::export::queue::Queue;
-use crate::export::response::PartialSuccess;
 use crate::export::transport::Transport;
 
 /// How long the delivery task tries.
@@ -67,14 +64,7 @@ pub async fn run(
     limits: Limits,
     now: impl Fn() -> MonotonicTime + Send,
 ) {
-    let mut delivery = Delivery {
-        transport,
-        limits,
-        now,
-        backoff: Backoff::new(limits.first_wait, limits.longest_wait),
-        outage: Outage::default(),
-        last_words: String::new(),
-    };
+    let mut delivery = Delivery::new(transport, limits, now);
     let mut deadline = pin!(async {
         queue.closed().await;
         sleep(limits.shutdown).await;
@@ -96,94 +86,10 @@ pub async fn run(
     }
 }
 
-struct Delivery<T, N> {
-    transport: T,
-    limits: Limits,
-    now: N,
-    backoff: Backoff,
-    outage: Outage,
-    /// What the receiver said last about records that it does not take, so that it is logged once and not with each batch.
-    last_words: String,
-}
-
-impl<T: Transport, N: Fn() -> MonotonicTime + Send> Delivery<T, N> {
-    async fn deliver(&mut self, batch: &Batch) -> Outcome {
-        loop {
-            let failure = match self.transport.send(batch.signal, batch.payload.clone()).await {
-                Ok(partial) => {
-                    self.answered();
-                    return Outcome::Delivered { rejected_records: self.rejected(batch, partial) };
-                }
-                Err(failure) => failure,
-            };
-            if failure.verdict == Verdict::Reject {
-                self.answered();
-                self.log_words(
-                    "the receiver refuses a batch of records for good",
-                    &failure.cause,
-                    failure.remedy,
-                );
-                return Outcome::Refused;
-            }
-            let now = (self.now)();
-            self.outage.attempt_failed(self.transport.endpoint(), &failure, now);
-            let wait = self.backoff.wait();
-            let left = self.left(batch, now);
-            if left.is_zero() {
-                self.outage.batch_lost();
-                // The next batch waits as well, or a queue of old batches would be a burst on a receiver in trouble.
-                sleep(wait).await;
-                return Outcome::Undelivered;
-            }
-            // The last attempt is at the age limit, however long the wait would be.
-            sleep(wait.min(left)).await;
-        }
-    }
-
-    /// The time until the batch is too old.
-    fn left(&self, batch: &Batch, now: MonotonicTime) -> Duration {
-        self.limits.age.saturating_sub(Duration::from_nanos(now.since(batch.created)))
-    }
-
-    fn answered(&mut self) {
-        self.backoff.reset();
-        self.outage.answered(self.transport.endpoint(), (self.now)());
-    }
-
-    fn rejected(&mut self, batch: &Batch, partial: PartialSuccess) -> u32 {
-        let rejected = u32::try_from(partial.rejected.max(0)).unwrap_or(u32::MAX).min(batch.records);
-        if rejected > 0 {
-            self.log_words(
-                "the receiver rejects some records",
-                &partial.message,
-                "see the receiver's own log",
-            );
-        } else if !partial.message.is_empty() {
-            self.log_words(
-                "the receiver takes the records and warns",
-                &partial.message,
-                "see the receiver's own log",
-            );
-        }
-        rejected
-    }
-
-    fn log_words(&mut self, what: &'static str, words: &str, remedy: &'static str) {
-        /// Bytes of a receiver's message that a log line holds.
-        const SHOWN: usize = 512;
-
-        let words = &words[..words.floor_char_boundary(SHOWN)];
-        if self.last_words != words {
-            words.clone_into(&mut self.last_words);
-            // Debug, because the words are foreign and may hold control characters.
-            tracing::warn!(endpoint = self.transport.endpoint(), cause = ?words, remedy, "{what}");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Arc, Mutex};
 
     use bytes::Bytes;
@@ -191,13 +97,18 @@ mod tests {
 
     use super::*;
     use crate::export::batch::Signal;
+    use crate::export::classify::Verdict;
+    use crate::export::response::PartialSuccess;
     use crate::export::transport::Failure;
     use crate::flow::{Counts, HookId};
 
-    /// Gives the scripted answers in turn, then the last one for ever; `None` is silence.
+    type Answer = Result<PartialSuccess, Failure>;
+
+    /// Gives the scripted answers in turn; after them silence, or the last one for ever.
     struct Scripted {
-        answers: VecDeque<Option<Result<PartialSuccess, Failure>>>,
-        attempts: Arc<Mutex<Vec<Bytes>>>,
+        answers: VecDeque<Answer>,
+        then_silent: bool,
+        attempts: Arc<AtomicUsize>,
     }
 
     impl Transport for Scripted {
@@ -206,14 +117,12 @@ mod tests {
             "http://receiver:4317"
         }
 
-        async fn send(&mut self, _: Signal, payload: Bytes) -> Result<PartialSuccess, Failure> {
-            self.attempts.lock().unwrap().push(payload);
-            let answer = if self.answers.len() > 1 {
-                self.answers.pop_front().unwrap()
-            } else {
-                self.answers[0].clone()
-            };
-            match answer {
+        async fn send(&mut self, _: Signal, _: Bytes) -> Answer {
+            self.attempts.fetch_add(1, Ordering::Relaxed);
+            if self.answers.len() == 1 && !self.then_silent {
+                return self.answers[0].clone();
+            }
+            match self.answers.pop_front() {
                 Some(answer) => answer,
                 None => std::future::pending().await,
             }
@@ -229,18 +138,10 @@ mod tests {
         }
     }
 
-    type Answer = Option<Result<PartialSuccess, Failure>>;
+    const TAKEN: Answer = Ok(PartialSuccess { rejected: 0, message: String::new() });
 
-    fn taken() -> Answer {
-        Some(Ok(PartialSuccess::default()))
-    }
-
-    fn rejected(rejected: i64) -> Answer {
-        Some(Ok(PartialSuccess { rejected, message: "too old".to_owned() }))
-    }
-
-    fn fails(verdict: Verdict) -> Answer {
-        Some(Err(Failure { verdict, cause: "down".to_owned(), remedy: "start it" }))
+    fn failure(verdict: Verdict) -> Failure {
+        Failure { verdict, cause: "down".to_owned(), remedy: "start it" }
     }
 
     fn batch(number: u8) -> Batch {
@@ -259,8 +160,12 @@ mod tests {
         for number in 0..batches {
             assert!(queue.push(batch(number)).is_empty());
         }
-        let attempts = Arc::default();
-        let transport = Scripted { answers: answers.into_iter().collect(), attempts: Arc::clone(&attempts) };
+        let attempts = Arc::new(AtomicUsize::new(0));
+        let transport = Scripted {
+            answers: answers.into_iter().collect(),
+            then_silent: false,
+            attempts: Arc::clone(&attempts),
+        };
         let settled = Settled::default();
         let start = Instant::now();
         let now = move || MonotonicTime(u64::try_from(start.elapsed().as_nanos()).unwrap());
@@ -271,7 +176,7 @@ mod tests {
         let settled = std::mem::take(&mut *settled.0.lock().unwrap());
         let expected: Vec<Batch> = (0..batches).map(batch).collect();
         assert_eq!(settled.iter().map(|(_, batch)| batch.clone()).collect::<Vec<_>>(), expected);
-        let attempts = attempts.lock().unwrap().len();
+        let attempts = attempts.load(Ordering::Relaxed);
         (settled.into_iter().map(|(outcome, _)| outcome).collect(), attempts)
     }
 
@@ -279,31 +184,35 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_batch_is_settled_once_and_in_order() {
-        assert_eq!(deliver([taken()], 3).await, (vec![ALL; 3], 3));
+        assert_eq!(deliver([TAKEN], 3).await, (vec![ALL; 3], 3));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_retryable_failure_is_tried_again() {
-        let answers = [fails(Verdict::Retry), fails(Verdict::Retry), taken()];
+        let answers = [Err(failure(Verdict::Retry)), Err(failure(Verdict::Retry)), TAKEN];
         assert_eq!(deliver(answers, 1).await, (vec![ALL], 3));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_refused_batch_is_not_tried_again() {
-        assert_eq!(deliver([fails(Verdict::Reject), taken()], 2).await, (vec![Outcome::Refused, ALL], 2));
+        assert_eq!(
+            deliver([Err(failure(Verdict::Reject)), TAKEN], 2).await,
+            (vec![Outcome::Refused, ALL], 2)
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn rejected_records_are_never_more_than_were_sent() {
         for (said, counted) in [(3, 3), (10, 10), (i64::MAX, 10), (0, 0), (-1, 0), (i64::MIN, 0)] {
+            let answer = PartialSuccess { rejected: said, message: "too old".to_owned() };
             let outcome = Outcome::Delivered { rejected_records: counted };
-            assert_eq!(deliver([rejected(said)], 1).await, (vec![outcome], 1));
+            assert_eq!(deliver([Ok(answer)], 1).await, (vec![outcome], 1));
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_batch_is_given_up_at_its_age_and_an_old_one_gets_one_attempt() {
-        let (outcomes, attempts) = deliver([fails(Verdict::Retry)], 2).await;
+        let (outcomes, attempts) = deliver([Err(failure(Verdict::Retry))], 2).await;
         assert_eq!(outcomes, [Outcome::Undelivered; 2]);
         // 100 ms doubling to 5 s reach 60 s in 17 to 33 waits, depending on the jitter; one attempt for the second batch.
         assert!((17..=35).contains(&attempts), "{attempts} attempts");
@@ -315,7 +224,7 @@ mod tests {
         for number in 0..3 {
             assert!(queue.push(batch(number)).is_empty());
         }
-        let transport = Scripted { answers: [taken(), None].into(), attempts: Arc::default() };
+        let transport = Scripted { answers: [TAKEN].into(), then_silent: true, attempts: Arc::default() };
         let settled = Settled::default();
         let now = || MonotonicTime(0);
         let run = run(&queue, transport, settled.clone(), Limits::default(), now);
@@ -344,7 +253,8 @@ mod tests {
         let subscriber =
             tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
         let guard = tracing::subscriber::set_default(subscriber);
-        let answers = [fails(Verdict::Retry), fails(Verdict::Retry), fails(Verdict::Retry), taken()];
+        let answers =
+            [Err(failure(Verdict::Retry)), Err(failure(Verdict::Retry)), Err(failure(Verdict::Retry)), TAKEN];
         deliver(answers, 2).await;
         drop(guard);
 

@@ -22,7 +22,8 @@ const LONGEST_REPLY: usize = 64 * 1024;
 /// A connection to an OTLP/gRPC receiver, made with the first request and again when it broke.
 #[derive(Debug)]
 pub struct GrpcTransport {
-    endpoint: String,
+    name: String,
+    endpoint: Endpoint,
     client: Grpc<Channel>,
     timeout: Duration,
     metadata: MetadataMap,
@@ -43,15 +44,15 @@ impl GrpcTransport {
     /// # Errors
     /// [`GrpcError`].
     pub fn new(settings: &Settings) -> Result<Self, GrpcError> {
-        let channel = Endpoint::from(settings.endpoint.clone())
+        let endpoint = Endpoint::from(settings.endpoint.clone())
             .connect_timeout(settings.timeout)
             // OTLP specification, "User Agent".
             .user_agent(concat!("otel-flow-exporter/", env!("CARGO_PKG_VERSION")))
-            .map_err(GrpcError::Endpoint)?
-            .connect_lazy();
+            .map_err(GrpcError::Endpoint)?;
         Ok(Self {
-            endpoint: settings.endpoint.to_string().trim_end_matches('/').to_owned(),
-            client: Grpc::new(channel).max_decoding_message_size(LONGEST_REPLY),
+            name: settings.endpoint.to_string().trim_end_matches('/').to_owned(),
+            client: client(&endpoint),
+            endpoint,
             timeout: settings.timeout,
             metadata: MetadataMap::from_headers(settings.headers.clone()),
             unreadable_reported: false,
@@ -71,7 +72,7 @@ impl GrpcTransport {
         if !self.unreadable_reported {
             self.unreadable_reported = true;
             tracing::warn!(
-                endpoint = self.endpoint,
+                endpoint = self.name,
                 cause = %problem,
                 remedy = "check that the endpoint is an OTLP receiver",
                 "the receiver's replies cannot be read; the records count as delivered (said once)"
@@ -83,12 +84,14 @@ impl GrpcTransport {
 
 impl Transport for GrpcTransport {
     fn endpoint(&self) -> &str {
-        &self.endpoint
+        &self.name
     }
 
     async fn send(&mut self, signal: Signal, payload: Bytes) -> Result<PartialSuccess, Failure> {
         // The deadline in the request is for the receiver; this one also holds for connecting and a reply that stalls.
         let Ok(result) = tokio::time::timeout(self.timeout, self.call(signal, payload)).await else {
+            // A connection whose other end is gone without a word stays open for a quarter of an hour; nothing waits for that.
+            self.client = client(&self.endpoint);
             return Err(Failure {
                 verdict: Verdict::Retry,
                 cause: format!("no answer within {} ms", self.timeout.as_millis()),
@@ -105,6 +108,10 @@ impl Transport for GrpcTransport {
             }),
         }
     }
+}
+
+fn client(endpoint: &Endpoint) -> Grpc<Channel> {
+    Grpc::new(endpoint.connect_lazy()).max_decoding_message_size(LONGEST_REPLY)
 }
 
 fn path(signal: Signal) -> PathAndQuery {

@@ -7,20 +7,25 @@
 mod backoff;
 mod batch;
 mod classify;
+mod delivery;
 mod exporter;
 mod grpc;
+mod headers;
 mod outage;
 mod queue;
 mod response;
 mod settings;
 mod transport;
 
-
 pub use self::batch::{Batch, Signal};
 pub use self::classify::{Verdict, classify};
 pub use self::exporter::{Limits, Outcome, Settle, run};
 pub use self::grpc::{GrpcError, GrpcTransport};
+pub use self::headers::HeaderProblem;
 pub use self::queue::{Fill, Queue};
 pub use self::response::{PartialSuccess, ResponseError, decode_response};
 pub use self::settings::{Settings, SettingsError};
 pub use self::transport::{Failure, Transport};
+
+#[cfg(test)]
+mod delivery_tests;

@@ -205,12 +205,12 @@ mod tests {
         fn what_is_read_from_random_bytes_is_what_prost_reads(
             reply in proptest::collection::vec(prop_oneof![any::<u8>(), 0_u8..24], 0..64)
         ) {
-            if let Ok(read) = decode_response(&reply) {
-                if let Ok(other) = ExportLogsServiceResponse::decode(reply.as_slice()) {
-                    let other = other.partial_success.unwrap_or_default();
-                    prop_assert_eq!(read.rejected, other.rejected_log_records);
-                    prop_assert_eq!(read.message, other.error_message);
-                }
+            if let Ok(read) = decode_response(&reply)
+                && let Ok(other) = ExportLogsServiceResponse::decode(reply.as_slice())
+            {
+                let other = other.partial_success.unwrap_or_default();
+                prop_assert_eq!(read.rejected, other.rejected_log_records);
+                prop_assert_eq!(read.message, other.error_message);
             }
         }
     }
