@@ -4,10 +4,11 @@
 
 pub mod clock;
 pub mod command;
+pub mod export;
 pub mod flow;
 pub mod kernel;
 pub mod ledger;
 pub mod otlp;
 mod pipeline;
-pub mod table;
 pub mod print;
+pub mod table;
