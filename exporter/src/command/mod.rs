@@ -1,5 +1,6 @@
 //! What the user types, and what the program answers with.
 
+pub mod check;
 mod exit;
 mod options;
 mod value;

@@ -4,6 +4,7 @@ pub mod budget;
 mod decode;
 mod load;
 mod object;
+pub mod probe;
 mod reader;
 mod sys;
 
