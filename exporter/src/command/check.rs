@@ -8,13 +8,13 @@ mod kernel;
 mod memory;
 mod report;
 
-use std::io;
 use std::path::Path;
+use std::{env, io};
 
 pub use self::report::{Cause, Item, Level, Report};
 
-use crate::command::{CheckOptions, Failure};
-use crate::kernel::probe::{Calls, PrivilegeError, ReleaseError};
+use crate::command::{CheckOptions, Failure, observe};
+use crate::kernel::probe::{Calls, PrivilegeError, ReleaseError, ThisKernel};
 
 /// Where `check` looks.
 pub struct Host<'a> {
@@ -28,6 +28,22 @@ pub struct Host<'a> {
     pub observed: &'a dyn Fn(&str) -> bool,
     /// An environment variable by its name.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// Looks at this host and writes the report to the standard output.
+///
+/// # Errors
+/// As of [`run`], and [`Failure::Usage`] for a pattern that is none.
+pub fn this_host(options: &CheckOptions) -> Result<(), Failure> {
+    let selection = observe::selection(&options.common)?;
+    let host = Host {
+        proc: Path::new("/proc"),
+        sys: Path::new("/sys"),
+        calls: &ThisKernel,
+        observed: &|name| selection.wants(name),
+        variable: &|name| env::var(name).ok(),
+    };
+    run(options, &host, &mut io::stdout().lock())
 }
 
 /// Writes the report to `out`.

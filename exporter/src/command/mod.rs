@@ -2,13 +2,18 @@
 
 pub mod check;
 mod exit;
+mod flows;
+mod observe;
 mod options;
+mod run;
 mod value;
 
 use clap::{Parser, Subcommand};
 
 pub use self::exit::Failure;
+pub use self::flows::flows;
 pub use self::options::{AttachMethod, CheckOptions, Common, FlowsOptions, OutputFormat, RunOptions};
+pub use self::run::run;
 
 /// OpenTelemetry-native network flow exporter.
 #[derive(Debug, Parser)]
