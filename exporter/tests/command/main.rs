@@ -8,11 +8,11 @@ mod topology;
 
 use std::process::ExitCode;
 
-use flow_tests::harness::run_privileged;
+use flow_tests::harness::{Test, run_privileged};
 
 fn main() -> ExitCode {
-    run_privileged([
-        ("udp_in_both_directions_is_counted_to_the_byte", exact::udp as _),
+    let tests: [Test; 15] = [
+        ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
         ("a_tcp_stream_without_offloads_counts_as_the_interface_does", exact::tcp_without_offloads),
@@ -27,5 +27,6 @@ fn main() -> ExitCode {
         ("a_closed_pipe_ends_the_output_quietly", exits::closed_pipe),
         ("an_instance_name_that_is_taken_exits_69", exits::instance),
         ("check_says_that_run_works", exits::check),
-    ])
+    ];
+    run_privileged(tests)
 }
