@@ -66,14 +66,14 @@ impl<O: Outlet> Pipeline<O> {
             }
             if last_read.elapsed() >= schedule.interval || self.reader.fill()? >= schedule.fill {
                 last_read = Instant::now();
-                self.read(|table, out| table.emit_due(out))?;
+                self.read(FlowTable::emit_due)?;
             }
         }
     }
 
     /// The last reading, after the hooks are detached: every flow ends.
     pub(crate) fn finish(&mut self) -> Result<(), PipelineError> {
-        self.read(|table, out| table.finish(out))
+        self.read(FlowTable::finish)
     }
 
     /// Reads the observations and the losses of the time since the last reading, and has the table make its records.

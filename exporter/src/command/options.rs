@@ -148,7 +148,7 @@ mod tests {
         let Command::Run(run) = Cli::parse_from(["x", "run"]).command else { panic!("run") };
         assert_eq!(run.common.memory, 256 << 20);
         assert_eq!(run.common.idle_timeout, Duration::from_secs(15));
-        assert_eq!(run.common.tcp_idle_timeout, Duration::from_secs(600));
+        assert_eq!(run.common.tcp_idle_timeout, Duration::from_mins(10));
         assert_eq!((run.interval, run.instance.as_str()), (None, "default"));
     }
 

@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn durations_have_units() {
         assert_eq!(duration("1500ms"), Ok(Duration::from_millis(1500)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(duration("2m"), Ok(Duration::from_mins(2)));
         assert!(duration("10").unwrap_err().contains("unit"));
         assert!(duration("0s").is_err());
     }

@@ -42,6 +42,10 @@ impl Ecn {
 
     /// Names of the codepoints that were seen, lowest first.
     pub fn names(self) -> impl Iterator<Item = &'static str> + Clone {
-        (0..4).filter(move |bit| self.0 & 1 << bit != 0).map(|bit| Self::NAMES[bit as usize])
+        Self::NAMES
+            .into_iter()
+            .enumerate()
+            .filter(move |(bit, _)| self.0 >> bit & 1 != 0)
+            .map(|(_, name)| name)
     }
 }

@@ -161,7 +161,7 @@ impl Reader {
         hooks: &mut Hooks,
         mut take: impl FnMut(&Hooks, &Loss),
     ) -> Result<(), ReadError> {
-        for entry in self.losses.iter() {
+        for entry in &self.losses {
             let (key, tallies) = entry.map_err(at(LOSSES))?;
             let Ok(reason) = Reason::try_from(key.reason) else { continue };
             if let Some(counts) = growth(self.known_losses.entry(key).or_default(), &tallies) {

@@ -63,12 +63,11 @@ pub(super) fn put_bytes(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
 /// A tag and the length of what the caller writes. Nearly every length takes one byte, and two bytes at once are cheaper than
 /// one after the other.
 fn put_length(out: &mut Vec<u8>, tag: u8, len: usize) {
-    match u8::try_from(len) {
-        Ok(short @ ..0x80) => out.extend_from_slice(&[tag, short]),
-        _ => {
-            out.push(tag);
-            put_varint(out, len as u64);
-        }
+    if let Ok(short @ ..0x80) = u8::try_from(len) {
+        out.extend_from_slice(&[tag, short]);
+    } else {
+        out.push(tag);
+        put_varint(out, len as u64);
     }
 }
 
@@ -81,7 +80,7 @@ pub(super) fn begin(out: &mut Vec<u8>, tag: u8) -> usize {
 
 /// Ends the message that began at `start`, as of [`begin`].
 pub(super) fn end(out: &mut [u8], start: usize) {
-    let mut length = out.len() - start;
+    let mut length = (out.len() - start) as u64;
     let (last, groups) = out[start - LENGTH..start].split_last_mut().expect("the width is not 0");
     for group in groups {
         *group = (length & 0x7f) as u8 | 0x80;
@@ -135,12 +134,11 @@ pub(super) fn put_bool(out: &mut Vec<u8>, tag: u8, key: &str, value: bool) {
 /// A `KeyValue` up to its `AnyValue`, of which the caller writes `value_len` bytes.
 fn put_key(out: &mut Vec<u8>, tag: u8, key: &str, value_len: usize) {
     let len = delimited_len(key.len()) + delimited_len(value_len);
-    match (u8::try_from(len), u8::try_from(key.len())) {
-        (Ok(len @ ..0x80), Ok(key_len)) => out.extend_from_slice(&[tag, len, KEY, key_len]),
-        _ => {
-            put_length(out, tag, len);
-            put_length(out, KEY, key.len());
-        }
+    if let (Ok(len @ ..0x80), Ok(key_len)) = (u8::try_from(len), u8::try_from(key.len())) {
+        out.extend_from_slice(&[tag, len, KEY, key_len]);
+    } else {
+        put_length(out, tag, len);
+        put_length(out, KEY, key.len());
     }
     out.extend_from_slice(key.as_bytes());
     put_length(out, VALUE, value_len);

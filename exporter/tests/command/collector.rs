@@ -16,8 +16,8 @@ use crate::program::{Program, command};
 use crate::topology::{CLIENT, Pair, SERVER};
 
 const PACKETS: u64 = 200;
-const PAYLOAD: u64 = 58;
-const FRAME: u64 = 14 + 20 + 8 + PAYLOAD;
+const PAYLOAD: [u8; 58] = [0; 58];
+const FRAME: u64 = 14 + 20 + 8 + PAYLOAD.len() as u64;
 
 /// A Collector inside a namespace, so that its ports are nobody else's.
 struct Collector {
@@ -39,7 +39,7 @@ impl Collector {
             .spawn()?;
         let collector = Self { child, out: out.to_owned() };
         until("the Collector listens", Duration::from_secs(30), || {
-            Ok(namespace.enter(|| TcpStream::connect("127.0.0.1:4317").is_ok())?)
+            namespace.enter(|| TcpStream::connect("127.0.0.1:4317").is_ok())
         })?;
         Ok(collector)
     }
@@ -117,7 +117,7 @@ fn datagrams(pair: &Pair) -> Result<()> {
     let sending = pair.client.enter(|| UdpSocket::bind((CLIENT, 5000)))??;
     sending.connect((SERVER, 6000))?;
     for _ in 0..PACKETS {
-        sending.send(&[0; PAYLOAD as usize])?;
+        sending.send(&PAYLOAD)?;
         receiving.recv(&mut [0; 100])?;
     }
     Ok(())

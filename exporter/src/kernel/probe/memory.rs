@@ -87,8 +87,8 @@ mod tests {
     use super::*;
     use crate::kernel::probe::fixture::Fixture;
 
-    fn of(group: &str, bytes: u64) -> Option<Limit> {
-        Some(Limit { bytes, of: LimitOf::Cgroup(group.to_owned()) })
+    fn of(group: &str, bytes: u64) -> Limit {
+        Limit { bytes, of: LimitOf::Cgroup(group.to_owned()) }
     }
 
     #[test]
@@ -105,7 +105,7 @@ mod tests {
             .file("sys/fs/cgroup/pods/memory.max", "1048576\n")
             .file("sys/fs/cgroup/pods/agent/memory.max", "2097152\n")
             .file("sys/fs/cgroup/pods/agent/main/memory.max", "max\n");
-        assert_eq!(limit(&host.proc(), &host.sys()), of("/pods", 1 << 20));
+        assert_eq!(limit(&host.proc(), &host.sys()), Some(of("/pods", 1 << 20)));
     }
 
     #[test]
@@ -114,7 +114,7 @@ mod tests {
         host.file("proc/self/cgroup", "9:cpu,cpuacct:/a\n4:memory:/a\n0::/\n")
             .file("sys/fs/cgroup/memory/a/memory.limit_in_bytes", "134217728\n")
             .file("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
-        assert_eq!(limit(&host.proc(), &host.sys()), of("/a", 128 << 20));
+        assert_eq!(limit(&host.proc(), &host.sys()), Some(of("/a", 128 << 20)));
     }
 
     #[test]
@@ -122,7 +122,7 @@ mod tests {
         let host = Fixture::healthy();
         host.file("proc/self/cgroup", "4:memory:/docker/0123\n")
             .file("sys/fs/cgroup/memory/memory.limit_in_bytes", "4096\n");
-        assert_eq!(limit(&host.proc(), &host.sys()), of("/", 4096));
+        assert_eq!(limit(&host.proc(), &host.sys()), Some(of("/", 4096)));
     }
 
     #[test]
