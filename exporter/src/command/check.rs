@@ -52,9 +52,13 @@ pub fn this_host(options: &CheckOptions) -> Result<(), Failure> {
 /// What `run` would fail with, once the report is written; [`Failure::Output`] if it cannot be.
 pub fn run(options: &CheckOptions, host: &Host<'_>, out: &mut dyn io::Write) -> Result<(), Failure> {
     let report = check(options, host);
-    let written = write!(out, "{report}").and_then(|()| out.flush());
-    written.map_err(|error| Failure::Output(format!("the report cannot be written: {error}")))?;
-    report.failure().map_or(Ok(()), Err)
+    match write!(out, "{report}").and_then(|()| out.flush()) {
+        // Whoever reads has enough; the exit code still tells.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::Output(format!("the report cannot be written: {error}")))
+        }
+        _ => report.failure().map_or(Ok(()), Err),
+    }
 }
 
 /// Looks at everything that `run` needs.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
 use crate::command::value;
@@ -27,7 +28,7 @@ pub struct Common {
     )]
     pub exclude_interfaces: Vec<String>,
     /// Observe the loopback interface too
-    #[arg(long, env = "OTEL_FLOW_EXPORTER_LOOPBACK")]
+    #[arg(long, env = "OTEL_FLOW_EXPORTER_LOOPBACK", value_parser = BoolishValueParser::new())]
     pub loopback: bool,
     /// How to attach: TCX (Linux 6.6), clsact filters, or the first of them that works
     #[arg(long, value_name = "METHOD", default_value = "auto", env = "OTEL_FLOW_EXPORTER_ATTACH")]
