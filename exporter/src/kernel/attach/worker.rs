@@ -258,7 +258,9 @@ impl Worker {
         } else {
             self.failed.insert(interface.ifindex);
             if self.said.failures.insert(interface.ifindex) {
-                failed.iter().for_each(|error| tracing::warn!("{error}"));
+                for error in &failed {
+                    tracing::warn!("{error}");
+                }
             }
         }
         failed
