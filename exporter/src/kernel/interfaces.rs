@@ -30,7 +30,7 @@ pub struct Interface {
     pub ifindex: u32,
     /// Name, which may change.
     pub name: Box<str>,
-    /// Type of the device (`ARPHRD_*`, include/uapi/linux/if_arp.h).
+    /// Type of the device (`ARPHRD_*`, `include/uapi/linux/if_arp.h`).
     pub device: u16,
     /// Packets of this machine to itself.
     pub is_loopback: bool,

@@ -35,7 +35,7 @@ const DUMPS: usize = 8;
 
 /// A socket of the network namespace that the opening thread is in; it stays there.
 pub(super) struct Socket {
-    inner: netlink_sys::Socket,
+    netlink: netlink_sys::Socket,
     sequence: u32,
     buffer: Vec<u8>,
 }
@@ -59,24 +59,24 @@ pub(super) enum Drained {
 
 impl Socket {
     pub(super) fn open() -> Result<Self, NetlinkError> {
-        let mut socket = netlink_sys::Socket::new(NETLINK_ROUTE)?;
-        socket.bind_auto()?;
+        let mut netlink = netlink_sys::Socket::new(NETLINK_ROUTE)?;
+        netlink.bind_auto()?;
         // Both since 4.12 and 4.3: errors with a sentence, and without a copy of the request.
-        socket.set_ext_ack(true)?;
-        socket.set_cap_ack(true)?;
+        netlink.set_ext_ack(true)?;
+        netlink.set_cap_ack(true)?;
         for direction in [rustix::net::sockopt::Timeout::Recv, rustix::net::sockopt::Timeout::Send] {
-            rustix::net::sockopt::set_socket_timeout(&socket, direction, Some(ANSWER_WITHIN))
+            rustix::net::sockopt::set_socket_timeout(&netlink, direction, Some(ANSWER_WITHIN))
                 .map_err(io::Error::from)?;
         }
-        Ok(Self { inner: socket, sequence: 0, buffer: Vec::with_capacity(DATAGRAM) })
+        Ok(Self { netlink, sequence: 0, buffer: Vec::with_capacity(DATAGRAM) })
     }
 
     /// Joins a multicast group, with room for `bytes` of events that were not read yet.
     pub(super) fn subscribe(&self, group: u32, bytes: usize) -> Result<(), NetlinkError> {
         // Beyond net.core.rmem_max with CAP_NET_ADMIN; what is not granted only means dumps more often.
-        let _ = rustix::net::sockopt::set_socket_recv_buffer_size_force(&self.inner, bytes)
-            .or_else(|_| rustix::net::sockopt::set_socket_recv_buffer_size(&self.inner, bytes));
-        Ok(self.inner.add_membership(group)?)
+        let _ = rustix::net::sockopt::set_socket_recv_buffer_size_force(&self.netlink, bytes)
+            .or_else(|_| rustix::net::sockopt::set_socket_recv_buffer_size(&self.netlink, bytes));
+        Ok(self.netlink.add_membership(group)?)
     }
 
     /// Has the kernel do something, and waits until it has.
@@ -155,14 +155,14 @@ impl Socket {
 
     fn send(&mut self, request: Request, flags: u16) -> io::Result<u32> {
         self.sequence = self.sequence.wrapping_add(1);
-        self.inner.send(&request.finish(self.sequence, flags), 0)?;
+        self.netlink.send(&request.finish(self.sequence, flags), 0)?;
         Ok(self.sequence)
     }
 
     fn receive(&mut self, flags: libc::c_int) -> io::Result<()> {
         loop {
             self.buffer.clear();
-            match self.inner.recv(&mut self.buffer, flags) {
+            match self.netlink.recv(&mut self.buffer, flags) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result.map(drop),
             }
@@ -172,7 +172,7 @@ impl Socket {
 
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.inner.as_fd()
+        self.netlink.as_fd()
     }
 }
 

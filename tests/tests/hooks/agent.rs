@@ -51,12 +51,7 @@ impl Agent {
         let settings = format!("{instance} {method:?} {include} {exclude}");
         let mut child = namespace.enter(|| {
             let mut command = Command::new(env::current_exe()?);
-            command
-                .env(SETTINGS, settings)
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
+            command.env(SETTINGS, settings).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()
         })??;
         let input = child.stdin.take().context("no stdin")?;
         let output = BufReader::new(child.stdout.take().context("no stdout")?);
@@ -126,11 +121,7 @@ impl Agent {
         loop {
             let mut line = String::new();
             if self.output.read_line(&mut line)? == 0 {
-                let mut error = String::new();
-                if let Some(mut stderr) = self.child.stderr.take() {
-                    std::io::Read::read_to_string(&mut stderr, &mut error)?;
-                }
-                bail!("the agent ended: {}", error.trim());
+                bail!("the agent ended: {}", lines.join("\n"));
             }
             match line.trim_end() {
                 "." => return Ok(lines),
@@ -180,19 +171,16 @@ fn run(settings: &str) -> Result<()> {
             "hooks" => answer(lock().iter().map(|(_, hook)| hook.to_string()))?,
             "read" => {
                 let mut counts = BTreeMap::<String, u64>::new();
-                let mut seen = Vec::new();
-                reader.read(&mut lock(), |observation| {
-                    seen.push((observation.hook, observation.counts.packets))
+                reader.read(&mut lock(), |hooks, observation| {
+                    *counts.entry(hooks.get(observation.hook).to_string()).or_default() +=
+                        observation.counts.packets;
                 })?;
-                for (hook, packets) in seen {
-                    *counts.entry(lock().get(hook).to_string()).or_default() += packets;
-                }
                 answer(counts.into_iter().map(|(hook, packets)| format!("{hook} {packets}")))?;
             }
             _ => break,
         }
     }
-    answer(attacher.stop(Duration::from_secs(60)).left)
+    answer(attacher.stop(Duration::from_mins(1)).left)
 }
 
 fn answer(lines: impl IntoIterator<Item = String>) -> Result<()> {

@@ -11,7 +11,7 @@ use object::write::{Object, Symbol, SymbolSection};
 use object::{Architecture, BinaryFormat, Endianness, SectionKind, SymbolFlags, SymbolKind, SymbolScope};
 
 pub(crate) const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
-/// Verdicts (include/uapi/linux/pkt_cls.h).
+/// Verdicts (`include/uapi/linux/pkt_cls.h`).
 pub(crate) const UNSPEC: i32 = -1;
 pub(crate) const SHOT: i32 = 2;
 

@@ -7,6 +7,7 @@ mod kernel;
 mod leftovers;
 mod order;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use flow_tests::harness;
@@ -18,8 +19,8 @@ fn main() -> ExitCode {
         }
         Some(Ok(())) => ExitCode::SUCCESS,
         Some(Err(error)) => {
-            use std::io::Write;
-            let _ = writeln!(std::io::stderr(), "{error:#}");
+            // Where the test reads.
+            let _ = writeln!(std::io::stdout(), "{error:#}");
             ExitCode::FAILURE
         }
     }

@@ -39,6 +39,18 @@ pub enum ClsactError {
     NoPriority,
 }
 
+/// What is in the place of the clsact qdisc.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Qdisc {
+    /// Ours, made just now.
+    Created,
+    /// It was there.
+    Clsact,
+    /// The older kind: its filters run at ingress, whatever direction they are added to (`net/sched/sch_ingress.c`,
+    /// `ingress_tcf_block`).
+    Ingress,
+}
+
 /// A filter of ours.
 pub(super) struct Hook {
     clsact: Rc<Clsact>,
@@ -62,7 +74,12 @@ impl Clsact {
         ifindex: u32,
         direction: Direction,
     ) -> Result<(Hook, bool), ClsactError> {
-        let created = self.ensure_qdisc(ifindex)?;
+        let qdisc = self.ensure_qdisc(ifindex)?;
+        // The kernel would take the filter, and run it at ingress.
+        if qdisc == Qdisc::Ingress && direction == Direction::Egress {
+            return Err(ClsactError::IngressQdisc);
+        }
+        let created = qdisc == Qdisc::Created;
         let result = self.put(program, ifindex, direction, created);
         if result.is_err() && created {
             let _ = self.release_qdisc(ifindex);
@@ -76,8 +93,8 @@ impl Clsact {
             (kind == filter::RTM_NEWQDISC).then(|| filter::filterable(body)).flatten()
         })?;
         let mut removed = 0;
-        for ifindex in qdiscs {
-            for direction in DIRECTIONS {
+        for (ifindex, directions) in qdiscs {
+            for &direction in directions {
                 removed += self.sweep_side(ifindex, direction, is_hook(ifindex, direction))?;
             }
         }
@@ -133,28 +150,21 @@ impl Clsact {
                 {
                     attempt += 1;
                 }
-                Err(error) => return Err(self.explain(ifindex, direction, error)),
+                Err(error) => return Err(error.into()),
             }
         }
     }
 
-    /// An `ingress` qdisc takes filters at ingress like clsact; what it lacks shows at egress.
-    fn explain(&self, ifindex: u32, direction: Direction, error: NetlinkError) -> ClsactError {
-        let refused = self.socket.borrow_mut().execute(filter::find_qdisc(ifindex));
-        let is_other =
-            refused.is_err_and(|refused| matches!(refused.errno(), Some(libc::EINVAL | libc::ENOENT)));
-        if direction == Direction::Egress && is_other {
-            return ClsactError::IngressQdisc;
+    fn ensure_qdisc(&self, ifindex: u32) -> Result<Qdisc, NetlinkError> {
+        let mut socket = self.socket.borrow_mut();
+        match socket.execute(filter::create_qdisc(ifindex)) {
+            Ok(()) => return Ok(Qdisc::Created),
+            Err(error) if error.errno() == Some(libc::EEXIST) => {}
+            Err(error) => return Err(error),
         }
-        error.into()
-    }
-
-    /// True if the qdisc was not there before.
-    fn ensure_qdisc(&self, ifindex: u32) -> Result<bool, NetlinkError> {
-        let result = self.socket.borrow_mut().execute(filter::create_qdisc(ifindex));
-        match result {
-            Ok(()) => Ok(true),
-            Err(error) if error.errno() == Some(libc::EEXIST) => Ok(false),
+        match socket.execute(filter::find_qdisc(ifindex)) {
+            Ok(()) => Ok(Qdisc::Clsact),
+            Err(error) if matches!(error.errno(), Some(libc::EINVAL | libc::ENOENT)) => Ok(Qdisc::Ingress),
             Err(error) => Err(error),
         }
     }

@@ -1,4 +1,5 @@
-//! Filters and qdiscs of traffic control as rtnetlink writes them (include/uapi/linux/{rtnetlink,pkt_sched,pkt_cls}.h).
+//! Filters and qdiscs of traffic control as rtnetlink writes them (`rtnetlink.h`, `pkt_sched.h` and `pkt_cls.h` of
+//! include/uapi/linux).
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -127,11 +128,15 @@ pub(super) fn list_qdiscs() -> Request {
     Request::new(RTM_GETQDISC, 0, &header(0, 0, 0, 0))
 }
 
-/// The interface of a qdisc that can hold filters of ours, from the body of an `RTM_NEWQDISC`.
-pub(super) fn filterable(body: &[u8]) -> Option<u32> {
+/// The interface of a qdisc that can hold filters of ours, and the directions that it has, from the body of an `RTM_NEWQDISC`.
+pub(super) fn filterable(body: &[u8]) -> Option<(u32, &'static [Direction])> {
     let ifindex = u32::from_ne_bytes(number(body, 4)?);
     let kind = attributes(body.get(HEADER..)?).find(|attribute| attribute.kind() == TCA_KIND)?;
-    [CLSACT, INGRESS].contains(&text(kind.value()).as_str()).then_some(ifindex)
+    match text(kind.value()).as_str() {
+        CLSACT => Some((ifindex, &[Direction::Ingress, Direction::Egress])),
+        INGRESS => Some((ifindex, &[Direction::Ingress])),
+        _ => None,
+    }
 }
 
 /// `TC_H_MIN_INGRESS` and `TC_H_MIN_EGRESS` of the clsact qdisc.
@@ -205,6 +210,19 @@ mod tests {
             assert_eq!(message.header.handle, TcHandle { major: u16::MAX, minor: 0 });
             assert_eq!(message.attributes, [TcAttribute::Kind("clsact".to_owned())]);
         }
+    }
+
+    #[test]
+    fn an_ingress_qdisc_has_one_direction() {
+        let qdisc =
+            |kind: &str| Request::new(RTM_NEWQDISC, 0, &header(7, 0, 0, 0)).text(TCA_KIND, kind).finish(1, 0);
+        let directions = |kind: &str| {
+            filterable(&qdisc(kind)[16..]).map(|(ifindex, directions)| (ifindex, directions.len()))
+        };
+        assert_eq!(directions("clsact"), Some((7, 2)));
+        assert_eq!(directions("ingress"), Some((7, 1)));
+        assert_eq!(directions("htb"), None);
+        assert_eq!(filterable(&[]), None);
     }
 
     #[test]

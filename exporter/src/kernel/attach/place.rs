@@ -38,7 +38,7 @@ pub(super) fn qdisc_is_ours(filters: &[Filter]) -> bool {
 }
 
 /// The place for an instance's filter: where its left-over is, else first at ingress and last at egress. Within one priority the
-/// newest filter runs first (net/sched/cls_bpf.c, `list_add_rcu`). `None` if others have all 65535 priorities.
+/// newest filter runs first (`net/sched/cls_bpf.c`, `list_add_rcu`). `None` if others have all 65535 priorities.
 pub(super) fn choose(filters: &[Filter], direction: Direction, own: &str) -> Option<Place> {
     if let Some(left_over) = filters.iter().find(|filter| instance(filter) == Some(own)) {
         return Some(Place { priority: left_over.priority, handle: left_over.handle, taken_over: true });
