@@ -1,4 +1,5 @@
 //! `ExportLogsServiceRequest`s of flow records.
+#![expect(clippy::inline_always, reason = "the attribute is a constant where it is given: see `wire`")]
 
 use std::collections::HashMap;
 
@@ -158,18 +159,22 @@ fn times(record: &Record<'_>) -> (WallTime, WallTime) {
 pub struct LogAttributes<'a>(&'a mut Vec<u8>);
 
 impl AttributeSink for LogAttributes<'_> {
+    #[inline(always)]
     fn text(&mut self, attribute: Attribute, value: &str) {
         wire::put_text(self.0, ATTRIBUTES, attribute.key, value);
     }
 
+    #[inline(always)]
     fn int(&mut self, attribute: Attribute, value: i64) {
         wire::put_int(self.0, ATTRIBUTES, attribute.key, value);
     }
 
+    #[inline(always)]
     fn double(&mut self, attribute: Attribute, value: f64) {
         wire::put_double(self.0, ATTRIBUTES, attribute.key, value);
     }
 
+    #[inline(always)]
     fn texts<'a>(&mut self, attribute: Attribute, values: impl Iterator<Item = &'a str> + Clone) {
         wire::put_texts(self.0, ATTRIBUTES, attribute.key, values);
     }
