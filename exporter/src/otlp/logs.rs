@@ -1,4 +1,5 @@
 //! `ExportLogsServiceRequest`s of flow records.
+#![expect(clippy::inline_always, reason = "the attribute is a constant where it is given: see `wire`")]
 
 use std::collections::HashMap;
 
@@ -29,10 +30,13 @@ const EVENT_NAME: u8 = wire::delimited(12);
 /// `SEVERITY_NUMBER_INFO`.
 const INFO: u8 = 9;
 
+/// The most bytes of a request: gRPC servers take messages up to 4 MiB unless they are told otherwise.
+const LARGEST: usize = 4 << 20;
+
 /// A whole request, ready to be sent.
 #[derive(Debug)]
 pub struct LogsRequest {
-    /// An encoded `ExportLogsServiceRequest`.
+    /// An encoded `ExportLogsServiceRequest`, without spare capacity.
     pub payload: Vec<u8>,
     /// Log records in it.
     pub records: u32,
@@ -43,12 +47,13 @@ pub struct LogsRequest {
 /// Writes records into requests of a bounded size. Nothing is allocated per record.
 #[derive(Debug)]
 pub struct LogsWriter {
-    /// Everything before the first record: resource and scope do not change.
-    prefix: Vec<u8>,
+    /// The running request. It begins with what does not change from one to the next: resource and scope.
+    buffer: Vec<u8>,
+    /// Where the first record begins.
+    first_record: usize,
     resource_logs: usize,
     scope_logs: usize,
     limit: usize,
-    buffer: Vec<u8>,
     records: u32,
     accounted: HashMap<HookId, Counts, FixedState>,
     finished: Vec<LogsRequest>,
@@ -56,24 +61,24 @@ pub struct LogsWriter {
 
 impl LogsWriter {
     /// A writer for the observer whose encoded `Resource` is given (as of [`describe`](crate::otlp::describe)). A request has at
-    /// most `limit` bytes, unless a single record is larger.
+    /// most `limit` bytes, and never more than the 4 MiB that gRPC servers take, unless a single record is larger.
     #[must_use]
     pub fn new(resource: &[u8], limit: usize) -> Self {
-        let mut prefix = Vec::new();
-        let resource_logs = wire::begin(&mut prefix, RESOURCE_LOGS);
-        wire::put_bytes(&mut prefix, RESOURCE, resource);
-        let scope_logs = wire::begin(&mut prefix, SCOPE_LOGS);
-        let scope = wire::begin(&mut prefix, SCOPE);
-        wire::put_bytes(&mut prefix, NAME, SCOPE_NAME.as_bytes());
-        wire::put_bytes(&mut prefix, VERSION, env!("CARGO_PKG_VERSION").as_bytes());
-        wire::end(&mut prefix, scope);
-        wire::put_bytes(&mut prefix, SCHEMA_URL_OF_SCOPE, SCHEMA_URL.as_bytes());
+        let mut buffer = Vec::new();
+        let resource_logs = wire::begin(&mut buffer, RESOURCE_LOGS);
+        wire::put_bytes(&mut buffer, RESOURCE, resource);
+        let scope_logs = wire::begin(&mut buffer, SCOPE_LOGS);
+        let scope = wire::begin(&mut buffer, SCOPE);
+        wire::put_bytes(&mut buffer, NAME, SCOPE_NAME.as_bytes());
+        wire::put_bytes(&mut buffer, VERSION, env!("CARGO_PKG_VERSION").as_bytes());
+        wire::end(&mut buffer, scope);
+        wire::put_bytes(&mut buffer, SCHEMA_URL_OF_SCOPE, SCHEMA_URL.as_bytes());
         Self {
-            buffer: prefix.clone(),
-            prefix,
+            first_record: buffer.len(),
+            buffer,
             resource_logs,
             scope_logs,
-            limit,
+            limit: limit.min(LARGEST),
             records: 0,
             accounted: HashMap::default(),
             finished: Vec::new(),
@@ -95,11 +100,10 @@ impl LogsWriter {
         if self.records == 0 {
             return;
         }
-        let mut next = Vec::with_capacity(self.buffer.capacity());
-        next.extend_from_slice(&self.prefix);
-        next.extend_from_slice(&self.buffer[end..]);
-        let mut payload = std::mem::replace(&mut self.buffer, next);
-        payload.truncate(end);
+        // A copy of just its size: a request may wait in a queue that counts its bytes, and the running buffer's room, which is
+        // that of the largest request, must not wait with it.
+        let mut payload = self.buffer[..end].to_vec();
+        self.buffer.drain(self.first_record..end);
         wire::end(&mut payload, self.scope_logs);
         wire::end(&mut payload, self.resource_logs);
         self.finished.push(LogsRequest {
@@ -155,18 +159,22 @@ fn times(record: &Record<'_>) -> (WallTime, WallTime) {
 pub struct LogAttributes<'a>(&'a mut Vec<u8>);
 
 impl AttributeSink for LogAttributes<'_> {
+    #[inline(always)]
     fn text(&mut self, attribute: Attribute, value: &str) {
         wire::put_text(self.0, ATTRIBUTES, attribute.key, value);
     }
 
+    #[inline(always)]
     fn int(&mut self, attribute: Attribute, value: i64) {
         wire::put_int(self.0, ATTRIBUTES, attribute.key, value);
     }
 
+    #[inline(always)]
     fn double(&mut self, attribute: Attribute, value: f64) {
         wire::put_double(self.0, ATTRIBUTES, attribute.key, value);
     }
 
+    #[inline(always)]
     fn texts<'a>(&mut self, attribute: Attribute, values: impl Iterator<Item = &'a str> + Clone) {
         wire::put_texts(self.0, ATTRIBUTES, attribute.key, values);
     }

@@ -1,11 +1,13 @@
 //! The Resource: the observer, never an endpoint of a flow.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::{env, fs};
 
 use opentelemetry::{Array, KeyValue, StringValue, Value};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::resource::{EnvResourceDetector, ResourceDetector, TelemetryResourceDetector};
+use opentelemetry_sdk::resource::TelemetryResourceDetector;
+use percent_encoding::percent_decode_str;
 use semconv::{attribute, value};
 use uuid::Uuid;
 
@@ -17,6 +19,7 @@ const ATTRIBUTES: u8 = wire::delimited(1);
 /// Name space of `service.instance.id` (OpenTelemetry's convention for `service.instance.id`).
 const INSTANCE_NAMESPACE: Uuid = Uuid::from_u128(0x4d63_009a_8d0f_11ee_aad7_4c79_6ed8_e320);
 const SERVICE_NAME: &str = "otel-flow-exporter";
+const RESOURCE_ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 
 /// What the observer's identity is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,9 +50,45 @@ impl Observer {
 /// The encoded Resource: the observer's attributes, and over them what `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` say.
 #[must_use]
 pub fn describe(observer: &Observer) -> Vec<u8> {
-    let user = EnvResourceDetector::new().detect();
-    let service_name = env::var("OTEL_SERVICE_NAME").ok().filter(|name| !name.is_empty());
-    encode(&resource(observer, &user, service_name))
+    let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
+    let user = user_attributes(variable(RESOURCE_ATTRIBUTES).as_deref().unwrap_or_default());
+    // The specification has a wrong list discarded as a whole, and reported.
+    let user = user.unwrap_or_else(|error| {
+        tracing::warn!("{RESOURCE_ATTRIBUTES} is ignored: {error}");
+        Resource::builder_empty().build()
+    });
+    encode(&resource(observer, &user, variable("OTEL_SERVICE_NAME")))
+}
+
+/// Why `OTEL_RESOURCE_ATTRIBUTES` cannot be used. Entries are counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum UserAttributesError {
+    /// No equals sign, or nothing before it.
+    #[error("entry {0} is not key=value; write a comma inside a value as %2C")]
+    NoPair(usize),
+    /// Percent-encoded bytes that are no text.
+    #[error("entry {0} is not UTF-8 once its percent-encoding is undone")]
+    NoText(usize),
+}
+
+/// Reads `key=value,...` with percent-encoded keys and values (OpenTelemetry's specification, "Specifying resource information
+/// via an environment variable"). The SDK's `EnvResourceDetector` does the same but for the decoding (0.33,
+/// <https://github.com/open-telemetry/opentelemetry-rust/issues/857>). A per cent sign without two digits stands for itself.
+fn user_attributes(list: &str) -> Result<Resource, UserAttributesError> {
+    let mut attributes = Vec::new();
+    for (number, entry) in (1..).zip(list.split(',')).filter(|(_, entry)| !entry.trim().is_empty()) {
+        let (key, value) = entry.split_once('=').ok_or(UserAttributesError::NoPair(number))?;
+        let decoded = |text: &str| {
+            let text = percent_decode_str(text.trim()).decode_utf8();
+            text.map(Cow::into_owned).map_err(|_| UserAttributesError::NoText(number))
+        };
+        let (key, value) = (decoded(key)?, decoded(value)?);
+        if key.is_empty() {
+            return Err(UserAttributesError::NoPair(number));
+        }
+        attributes.push(KeyValue::new(key, value));
+    }
+    Ok(Resource::builder_empty().with_attributes(attributes).build())
 }
 
 fn resource(observer: &Observer, user: &Resource, service_name: Option<String>) -> Resource {
@@ -76,13 +115,15 @@ fn resource(observer: &Observer, user: &Resource, service_name: Option<String>) 
         .build()
 }
 
-/// Of a Linux host without Kubernetes, `host.id` is the machine id (OpenTelemetry's convention for `host.id`).
+/// Of a Linux host without Kubernetes, `host.id` is the machine id (OpenTelemetry's convention for `host.id`): 32 hexadecimal
+/// digits. Images hold an empty file or the word `uninitialized` until their first boot (machine-id(5)), which identifies no host.
 fn machine_id(root: &Path) -> Option<String> {
+    let valid = |id: &str| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     ["etc/machine-id", "var/lib/dbus/machine-id"]
         .iter()
         .filter_map(|file| fs::read_to_string(root.join(file)).ok())
         .map(|id| id.trim().to_owned())
-        .find(|id| !id.is_empty())
+        .find(|id| valid(id))
 }
 
 fn architecture() -> Option<&'static str> {
@@ -150,6 +191,38 @@ mod tests {
     fn a_service_name_of_the_resource_attributes_counts_without_the_variable_of_its_own() {
         let resource = resource(&observer(), &user(&[("service.name", "named")]), None);
         assert_eq!(get(&resource, attribute::SERVICE_NAME).as_deref(), Some("named"));
+    }
+
+    #[test]
+    fn the_user_s_keys_and_values_are_decoded() {
+        let user = user_attributes(" team = a%2Cb%3Dc%20d , na%3Dme=%C3%A9,, share=50%,").unwrap();
+        assert_eq!(user.get(&"team".into()).unwrap().to_string(), "a,b=c d");
+        assert_eq!(user.get(&"na=me".into()).unwrap().to_string(), "\u{e9}");
+        assert_eq!(user.get(&"share".into()).unwrap().to_string(), "50%");
+        assert_eq!(user.len(), 3);
+    }
+
+    #[test]
+    fn a_wrong_list_names_the_entry() {
+        assert_eq!(user_attributes("a=b,c").unwrap_err(), UserAttributesError::NoPair(2));
+        assert_eq!(user_attributes("=b").unwrap_err(), UserAttributesError::NoPair(1));
+        assert_eq!(user_attributes("a=b, c=%ff").unwrap_err(), UserAttributesError::NoText(2));
+        assert!(user_attributes("").unwrap().is_empty());
+    }
+
+    #[test]
+    fn only_a_machine_id_identifies_the_host() {
+        let root = env::temp_dir().join(format!("machine-id-{}", std::process::id()));
+        let write = |file: &str, content: &str| {
+            fs::create_dir_all(root.join(file).parent().unwrap()).unwrap();
+            fs::write(root.join(file), content).unwrap();
+        };
+        assert_eq!(machine_id(&root), None);
+        write("etc/machine-id", "uninitialized\n");
+        assert_eq!(machine_id(&root), None);
+        write("var/lib/dbus/machine-id", "fdbf79e8af94cb7f9e8df36789187052\n");
+        assert_eq!(machine_id(&root).as_deref(), Some("fdbf79e8af94cb7f9e8df36789187052"));
+        fs::remove_dir_all(&root).unwrap();
     }
 
     #[test]

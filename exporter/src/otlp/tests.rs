@@ -159,6 +159,50 @@ fn a_record_beyond_the_limit_goes_alone() {
 }
 
 #[test]
+fn a_request_takes_the_memory_of_its_bytes_also_after_a_larger_one() {
+    let hook = samples::hook();
+    let flow = samples::tcp(&hook);
+    let mut writer = LogsWriter::new(&[], 1 << 20);
+    for records in [1_000, 1] {
+        for _ in 0..records {
+            writer.record(Record::Flow(&flow), &[]);
+        }
+        writer.finish();
+        let [request] = writer.take_finished().collect::<Vec<_>>().try_into().unwrap();
+        assert_eq!(request.payload.capacity(), request.payload.len());
+        assert_eq!(decode(&request).log_records.len(), records);
+    }
+}
+
+#[test]
+fn a_request_stays_below_what_servers_take_whatever_the_limit() {
+    let hook = samples::hook();
+    let flow = samples::tcp(&hook);
+    let requests = write(usize::MAX, (0..6_000).map(|_| Record::Flow(&flow)));
+    assert!(requests.len() > 1);
+    assert!(requests.iter().all(|request| request.payload.len() <= 4 << 20));
+}
+
+#[test]
+fn a_record_that_begins_a_request_is_accounted_for_in_it() {
+    let hook = samples::hook();
+    let flow = samples::tcp(&hook);
+    let mut writer = LogsWriter::new(&[], 4_096);
+    for number in 0..50_u64 {
+        writer.record(Record::Flow(&flow), &[(HookId(0), Counts { packets: 1, bytes: number })]);
+    }
+    writer.finish();
+    let mut first = 0;
+    for request in writer.take_finished() {
+        let numbers = first..first + u64::from(request.records);
+        let bytes = numbers.clone().sum();
+        assert_eq!(request.accounted, [(HookId(0), Counts { packets: request.records.into(), bytes })]);
+        first = numbers.end;
+    }
+    assert_eq!(first, 50);
+}
+
+#[test]
 fn nothing_to_say_is_no_request() {
     assert!(write(1_000, []).is_empty());
 }
