@@ -18,5 +18,5 @@ mod transport;
 mod wire;
 
 pub use crate::frame::{Copied, Frame, Header, MAX_OFFSET};
-pub use crate::parse::{Fragment, Link, Metadata, Packet, Reject, parse};
+pub use crate::parse::{Datagram, Fragment, Link, Metadata, Packet, Reject, parse, parse_slice};
 pub use crate::wire::{Size, Wire};
