@@ -1,1 +1,5 @@
+//! What the tests of the whole have in common.
 
+pub mod harness;
+pub mod machine;
+pub mod model;
