@@ -8,6 +8,8 @@
     reason = "a call in the middle of a packet's way costs the kernel more than its body"
 )]
 
+#[cfg(feature = "check")]
+pub mod check;
 mod ethernet;
 mod extension;
 mod frame;

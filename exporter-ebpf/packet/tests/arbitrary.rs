@@ -6,12 +6,10 @@ use std::net::IpAddr;
 
 use abi::{Direction, vlan};
 use etherparse::{NetSlice, PacketBuilder, SlicedPacket, TransportSlice};
-use packet::{Link, Metadata, Reject, Size, Wire, parse_slice};
+use packet::check::LONGEST;
+use packet::{Link, Metadata, Reject, Size, parse_slice};
 use proptest::prelude::*;
 use support::{address, len};
-
-/// An interface cannot take a longer packet, however it is aggregated.
-const LONGEST: u32 = 8 * 65_536;
 
 fn metadata() -> impl Strategy<Value = Metadata> {
     (0..=LONGEST, any::<Option<u16>>(), any::<bool>()).prop_map(|(len, tag, offloaded)| Metadata {
@@ -45,21 +43,13 @@ fn nearly_a_packet() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn check(bytes: &[u8], link: Link, metadata: Metadata, segments: u16, segment_size: u16) {
-    let Ok(packet) = parse_slice(bytes, link, metadata) else { return };
-    let tag = if metadata.vlan == 0 { 0 } else { 4 };
-    assert!(packet.header_len <= metadata.len + tag, "headers longer than the packet: {packet:?}");
-    assert!(packet.jumbo_len <= packet.header_len);
-    let wire = Wire::of(
-        &packet,
-        Size {
-            len: metadata.len,
-            tag_in_metadata: metadata.vlan != 0,
-            segments: segments.into(),
-            segment_size: segment_size.into(),
-        },
-    );
-    assert!(wire.packets >= 1);
-    assert!(wire.bytes + packet.jumbo_len >= metadata.len, "fewer bytes on the wire than in memory");
+    let size = Size {
+        len: metadata.len,
+        tag_in_metadata: metadata.vlan != 0,
+        segments: segments.into(),
+        segment_size: segment_size.into(),
+    };
+    packet::check::packet(bytes, link, metadata, size);
 }
 
 proptest! {
