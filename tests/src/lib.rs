@@ -3,3 +3,5 @@
 pub mod harness;
 pub mod machine;
 pub mod model;
+pub mod netns;
+pub mod raw;

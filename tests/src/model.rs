@@ -67,6 +67,16 @@ impl Seen {
         flows.chain(losses.map(|(_, &(packets, bytes))| Counts { packets, bytes })).sum()
     }
 
+    /// Adds what was seen later.
+    pub fn merge(&mut self, later: Self) {
+        for (key, facts) in later.flows {
+            self.add(key, facts);
+        }
+        for ((direction, reason), (packets, bytes)) in later.losses {
+            self.add_loss(direction, reason, Counts { packets, bytes });
+        }
+    }
+
     fn add(&mut self, key: (Direction, Tuple), facts: Facts) {
         self.flows
             .entry(key)
@@ -88,6 +98,9 @@ pub struct Model {
 
 impl Model {
     /// Counts a packet as the programs should.
+    ///
+    /// # Panics
+    /// If the packet is longer than any packet.
     pub fn send(&mut self, input: &Input) {
         let size = Size {
             len: u32::try_from(input.bytes.len()).expect("packets are short"),

@@ -8,4 +8,4 @@ mod sys;
 
 pub use self::load::{LoadError, Loaded, Programs, Sizes, load};
 pub use self::reader::{Loss, ReadError, Reader};
-pub use self::sys::{GracePeriod, PacketContext, test_run};
+pub use self::sys::{GracePeriod, PacketContext, attach_tcx, test_run};

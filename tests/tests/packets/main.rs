@@ -4,6 +4,8 @@
 mod catalogue;
 mod sequence;
 
+use std::process::ExitCode;
+
 use abi::Direction;
 use crafted::{Case, Device};
 use exporter::kernel::PacketContext;
@@ -11,9 +13,9 @@ use flow_tests::harness;
 use flow_tests::machine::Input;
 use packet::Link;
 
-fn main() {
-    harness::run(&[
-        ("each_crafted_packet_counts_as_on_a_slice", catalogue::as_on_a_slice),
+fn main() -> ExitCode {
+    harness::run_privileged([
+        ("each_crafted_packet_counts_as_on_a_slice", catalogue::as_on_a_slice as fn() -> _),
         ("changed_packets_count_as_on_a_slice", catalogue::changed),
         ("fragments_join_the_first_ones_ports", sequence::fragments_join),
         ("a_later_fragment_that_comes_first_has_no_ports", sequence::later_fragment_first),
@@ -24,7 +26,7 @@ fn main() {
         ("a_reading_between_two_packets_loses_none", sequence::reading_between_packets),
         ("what_a_full_map_refuses_is_counted_as_overflow", sequence::full_map),
         ("the_last_packet_ends_the_observation", sequence::last_packet),
-    ]);
+    ])
 }
 
 /// A case's packet at a hook. `None` for what the kernel does not take in a test run.

@@ -63,8 +63,10 @@ struct Context {
     hwtstamp: u64,
 }
 
+const CONTEXT_LEN: u32 = 192;
+
 const _: () = {
-    assert!(size_of::<Attributes>() == 80 && size_of::<Context>() == 192);
+    assert!(size_of::<Attributes>() == 80 && size_of::<Context>() == CONTEXT_LEN as usize);
     assert!(std::mem::offset_of!(Context, ifindex) == 40 && std::mem::offset_of!(Context, data_end) == 80);
     assert!(std::mem::offset_of!(Context, tstamp) == 152 && std::mem::offset_of!(Context, gso_size) == 176);
 };
@@ -74,7 +76,7 @@ const _: () = {
 /// # Errors
 /// `EINVAL` for a packet that ends before its Ethernet or IP header does, one that is longer than the kernel takes (3520 bytes
 /// are safe) or a context that contradicts it,
-/// `ENODEV` for an interface that is not there, `EPERM` without CAP_BPF and CAP_NET_ADMIN.
+/// `ENODEV` for an interface that is not there, `EPERM` without `CAP_BPF` and `CAP_NET_ADMIN`.
 pub fn test_run(program: BorrowedFd<'_>, packet: &[u8], context: &PacketContext) -> io::Result<i32> {
     let too_long = |_| io::Error::from_raw_os_error(libc::EINVAL);
     let context = Context {
@@ -95,7 +97,7 @@ pub fn test_run(program: BorrowedFd<'_>, packet: &[u8], context: &PacketContext)
         data_out: 0,
         repeat: 1,
         duration: 0,
-        ctx_size_in: size_of::<Context>() as u32,
+        ctx_size_in: CONTEXT_LEN,
         ctx_size_out: 0,
         ctx_in: (&raw const context) as u64,
         ctx_out: 0,
