@@ -176,7 +176,8 @@ fn settle(observations: &HashMap<ObservationKey, Observation>, slot: &Slot) {
         let entry = unsafe { &mut *entry };
         entry.packets += slot.packets;
         entry.bytes += slot.bytes;
-        entry.last_ns = slot.last_ns;
+        // The flow's own entry may have had a later packet by now.
+        entry.last_ns = entry.last_ns.max(slot.last_ns);
     } else {
         // Cannot be: a slot's flow has an entry in its generation, and nothing removes it. Were it so, it would be seen.
         losses::overflow(&slot.key, slot.packets, slot.bytes);

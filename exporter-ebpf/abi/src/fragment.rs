@@ -14,7 +14,7 @@ pub struct FragmentKey {
     pub ifindex: u32,
     /// Network namespace of the hook.
     pub scope: u32,
-    /// IP protocol number of the datagram's payload.
+    /// IP protocol number as in the IPv4 header; 0 in IPv6, where it is no part of a datagram's identity (RFC 8200 section 4.5).
     pub protocol: u8,
     /// IP version.
     pub ip_version: u8,
@@ -38,8 +38,10 @@ pub struct FragmentPorts {
     pub icmp_type: u8,
     /// ICMP code.
     pub icmp_code: u8,
+    /// IP protocol number after the headers that only the first fragment has.
+    pub protocol: u8,
     /// Explicit padding.
-    pub pad: u16,
+    pub pad: u8,
 }
 
 const _: () = assert!(size_of::<FragmentPorts>() == 8);

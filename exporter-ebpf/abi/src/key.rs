@@ -64,7 +64,8 @@ impl ObservationKey {
 pub mod key_flags {
     /// The packet was inside a tunnel.
     pub const INNER: u8 = 1;
-    /// A later fragment whose first fragment was not seen at this hook: the ports are not known, rather than 0.
+    /// A later fragment whose first fragment was not seen at this hook: the ports, or type and code of an ICMP message, are not
+    /// known, rather than 0.
     pub const PORTS_UNKNOWN: u8 = 2;
 }
 

@@ -3,7 +3,7 @@
 use abi::protocol;
 
 use crate::frame::{Frame, Header, MAX_OFFSET};
-use crate::parse::{Fragment, Network, Reject};
+use crate::parse::{Datagram, Fragment, Network, Reject};
 
 /// More than any sender has use for; the verifier wants a bound.
 const MAX_HEADERS: u32 = 8;
@@ -17,9 +17,15 @@ const BELOW_64: u64 = 1 << 0 | 1 << 43 | 1 << FRAGMENT | 1 << protocol::AH | 1 <
 /// The same from 128 on: mobility (RFC 6275), host identity (RFC 7401), Shim6 (RFC 5533).
 const FROM_128: u64 = 1 << (135 - 128) | 1 << (139 - 128) | 1 << (140 - 128);
 
+/// Whether the header of this number is one in this version of IP. IPv4 has fields of its own for fragments and options; only the
+/// Authentication Header stands between it and a transport, and the other numbers are transports.
+///
 /// In arithmetic, because a `match` on the number would give the verifier a case for each range of numbers, in every round.
 #[inline(always)]
-pub(crate) fn is_one(number: u8) -> bool {
+pub(crate) fn is_one<const IP_VERSION: u8>(number: u8) -> bool {
+    if IP_VERSION == 4 {
+        return number == protocol::AH;
+    }
     let members = match number >> 6 {
         0 => BELOW_64,
         2 => FROM_128,
@@ -28,15 +34,12 @@ pub(crate) fn is_one(number: u8) -> bool {
     members >> (number & 63) & 1 != 0
 }
 
-/// IPv4 has a field of its own for fragments and options; only the Authentication Header stands between it and a transport.
-#[inline(always)]
-pub(crate) fn is_one_in_ipv4(number: u8) -> bool {
-    number == protocol::AH
-}
-
 /// Moves to the first header that is no extension. A later fragment ends the walk: what follows it is payload.
 #[inline(always)]
-pub(crate) fn walk<F: Frame + ?Sized>(frame: &F, network: &mut Network) -> Result<(), Reject> {
+pub(crate) fn walk<F: Frame + ?Sized, const IP_VERSION: u8>(
+    frame: &F,
+    network: &mut Network,
+) -> Result<(), Reject> {
     if !F::EXTENSIONS {
         return Err(Reject::OutOfReach);
     }
@@ -47,7 +50,7 @@ pub(crate) fn walk<F: Frame + ?Sized>(frame: &F, network: &mut Network) -> Resul
         if place.at > network.end || place.at > MAX_OFFSET {
             return Err(Reject::Malformed);
         }
-        if !is_one(low_byte(place.number)) || is_later(place.fragment_field) {
+        if !is_one::<IP_VERSION>(low_byte(place.number)) || is_later(place.fragment_field) {
             break;
         }
     }
@@ -56,7 +59,11 @@ pub(crate) fn walk<F: Frame + ?Sized>(frame: &F, network: &mut Network) -> Resul
     if place.fragment_field & NO_FRAGMENT == 0 {
         network.fragment = fragment(place);
     }
-    if is_one(network.protocol) && !is_later(place.fragment_field) { Err(Reject::Malformed) } else { Ok(()) }
+    if is_one::<IP_VERSION>(network.protocol) && !is_later(place.fragment_field) {
+        Err(Reject::Malformed)
+    } else {
+        Ok(())
+    }
 }
 
 /// Where the walk is.
@@ -110,10 +117,11 @@ fn is_later(fragment_field: u32) -> bool {
 
 #[inline(always)]
 fn fragment(place: Place) -> Fragment {
+    let datagram = Datagram { id: place.id, protocol: 0 };
     if is_later(place.fragment_field) {
-        Fragment::Later(place.id)
+        Fragment::Later(datagram)
     } else if place.fragment_field & MORE_FRAGMENTS != 0 {
-        Fragment::First(place.id)
+        Fragment::First(datagram)
     } else {
         Fragment::None // An atomic fragment (RFC 6946) is a whole datagram.
     }

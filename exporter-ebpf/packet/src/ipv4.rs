@@ -2,7 +2,7 @@
 
 use crate::extension;
 use crate::frame::{Frame, Header};
-use crate::parse::{Fragment, Metadata, Network, Reject};
+use crate::parse::{Datagram, Fragment, Metadata, Network, Reject};
 
 const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1fff;
@@ -24,12 +24,12 @@ pub(crate) fn parse<F: Frame + ?Sized>(frame: &F, at: u32, metadata: Metadata) -
     if end < at + header_len || end > metadata.len {
         return Err(Reject::Malformed);
     }
-    let id = u32::from(ip.be16::<4>());
+    let datagram = Datagram { id: ip.be16::<4>().into(), protocol: ip.u8::<9>() };
     let fragment_field = ip.be16::<6>();
     let fragment = if fragment_field & FRAGMENT_OFFSET != 0 {
-        Fragment::Later(id)
+        Fragment::Later(datagram)
     } else if fragment_field & MORE_FRAGMENTS != 0 {
-        Fragment::First(id)
+        Fragment::First(datagram)
     } else {
         Fragment::None
     };
@@ -41,11 +41,11 @@ pub(crate) fn parse<F: Frame + ?Sized>(frame: &F, at: u32, metadata: Metadata) -
         jumbo_len: 0,
         fragment,
         ip_version: 4,
-        protocol: ip.u8::<9>(),
+        protocol: datagram.protocol,
         traffic_class: ip.u8::<1>(),
     };
-    if extension::is_one_in_ipv4(network.protocol) && !matches!(fragment, Fragment::Later(_)) {
-        extension::walk(frame, &mut network)?;
+    if extension::is_one::<4>(network.protocol) && !matches!(fragment, Fragment::Later(_)) {
+        extension::walk::<F, 4>(frame, &mut network)?;
     }
     Ok(network)
 }

@@ -36,8 +36,8 @@ pub(crate) fn parse<F: Frame + ?Sized>(frame: &F, at: u32, metadata: Metadata) -
     if network.end > metadata.len || network.end < network.at {
         return Err(Reject::Malformed);
     }
-    if extension::is_one(network.protocol) {
-        extension::walk(frame, &mut network)?;
+    if extension::is_one::<6>(network.protocol) {
+        extension::walk::<F, 6>(frame, &mut network)?;
     }
     Ok(network)
 }

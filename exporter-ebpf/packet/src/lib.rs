@@ -8,6 +8,8 @@
     reason = "a call in the middle of a packet's way costs the kernel more than its body"
 )]
 
+#[cfg(feature = "check")]
+pub mod check;
 mod ethernet;
 mod extension;
 mod frame;
@@ -18,5 +20,5 @@ mod transport;
 mod wire;
 
 pub use crate::frame::{Copied, Frame, Header, MAX_OFFSET};
-pub use crate::parse::{Fragment, Link, Metadata, Packet, Reject, parse};
+pub use crate::parse::{Datagram, Fragment, Link, Metadata, Packet, Reject, parse, parse_slice};
 pub use crate::wire::{Size, Wire};

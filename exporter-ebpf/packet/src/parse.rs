@@ -58,15 +58,25 @@ pub struct Packet {
     pub fragment: Fragment,
 }
 
-/// Place of a packet in a fragmented datagram, with the datagram's identification.
+/// Place of a packet in a fragmented datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fragment {
     /// Not fragmented.
     None,
     /// The first fragment, which has the ports.
-    First(u32),
+    First(Datagram),
     /// A later fragment, without a transport header.
-    Later(u32),
+    Later(Datagram),
+}
+
+/// What the fragments of a datagram have in common, beside the addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Datagram {
+    /// Identification.
+    pub id: u32,
+    /// Protocol number in the IPv4 header (RFC 791 section 3.2). 0 in IPv6: there each fragment may say another next header, and
+    /// only the first fragment's counts (RFC 8200 section 4.5).
+    pub protocol: u8,
 }
 
 /// Why a packet has no key.
@@ -120,8 +130,10 @@ pub fn parse<F: Frame + ?Sized>(
     let transport = transport::parse(frame, &network)?;
     let tag_in_metadata = if metadata.vlan == 0 { 0 } else { ethernet::TAG_LEN };
     let flags = match network.fragment {
-        // The caller takes the flag back when it finds the ports of the first fragment.
-        Fragment::Later(_) if transport::has_ports(network.protocol) => key_flags::PORTS_UNKNOWN,
+        // The caller takes the flag back when it finds what the first fragment said.
+        Fragment::Later(_) if transport::tells_flows_apart(network.protocol, network.ip_version) => {
+            key_flags::PORTS_UNKNOWN
+        }
         _ => 0,
     };
     packet.write(Packet {
@@ -151,4 +163,16 @@ pub fn parse<F: Frame + ?Sized>(
         fragment: network.fragment,
     });
     Ok(())
+}
+
+/// Parses a packet whose bytes are in memory. They may end before the packet does, as those of a capture.
+///
+/// # Errors
+/// As [`parse`].
+#[expect(unsafe_code, reason = "the parser writes in place")]
+pub fn parse_slice(bytes: &[u8], link: Link, metadata: Metadata) -> Result<Packet, Reject> {
+    let mut packet = MaybeUninit::uninit();
+    parse(bytes, link, metadata, &mut packet)?;
+    // SAFETY: parsing succeeded, so the packet is written.
+    Ok(unsafe { packet.assume_init() })
 }

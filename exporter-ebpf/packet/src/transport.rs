@@ -15,9 +15,15 @@ pub(crate) struct Transport {
     pub(crate) icmp_code: u8,
 }
 
+/// Whether the header has ports, or a type and code, that are part of the key.
 #[inline(always)]
-pub(crate) fn has_ports(number: u8) -> bool {
-    matches!(number, protocol::TCP | protocol::UDP | protocol::SCTP | protocol::DCCP | protocol::UDP_LITE)
+pub(crate) fn tells_flows_apart(number: u8, ip_version: u8) -> bool {
+    matches!(
+        (number, ip_version),
+        (protocol::TCP | protocol::UDP | protocol::SCTP | protocol::DCCP | protocol::UDP_LITE, _)
+            | (protocol::ICMP, 4)
+            | (protocol::ICMPV6, 6)
+    )
 }
 
 /// A header has to lie inside the IP packet: what follows may be padding of the frame, never ports.

@@ -20,7 +20,7 @@ pub struct Tuple {
     pub protocol: u8,
     /// IP version of the packet: 4 or 6.
     pub ip_version: u8,
-    /// ICMP message, for ICMP over IPv4 and ICMPv6 over IPv6.
+    /// ICMP message, for ICMP over IPv4 and ICMPv6 over IPv6; `None` where a fragment did not say.
     pub icmp: Option<Icmp>,
 }
 

@@ -38,11 +38,14 @@ pub(super) fn hook(scope: u32, ifindex: u32, direction: u8, hooks: &mut Hooks) -
 }
 
 fn tuple(key: &ObservationKey) -> Tuple {
-    let has_ports = matches!(
-        key.protocol,
-        protocol::TCP | protocol::UDP | protocol::SCTP | protocol::DCCP | protocol::UDP_LITE
-    ) && key.flags & key_flags::PORTS_UNKNOWN == 0;
-    let is_icmp = matches!((key.protocol, key.ip_version), (protocol::ICMP, 4) | (protocol::ICMPV6, 6));
+    let is_known = key.flags & key_flags::PORTS_UNKNOWN == 0;
+    let has_ports = is_known
+        && matches!(
+            key.protocol,
+            protocol::TCP | protocol::UDP | protocol::SCTP | protocol::DCCP | protocol::UDP_LITE
+        );
+    let is_icmp =
+        is_known && matches!((key.protocol, key.ip_version), (protocol::ICMP, 4) | (protocol::ICMPV6, 6));
     Tuple {
         source: address(key.src_addr),
         destination: address(key.dst_addr),

@@ -24,4 +24,4 @@ pub use self::interfaces::Interface;
 pub use self::load::{LoadError, Loaded, Programs, Sizes, load};
 pub use self::reader::{Loss, ReadError, Reader};
 pub use self::selection::{Selection, Skip};
-pub use self::sys::GracePeriod;
+pub use self::sys::{GracePeriod, PacketContext, attach_tcx, test_run};

@@ -8,6 +8,7 @@ use std::io;
 pub(super) enum Command {
     MapCreate = 0,
     MapUpdateElem = 2,
+    ProgTestRun = 10,
     MapLookupAndDeleteBatch = 25,
     LinkCreate = 28,
 }

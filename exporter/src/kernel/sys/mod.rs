@@ -5,7 +5,9 @@ mod batch;
 mod bpf;
 mod grace;
 mod link;
+mod test_run;
 
 pub(crate) use self::batch::Batch;
 pub use self::grace::GracePeriod;
-pub(crate) use self::link::attach_tcx;
+pub use self::link::attach_tcx;
+pub use self::test_run::{PacketContext, test_run};

@@ -1,0 +1,143 @@
+//! The kernel programs, on packets that no device carries and on interfaces.
+
+use std::io::ErrorKind;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use abi::Direction;
+use anyhow::{Context, Result, bail};
+use exporter::flow::{Hooks, Observation};
+use exporter::kernel::{GracePeriod, Loaded, PacketContext, Sizes, attach_tcx, load, test_run};
+use packet::Link;
+use rustix::net::netdevice::name_to_index;
+use rustix::net::{AddressFamily, SocketType, socket};
+use rustix::thread::{CpuSet, sched_setaffinity};
+
+use crate::model::Seen;
+
+/// `TCX_NEXT`: what the programs answer of every packet.
+const NEXT: i32 = -1;
+/// How long a packet may take to its hook on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Ethernet and IPv6 header: shorter packets may be refused by the kernel.
+const SHORTEST: usize = 54;
+
+/// Loaded programs and what reads them.
+pub struct Machine {
+    loaded: Loaded,
+    hooks: Hooks,
+    links: Vec<OwnedFd>,
+}
+
+/// A packet and what the kernel is told about it.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// The device's kind.
+    pub link: Link,
+    /// The hook's direction.
+    pub direction: Direction,
+    /// The packet.
+    pub bytes: Vec<u8>,
+    /// The rest.
+    pub context: PacketContext,
+}
+
+impl Machine {
+    /// Loads the programs, with room for this many observations, and binds the thread to one CPU, so that its packets share
+    /// entries and cache.
+    ///
+    /// # Errors
+    /// Where the kernel refuses.
+    pub fn new(observations: u32) -> Result<Self> {
+        let mut cpus = CpuSet::new();
+        cpus.set(0);
+        sched_setaffinity(None, &cpus).context("cannot stay on one CPU")?;
+        let grace = GracePeriod::probe().context("no way to wait for a grace period")?;
+        Ok(Self {
+            loaded: load(0, Sizes { observations }, grace)?,
+            hooks: Hooks::default(),
+            links: Vec::new(),
+        })
+    }
+
+    /// Sends a packet to its hook. `false` if it is too short for a test run, where the kernel wants all of an IP header.
+    ///
+    /// # Errors
+    /// If the kernel refuses the packet otherwise, or the program gives another verdict than "go on".
+    pub fn send(&self, input: &Input) -> Result<bool> {
+        let program = self.loaded.programs.fd(input.link, input.direction);
+        match test_run(program, &input.bytes, &input.context) {
+            Ok(NEXT) => Ok(true),
+            Ok(verdict) => bail!("verdict {verdict} of {input:?}"),
+            Err(error) if error.kind() == ErrorKind::InvalidInput && input.bytes.len() < SHORTEST => {
+                Ok(false)
+            }
+            Err(error) => Err(error).with_context(|| format!("the kernel refuses {input:?}")),
+        }
+    }
+
+    /// Turns the generation and gives what was seen since the last time.
+    ///
+    /// # Errors
+    /// If the maps cannot be read.
+    pub fn read(&mut self) -> Result<Seen> {
+        let Self { loaded, hooks, links: _ } = self;
+        let mut observations: Vec<Observation> = Vec::new();
+        loaded.reader.read(hooks, |observation| observations.push(observation))?;
+        let mut losses = Vec::new();
+        loaded.reader.read_losses(hooks, |loss| losses.push(loss))?;
+        let mut seen = Seen::default();
+        for observation in &observations {
+            seen.add_observation(hooks.get(observation.hook).direction, observation);
+        }
+        for loss in losses {
+            let hook = loss.hook.context("a loss without a hook")?;
+            seen.add_loss(hooks.get(hook).direction, loss.reason, loss.counts);
+        }
+        Ok(seen)
+    }
+
+    /// Hooks an interface of the thread's network namespace, as long as this value lives.
+    ///
+    /// # Errors
+    /// If there is none of this name, or the kernel refuses.
+    pub fn attach(&mut self, interface: &str, link: Link, direction: Direction) -> Result<()> {
+        let socket = socket(AddressFamily::INET, SocketType::DGRAM, None)?;
+        let index = name_to_index(&socket, interface).with_context(|| format!("no interface {interface}"))?;
+        self.links.push(attach_tcx(self.loaded.programs.fd(link, direction), index, direction)?);
+        Ok(())
+    }
+
+    /// Reads until what was seen is as wanted, or no longer changes it: packets on interfaces take their time.
+    ///
+    /// # Errors
+    /// If the maps cannot be read.
+    pub fn read_until(&mut self, mut wanted: impl FnMut(&Seen) -> bool) -> Result<Seen> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut seen = Seen::default();
+        loop {
+            seen.merge(self.read()?);
+            if wanted(&seen) || Instant::now() > deadline {
+                return Ok(seen);
+            }
+        }
+    }
+
+    /// Observations, before they are merged.
+    ///
+    /// # Errors
+    /// If the maps cannot be read.
+    pub fn observations(&mut self) -> Result<Vec<Observation>> {
+        let mut observations = Vec::new();
+        self.loaded.reader.read(&mut self.hooks, |observation| observations.push(observation))?;
+        Ok(observations)
+    }
+
+    /// Observations in the generation that is written.
+    ///
+    /// # Errors
+    /// If the map cannot be read.
+    pub fn fill(&self) -> Result<u64> {
+        Ok(self.loaded.reader.fill()?)
+    }
+}

@@ -1,0 +1,49 @@
+//! Crafted packets through the real kernel programs (`BPF_PROG_TEST_RUN`): every count is compared with the slice parser's on
+//! the same bytes, which the parser's own tests compare with what the packets really are.
+
+mod catalogue;
+mod sequence;
+
+use std::process::ExitCode;
+
+use abi::Direction;
+use crafted::{Case, Device};
+use exporter::kernel::PacketContext;
+use flow_tests::harness;
+use flow_tests::machine::Input;
+use packet::Link;
+
+fn main() -> ExitCode {
+    harness::run_privileged([
+        ("each_crafted_packet_counts_as_on_a_slice", catalogue::as_on_a_slice as fn() -> _),
+        ("changed_packets_count_as_on_a_slice", catalogue::changed),
+        ("fragments_join_the_first_ones_ports", sequence::fragments_join),
+        ("a_later_fragment_that_comes_first_has_no_ports", sequence::later_fragment_first),
+        ("fragments_of_two_directions_do_not_join", sequence::fragments_of_two_directions),
+        ("a_flag_that_comes_late_is_kept", sequence::late_flag),
+        ("each_ecn_codepoint_is_kept_and_the_first_dscp", sequence::ecn_and_dscp),
+        ("two_flows_share_a_slot_of_the_cache", sequence::shared_slot),
+        ("a_reading_between_two_packets_loses_none", sequence::reading_between_packets),
+        ("what_a_full_map_refuses_is_counted_as_overflow", sequence::full_map),
+        ("the_last_packet_ends_the_observation", sequence::last_packet),
+    ])
+}
+
+/// A case's packet at a hook. `None` for what the kernel does not take in a test run.
+fn input(case: &Case, direction: Direction) -> Option<Input> {
+    let context = PacketContext {
+        gso_segs: case.offload.map_or(0, |offload| offload.segments),
+        gso_size: case.offload.map_or(0, |offload| offload.segment_size),
+        ..PacketContext::default()
+    };
+    let link = match case.device {
+        Device::Ethernet => Link::Ethernet,
+        Device::Ip => Link::Ip,
+    };
+    (case.tag_in_metadata.is_none() && case.frame.len() >= 14).then(|| Input {
+        link,
+        direction,
+        bytes: case.frame.clone(),
+        context,
+    })
+}

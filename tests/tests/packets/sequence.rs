@@ -1,0 +1,235 @@
+//! Packets that depend on those before them.
+
+use std::time::Duration;
+
+use abi::{Direction, Reason, tcp_flags};
+use anyhow::{Context, Result, ensure};
+use crafted::layer::{
+    IPV4, IPV6, PAYLOAD, TCP, UDP, authentication, ethernet, extension, icmpv4, ipv4, ipv4_fragment,
+    ipv4_header, ipv4_of, ipv6, ipv6_fragment, tcp, udp, udp_between,
+};
+use exporter::flow::{Counts, Ecn, TcpFlags};
+use exporter::kernel::PacketContext;
+use flow_tests::machine::{Input, Machine};
+use flow_tests::model::{Facts, Model, Seen};
+use packet::Link;
+
+use crate::catalogue::difference;
+
+const FRAGMENT_HEADER: u8 = 44;
+const AH: u8 = 51;
+const DESTINATION_OPTIONS: u8 = 60;
+const ICMP: u8 = 1;
+
+fn ingress(bytes: Vec<u8>) -> Input {
+    Input { link: Link::Ethernet, direction: Direction::Ingress, bytes, context: PacketContext::default() }
+}
+
+/// Sends to both, compares, and gives what was seen.
+fn compared(machine: &mut Machine, model: &mut Model, inputs: &[Input]) -> Result<Seen> {
+    for input in inputs {
+        machine.send(input)?;
+        model.send(input);
+    }
+    let seen = machine.read()?;
+    match difference("sequence", &seen, &model.read()) {
+        Some(wrong) => anyhow::bail!(wrong),
+        None => Ok(seen),
+    }
+}
+
+/// The one flow there is.
+fn only(seen: &Seen) -> Result<(Option<(u16, u16)>, Facts)> {
+    ensure!(seen.flows.len() == 1 && seen.losses.is_empty(), "not one flow: {seen:?}");
+    let ((_, tuple), facts) = seen.flows.iter().next().context("there is one")?;
+    Ok((tuple.source_port.zip(tuple.destination_port), *facts))
+}
+
+pub(crate) fn fragments_join() -> Result<()> {
+    let datagram = udp(&[7; 64]);
+    let v4 = |protocol, id, offset, more, payload: &[u8]| {
+        ingress(ethernet(IPV4, &ipv4_fragment(protocol, id, offset, more, payload)))
+    };
+    let v6 = |next_header, id, offset, more, payload: &[u8]| {
+        let fragment = ipv6_fragment(next_header, id, offset, more, payload);
+        ingress(ethernet(IPV6, &ipv6(FRAGMENT_HEADER, &fragment)))
+    };
+    let mut machine = Machine::new(64)?;
+    let mut model = Model::default();
+    let datagrams = [
+        [v4(UDP, 1, 0, true, &datagram), v4(UDP, 1, 9, true, &PAYLOAD), v4(UDP, 1, 11, false, &PAYLOAD)],
+        [
+            v4(TCP, 1, 0, true, &tcp(0x18, &[7; 44])),
+            v4(TCP, 1, 8, true, &PAYLOAD),
+            v4(TCP, 1, 10, false, &[1]),
+        ],
+        [
+            v4(ICMP, 1, 0, true, &icmpv4(8, 0, &[7; 64])),
+            v4(ICMP, 1, 9, true, &PAYLOAD),
+            v4(ICMP, 1, 11, false, &[1]),
+        ],
+        [v6(UDP, 1, 0, true, &datagram), v6(UDP, 1, 9, true, &PAYLOAD), v6(UDP, 1, 11, false, &PAYLOAD)],
+        // The header behind the fragment header is in the first fragment only; later ones name it all the same.
+        [
+            v6(DESTINATION_OPTIONS, 2, 0, true, &extension(UDP, 0, &datagram)),
+            v6(DESTINATION_OPTIONS, 2, 10, true, &PAYLOAD),
+            v6(DESTINATION_OPTIONS, 2, 12, false, &PAYLOAD),
+        ],
+        // RFC 8200 section 4.5: only the first fragment's next header counts.
+        [v6(UDP, 3, 0, true, &datagram), v6(TCP, 3, 9, true, &PAYLOAD), v6(59, 3, 11, false, &PAYLOAD)],
+        [
+            v4(AH, 2, 0, true, &authentication(UDP, &datagram)),
+            v4(AH, 2, 12, true, &PAYLOAD),
+            v4(AH, 2, 14, false, &PAYLOAD),
+        ],
+    ];
+    for (index, fragments) in datagrams.iter().enumerate() {
+        let seen = compared(&mut machine, &mut model, fragments)?;
+        let (ports, facts) = only(&seen).with_context(|| format!("datagram {index}"))?;
+        let (_, tuple) = seen.flows.keys().next().context("one flow")?;
+        ensure!(
+            ports == Some((40_001, 8_443)) || tuple.icmp.is_some_and(|icmp| (icmp.kind, icmp.code) == (8, 0)),
+            "datagram {index}: {tuple:?}"
+        );
+        let bytes = fragments.iter().map(|fragment| fragment.bytes.len() as u64).sum();
+        ensure!(facts.counts == Counts { packets: 3, bytes }, "datagram {index}: {facts:?}");
+    }
+    Ok(())
+}
+
+pub(crate) fn later_fragment_first() -> Result<()> {
+    let fragment =
+        |offset, more, payload: &[u8]| ingress(ethernet(IPV4, &ipv4_fragment(UDP, 5, offset, more, payload)));
+    let mut machine = Machine::new(64)?;
+    let seen = compared(
+        &mut machine,
+        &mut Model::default(),
+        &[fragment(2, false, &PAYLOAD), fragment(0, true, &udp(&[7; 8])), fragment(2, false, &PAYLOAD)],
+    )?;
+    let packets: Vec<_> = seen
+        .flows
+        .iter()
+        .map(|((_, tuple), facts)| (tuple.source_port, tuple.destination_port, facts.counts.packets))
+        .collect();
+    ensure!(packets == [(None, None, 1), (Some(40_001), Some(8_443), 2)], "{packets:?}");
+    Ok(())
+}
+
+/// A forwarded packet is seen at two hooks; each has its own memory of first fragments.
+pub(crate) fn fragments_of_two_directions() -> Result<()> {
+    let first = ingress(ethernet(IPV4, &ipv4_fragment(UDP, 5, 0, true, &udp(&[7; 8]))));
+    let mut later = ingress(ethernet(IPV4, &ipv4_fragment(UDP, 5, 2, false, &PAYLOAD)));
+    later.direction = Direction::Egress;
+    let mut machine = Machine::new(64)?;
+    let seen = compared(&mut machine, &mut Model::default(), &[first, later])?;
+    ensure!(seen.flows.len() == 2, "{seen:?}");
+    Ok(())
+}
+
+/// The first packets take the way through the cache; one with a new flag goes to the map, and all are added up.
+pub(crate) fn late_flag() -> Result<()> {
+    let segment = |flags| ingress(ethernet(IPV4, &ipv4(TCP, &tcp(flags, &PAYLOAD))));
+    let mut machine = Machine::new(64)?;
+    let mut model = Model::default();
+    let mut inputs = vec![segment(tcp_flags::ACK); 100];
+    for bit in [tcp_flags::PSH, tcp_flags::ECE, tcp_flags::AE, 0x800, tcp_flags::FIN, tcp_flags::RST] {
+        inputs.push(segment(tcp_flags::ACK | bit));
+        inputs.extend(vec![segment(tcp_flags::ACK); 10]);
+    }
+    let (_, facts) = only(&compared(&mut machine, &mut model, &inputs)?)?;
+    ensure!(facts.tcp_flags == TcpFlags(0x95d), "{:x}", facts.tcp_flags.0);
+    ensure!(facts.counts == Counts { packets: 166, bytes: 166 * 70 }, "{facts:?}");
+    Ok(())
+}
+
+pub(crate) fn ecn_and_dscp() -> Result<()> {
+    let marked = |dscp: u8, ecn: u8| {
+        let datagram = udp(&PAYLOAD);
+        let mut header = ipv4_header(UDP, &datagram);
+        header.dscp = dscp.try_into().context("6 bits")?;
+        header.ecn = ecn.try_into().context("2 bits")?;
+        anyhow::Ok(ingress(ethernet(IPV4, &ipv4_of(header, &datagram))))
+    };
+    let mut machine = Machine::new(64)?;
+    let mut model = Model::default();
+    let inputs = [marked(10, 2)?, marked(10, 2)?, marked(46, 2)?, marked(0, 3)?, marked(10, 2)?];
+    let (_, facts) = only(&compared(&mut machine, &mut model, &inputs)?)?;
+    ensure!(facts.dscp == 10 && facts.ecn == Ecn(0b1100) && facts.counts.packets == 5, "{facts:?}");
+    Ok(())
+}
+
+/// Each packet throws the other flow out of the slot.
+pub(crate) fn shared_slot() -> Result<()> {
+    let datagram = |from, to| ingress(ethernet(IPV4, &ipv4(UDP, &udp_between(from, to, &PAYLOAD))));
+    let mut machine = Machine::new(64)?;
+    let mut model = Model::default();
+    // The exclusive or of the ports chooses the slot.
+    let (one, other) = (datagram(1000, 2000), datagram(2000, 1000));
+    let mut inputs = Vec::new();
+    for run in 1..40 {
+        inputs.extend(vec![one.clone(); run % 4]);
+        inputs.extend(vec![other.clone(); run % 3]);
+    }
+    let seen = compared(&mut machine, &mut model, &inputs)?;
+    ensure!(seen.flows.len() == 2 && seen.total(Direction::Ingress).packets == inputs.len() as u64);
+    Ok(())
+}
+
+pub(crate) fn reading_between_packets() -> Result<()> {
+    let datagram = |from| ingress(ethernet(IPV4, &ipv4(UDP, &udp_between(from, 53, &PAYLOAD))));
+    let mut machine = Machine::new(64)?;
+    let mut model = Model::default();
+    for round in 0..20 {
+        let inputs: Vec<_> = (0..round).map(|packet| datagram(1000 + packet % 5)).collect();
+        let seen = compared(&mut machine, &mut model, &inputs)?;
+        ensure!(seen.total(Direction::Ingress).packets == u64::from(round), "round {round}: {seen:?}");
+        ensure!(machine.fill()? == 0, "the generation that is now written is not empty");
+    }
+    ensure!(machine.read()? == Seen::default(), "something was counted twice");
+    Ok(())
+}
+
+pub(crate) fn full_map() -> Result<()> {
+    const ROOM: u32 = 64;
+    const FLOWS: u16 = 500;
+    let mut machine = Machine::new(ROOM)?;
+    for round in 0..3 {
+        let mut sent = [Counts::default(); 2];
+        for packet in 0..FLOWS * 3 {
+            let payload = vec![7; usize::from(packet % 200)];
+            let bytes = ethernet(IPV4, &ipv4(UDP, &udp_between(packet % FLOWS, 53, &payload)));
+            let mut input = ingress(bytes);
+            if packet % 5 == 0 {
+                input.direction = Direction::Egress;
+            }
+            sent[input.direction as usize] += Counts { packets: 1, bytes: input.bytes.len() as u64 };
+            machine.send(&input)?;
+        }
+        let seen = machine.read()?;
+        for direction in [Direction::Ingress, Direction::Egress] {
+            let (is, should) = (seen.total(direction), sent[direction as usize]);
+            ensure!(is == should, "round {round} {direction:?}: {is:?} of {should:?}");
+            ensure!(seen.losses.contains_key(&(direction, Reason::Overflow)), "no overflow: {seen:?}");
+        }
+        ensure!(seen.losses.keys().all(|(_, reason)| *reason == Reason::Overflow), "{:?}", seen.losses);
+        ensure!(seen.flows.len() == ROOM as usize, "round {round}: {} flows", seen.flows.len());
+    }
+    Ok(())
+}
+
+/// Times only grow: a packet through the map after many through the cache is the last one.
+pub(crate) fn last_packet() -> Result<()> {
+    let segment = |flags| ingress(ethernet(IPV4, &ipv4(TCP, &tcp(flags, &PAYLOAD))));
+    let mut machine = Machine::new(64)?;
+    machine.send(&segment(tcp_flags::ACK))?;
+    machine.send(&segment(tcp_flags::ACK))?;
+    // Many ticks of the coarse clock.
+    std::thread::sleep(Duration::from_millis(100));
+    machine.send(&segment(tcp_flags::ACK | tcp_flags::FIN))?;
+    let observations = machine.observations()?;
+    let [observation] = observations[..] else { anyhow::bail!("not one: {observations:?}") };
+    let duration = observation.last.0 - observation.first.0;
+    ensure!(duration >= 90_000_000, "the last packet came 100 ms after the first, not {duration} ns");
+    ensure!(observation.counts.packets == 3, "{observation:?}");
+    Ok(())
+}
