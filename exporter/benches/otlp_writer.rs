@@ -82,22 +82,14 @@ fn main() {
     ];
 
     let mut times = [const { Vec::new() }; 3];
-    let mut allocations = [0.0; 3];
+    let mut allocations = [0; 3];
     for _ in 0..ROUNDS {
         for ((route, times), allocations) in routes.iter_mut().zip(&mut times).zip(&mut allocations) {
             let region = Region::new(ALLOCATOR);
-<<<<<<< HEAD
-            let begin = Instant::now();
-            (route.1)();
-            times.push(begin.elapsed());
-            let counted = u32::try_from(region.change().allocations).expect("fewer than 2^32 allocations");
-            *allocations = f64::from(counted) / f64::from(RECORDS);
-=======
             let begin = cpu_time();
             route.1();
             times.push(cpu_time().saturating_sub(begin));
             *allocations = region.change().allocations;
->>>>>>> otlp
         }
     }
     let medians = times.map(median);
@@ -107,11 +99,7 @@ fn main() {
             route.0,
             time.as_nanos() / u128::from(RECORDS),
             time.as_secs_f64() / medians[0].as_secs_f64(),
-<<<<<<< HEAD
-            allocations,
-=======
             f64::from(u32::try_from(*allocations).unwrap_or(u32::MAX)) / f64::from(RECORDS),
->>>>>>> otlp
         );
     }
 }

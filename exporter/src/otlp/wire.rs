@@ -95,20 +95,6 @@ pub(super) fn put_bytes(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-<<<<<<< HEAD
-/// A tag and the length of what the caller writes. Nearly every length takes one byte, and two bytes at once are cheaper than
-/// one after the other.
-fn put_length(out: &mut Vec<u8>, tag: u8, len: usize) {
-    if let Ok(short @ ..0x80) = u8::try_from(len) {
-        out.extend_from_slice(&[tag, short]);
-    } else {
-        out.push(tag);
-        put_varint(out, len as u64);
-    }
-}
-
-=======
->>>>>>> otlp
 /// Begins a message; [`end`] fills its length in.
 pub(super) fn begin(out: &mut Vec<u8>, tag: u8) -> usize {
     out.push(tag);
@@ -118,7 +104,7 @@ pub(super) fn begin(out: &mut Vec<u8>, tag: u8) -> usize {
 
 /// Ends the message that began at `start`, as of [`begin`].
 pub(super) fn end(out: &mut [u8], start: usize) {
-    let mut length = (out.len() - start) as u64;
+    let mut length = out.len() - start;
     let (last, groups) = out[start - LENGTH..start].split_last_mut().expect("the width is not 0");
     for group in groups {
         *group = low_bits(length) | 0x80;
@@ -178,13 +164,6 @@ pub(super) fn put_bool(out: &mut Vec<u8>, tag: u8, key: &str, value: bool) {
 #[inline(always)]
 fn put_key(out: &mut Vec<u8>, tag: u8, key: &str, value_len: usize) {
     let len = delimited_len(key.len()) + delimited_len(value_len);
-<<<<<<< HEAD
-    if let (Ok(len @ ..0x80), Ok(key_len)) = (u8::try_from(len), u8::try_from(key.len())) {
-        out.extend_from_slice(&[tag, len, KEY, key_len]);
-    } else {
-        put_length(out, tag, len);
-        put_length(out, KEY, key.len());
-=======
     if len < 0x80 {
         // Nearly always: every length takes one byte, and what surrounds the key is written in two pieces of fixed size.
         out.extend_from_slice(&[tag, low_bits(len), KEY, low_bits(key.len())]);
@@ -196,7 +175,6 @@ fn put_key(out: &mut Vec<u8>, tag: u8, key: &str, value_len: usize) {
         put_bytes(out, KEY, key.as_bytes());
         out.push(VALUE);
         put_varint(out, value_len as u64);
->>>>>>> otlp
     }
 }
 
