@@ -2,6 +2,15 @@
 //!
 //! The modules follow the way of a packet; `docs/architecture.md` draws it.
 
+mod agent;
 pub mod clock;
+pub mod command;
+pub mod export;
 pub mod flow;
 pub mod kernel;
+pub mod ledger;
+pub mod otlp;
+mod outlet;
+mod pipeline;
+pub mod print;
+pub mod table;

@@ -1,1 +1,52 @@
-fn main() {}
+//! The command line of otel-flow-exporter.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use exporter::command::{self, Cli, Command, Failure};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return answer(&error),
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    match execute(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Nobody is left to tell if stderr is closed.
+            let _ = writeln!(io::stderr(), "otel-flow-exporter: {failure}");
+            ExitCode::from(&failure)
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::System(format!("cannot start the runtime: {error}")))?;
+    match command {
+        Command::Run(options) => runtime.block_on(command::run(options)),
+        Command::Flows(options) => runtime.block_on(command::flows(options)),
+        Command::Check(options) => command::check::this_host(&options),
+    }
+}
+
+/// Help and version are answers; anything else is a usage error.
+fn answer(error: &clap::Error) -> ExitCode {
+    // Nobody is left to tell if the stream is closed.
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+        _ => ExitCode::from(&Failure::Usage(String::new())),
+    }
+}

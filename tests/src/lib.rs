@@ -1,4 +1,4 @@
-//! What the tests of the whole have in common.
+//! What several integration tests share.
 
 pub mod harness;
 pub mod machine;

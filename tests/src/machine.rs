@@ -81,18 +81,15 @@ impl Machine {
     /// # Errors
     /// If the maps cannot be read.
     pub fn read(&mut self) -> Result<Seen> {
-        let Self { loaded, hooks, links: _ } = self;
-        let mut observations: Vec<Observation> = Vec::new();
-        loaded.reader.read(hooks, |observation| observations.push(observation))?;
-        let mut losses = Vec::new();
-        loaded.reader.read_losses(hooks, |loss| losses.push(loss))?;
         let mut seen = Seen::default();
-        for observation in &observations {
+        self.loaded.reader.read(&mut self.hooks, |hooks, observation| {
             seen.add_observation(hooks.get(observation.hook).direction, observation);
-        }
+        })?;
+        let mut losses = Vec::new();
+        self.loaded.reader.read_losses(&mut self.hooks, |_, loss| losses.push(*loss))?;
         for loss in losses {
             let hook = loss.hook.context("a loss without a hook")?;
-            seen.add_loss(hooks.get(hook).direction, loss.reason, loss.counts);
+            seen.add_loss(self.hooks.get(hook).direction, loss.reason, loss.counts);
         }
         Ok(seen)
     }
@@ -129,7 +126,7 @@ impl Machine {
     /// If the maps cannot be read.
     pub fn observations(&mut self) -> Result<Vec<Observation>> {
         let mut observations = Vec::new();
-        self.loaded.reader.read(&mut self.hooks, |observation| observations.push(observation))?;
+        self.loaded.reader.read(&mut self.hooks, |_, observation| observations.push(*observation))?;
         Ok(observations)
     }
 

@@ -6,6 +6,8 @@ mod hook;
 mod identity;
 mod observation;
 mod record;
+#[cfg(test)]
+pub(crate) mod samples;
 mod tcp;
 mod text;
 mod tuple;

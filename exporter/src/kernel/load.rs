@@ -14,7 +14,7 @@ use crate::kernel::reader::{ReadError, Reader};
 use crate::kernel::sys::GracePeriod;
 
 /// Sizes that user space gives the maps.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
     /// Observations that each generation holds.
     pub observations: u32,

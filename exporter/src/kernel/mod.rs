@@ -1,11 +1,27 @@
 //! The kernel's side, seen from user space: load, attach, read.
 
+mod attach;
+pub mod budget;
 mod decode;
+mod glob;
+mod instance;
+mod interfaces;
 mod load;
+mod netlink;
 mod object;
+pub mod probe;
 mod reader;
+mod selection;
 mod sys;
 
+pub use self::attach::{
+    AttachCounters, AttachOptions, Attacher, Cause, ClsactError, Failure, HookError, Mechanism, Method,
+    StartError, Stopped, Summary,
+};
+pub use self::glob::{Glob, GlobError};
+pub use self::instance::{InstanceError, InstanceLock};
+pub use self::interfaces::Interface;
 pub use self::load::{LoadError, Loaded, Programs, Sizes, load};
 pub use self::reader::{Loss, ReadError, Reader};
+pub use self::selection::{Selection, Skip};
 pub use self::sys::{GracePeriod, PacketContext, attach_tcx, test_run};

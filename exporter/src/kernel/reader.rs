@@ -101,11 +101,16 @@ impl Reader {
         Ok(values.iter().sum())
     }
 
-    /// Turns the programs to the other generation and gives what they counted in this one.
+    /// Turns the programs to the other generation and gives what they counted in this one. A hook that an observation names is
+    /// in the registry that comes with it.
     ///
     /// # Errors
     /// [`ReadError`]: what was not given yet is given by a later reading.
-    pub fn read(&mut self, hooks: &mut Hooks, mut take: impl FnMut(Observation)) -> Result<(), ReadError> {
+    pub fn read(
+        &mut self,
+        hooks: &mut Hooks,
+        mut take: impl FnMut(&Hooks, &Observation),
+    ) -> Result<(), ReadError> {
         let old = self.generation;
         self.control.set(0, 1 - old, 0).map_err(at(CONTROL))?;
         self.generation = 1 - old;
@@ -122,7 +127,8 @@ impl Reader {
                     value.bytes += slot.bytes;
                     value.last_ns = slot.last_ns;
                 }
-                take(decode::observation(key, &value, hooks));
+                let observation = decode::observation(key, &value, hooks);
+                take(hooks, &observation);
             })
             .map_err(ReadError::Drain)?;
         let cpus = self.inserted.get(&old, 0).map_err(at(INSERTED))?.len();
@@ -150,19 +156,23 @@ impl Reader {
     ///
     /// # Errors
     /// [`ReadError::Map`]: what was not given yet is given by a later reading.
-    pub fn read_losses(&mut self, hooks: &mut Hooks, mut take: impl FnMut(Loss)) -> Result<(), ReadError> {
+    pub fn read_losses(
+        &mut self,
+        hooks: &mut Hooks,
+        mut take: impl FnMut(&Hooks, &Loss),
+    ) -> Result<(), ReadError> {
         for entry in self.losses.iter() {
             let (key, tallies) = entry.map_err(at(LOSSES))?;
             let Ok(reason) = Reason::try_from(key.reason) else { continue };
             if let Some(counts) = growth(self.known_losses.entry(key).or_default(), &tallies) {
                 let hook = Some(decode::hook(key.scope, key.ifindex, key.direction, hooks));
-                take(Loss { hook, reason, counts });
+                take(hooks, &Loss { hook, reason, counts });
             }
         }
         for (index, reason) in (0..).zip(Reason::ALL) {
             let tallies = self.unattributed.get(&index, 0).map_err(at(UNATTRIBUTED))?;
             if let Some(counts) = growth(&mut self.known_unattributed[reason as usize], &tallies) {
-                take(Loss { hook: None, reason, counts });
+                take(hooks, &Loss { hook: None, reason, counts });
             }
         }
         Ok(())

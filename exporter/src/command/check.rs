@@ -1,0 +1,84 @@
+//! `check`: what this kernel, these privileges and this configuration allow, in plain words.
+//!
+//! Nothing is loaded, attached or changed.
+
+mod endpoint;
+mod interfaces;
+mod kernel;
+mod memory;
+mod report;
+
+use std::path::Path;
+use std::{env, io};
+
+pub use self::report::{Cause, Item, Level, Report};
+
+use crate::command::{CheckOptions, Failure, observe};
+use crate::kernel::probe::{Calls, PrivilegeError, ReleaseError, ThisKernel};
+
+/// Where `check` looks.
+pub struct Host<'a> {
+    /// The proc file system.
+    pub proc: &'a Path,
+    /// The sys file system.
+    pub sys: &'a Path,
+    /// The kernel.
+    pub calls: &'a dyn Calls,
+    /// Whether an interface of this name is to be observed, by the patterns of the options.
+    pub observed: &'a dyn Fn(&str) -> bool,
+    /// An environment variable by its name.
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// Looks at this host and writes the report to the standard output.
+///
+/// # Errors
+/// As of [`run`], and [`Failure::Usage`] for a pattern that is none.
+pub fn this_host(options: &CheckOptions) -> Result<(), Failure> {
+    let selection = observe::selection(&options.common)?;
+    let host = Host {
+        proc: Path::new("/proc"),
+        sys: Path::new("/sys"),
+        calls: &ThisKernel,
+        observed: &|name| selection.wants(name),
+        variable: &|name| env::var(name).ok(),
+    };
+    run(options, &host, &mut io::stdout().lock())
+}
+
+/// Writes the report to `out`.
+///
+/// # Errors
+/// What `run` would fail with, once the report is written; [`Failure::Output`] if it cannot be.
+pub fn run(options: &CheckOptions, host: &Host<'_>, out: &mut dyn io::Write) -> Result<(), Failure> {
+    let report = check(options, host);
+    let written = write!(out, "{report}").and_then(|()| out.flush());
+    written.map_err(|error| Failure::Output(format!("the report cannot be written: {error}")))?;
+    report.failure().map_or(Ok(()), Err)
+}
+
+/// Looks at everything that `run` needs.
+#[must_use]
+pub fn check(options: &CheckOptions, host: &Host<'_>) -> Report {
+    let common = &options.common;
+    let mut items = kernel::items(common.attach, host);
+    items.extend(memory::items(common.memory, host));
+    items.extend(interfaces::items(common.loopback, host));
+    items.push(endpoint::item(host.variable));
+    Report { items }
+}
+
+impl From<PrivilegeError> for Failure {
+    fn from(error: PrivilegeError) -> Self {
+        Self::Privilege(error.to_string())
+    }
+}
+
+impl From<ReleaseError> for Failure {
+    fn from(error: ReleaseError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! The kernel and what this process may do with it.
+
+use std::env::consts::ARCH;
+
+use crate::command::AttachMethod;
+use crate::command::check::{Cause, Host, Item};
+use crate::kernel::GracePeriod;
+use crate::kernel::probe::{self, FLOOR, ReleaseError, TCX_SINCE};
+
+/// Where the exporter is tested.
+const TESTED: [&str; 2] = ["x86_64", "aarch64"];
+
+pub(super) fn items(attach: AttachMethod, host: &Host<'_>) -> Vec<Item> {
+    let privileges = probe::privileges(host.proc);
+    let privileged = privileges.is_ok();
+    let mut items = vec![
+        release(host),
+        architecture(),
+        match privileges {
+            Ok(()) => {
+                Item::ok("privileges", "programs may be loaded and attached; CAP_SYS_ADMIN is not needed")
+            }
+            Err(error) => Item::missing("privileges", Cause::Privilege, error.to_string()),
+        },
+        attachment(attach, privileged, host),
+        grace_period(privileged, host),
+        btf(host),
+    ];
+    if probe::realtime(host.sys) {
+        items.push(
+            Item::limited(
+                "preemption",
+                "this is a PREEMPT_RT kernel, where a program may interrupt another on its CPU: counts may be inexact",
+            )
+            .with_remedy("use a kernel without PREEMPT_RT where counts have to be exact"),
+        );
+    }
+    items
+}
+
+fn release(host: &Host<'_>) -> Item {
+    match probe::kernel_release(host.proc) {
+        Ok(release) => {
+            let (major, minor) = FLOOR;
+            Item::ok("kernel", format!("Linux {release}; {major}.{minor} or later is needed"))
+        }
+        Err(error) => Item::missing("kernel", Cause::Unavailable, error.to_string()),
+    }
+}
+
+fn architecture() -> Item {
+    if TESTED.contains(&ARCH) {
+        Item::ok("architecture", ARCH)
+    } else {
+        Item::limited("architecture", format!("{ARCH} may work, but is not tested"))
+    }
+}
+
+fn attachment(method: AttachMethod, privileged: bool, host: &Host<'_>) -> Item {
+    const SUBJECT: &str = "attachment";
+    let tcx = has_tcx(privileged, host);
+    let (major, minor) = TCX_SINCE;
+    match (method, tcx) {
+        (AttachMethod::Clsact, _) => Item::ok(SUBJECT, "clsact filters, as --attach says"),
+        (AttachMethod::Auto | AttachMethod::Tcx, true) => {
+            Item::ok(SUBJECT, "TCX links, which end with the process however it ends")
+        }
+        (AttachMethod::Auto, false) => Item::limited(
+            SUBJECT,
+            "clsact filters, as this kernel has no TCX; if the process is killed they stay until its next start",
+        )
+        .with_remedy(format!("run on Linux {major}.{minor} or later for TCX")),
+        (AttachMethod::Tcx, false) => {
+            Item::missing(SUBJECT, Cause::Unavailable, "this kernel has no TCX, which --attach asks for")
+                .with_remedy(format!("use --attach auto, or Linux {major}.{minor} or later"))
+        }
+    }
+}
+
+/// The kernel's answer goes before its number: distributions port TCX to older kernels.
+fn has_tcx(privileged: bool, host: &Host<'_>) -> bool {
+    let answer = if privileged { host.calls.tcx() } else { None };
+    answer.unwrap_or_else(|| match probe::kernel_release(host.proc) {
+        Ok(release) | Err(ReleaseError::TooOld(release)) => release.version >= TCX_SINCE,
+        Err(ReleaseError::Unknown(_) | ReleaseError::Unreadable(_)) => false,
+    })
+}
+
+fn grace_period(privileged: bool, host: &Host<'_>) -> Item {
+    const SUBJECT: &str = "exact reading";
+    if !privileged {
+        return Item::limited(SUBJECT, "how to wait for the kernel's programs cannot be tried")
+            .with_remedy("grant the privileges above");
+    }
+    match host.calls.grace_period() {
+        Ok(GracePeriod::Membarrier) => {
+            Item::ok(SUBJECT, "counts are read once no program can change them, by membarrier")
+        }
+        Ok(GracePeriod::MapInMap { .. }) => Item::ok(
+            SUBJECT,
+            "counts are read once no program can change them, by the update of a map in a map, as this kernel has no membarrier",
+        ),
+        Err(error) => Item::missing(
+            SUBJECT,
+            Cause::Unavailable,
+            format!(
+                "this kernel offers no way to wait for its programs ({error}), so no count would be exact"
+            ),
+        )
+        .with_remedy("allow membarrier(2) and bpf(2) in the seccomp profile, or use another kernel"),
+    }
+}
+
+fn btf(host: &Host<'_>) -> Item {
+    if probe::btf(host.sys) {
+        Item::ok("BTF", "the kernel describes its types; flows do not need it, later features will")
+    } else {
+        Item::limited(
+            "BTF",
+            "the kernel does not describe its types; flows do not need it, later features will",
+        )
+        .with_remedy("use a kernel built with CONFIG_DEBUG_INFO_BTF, and mount /sys")
+    }
+}

@@ -1,0 +1,51 @@
+//! How a command ends when it cannot do its work: one sentence with cause and remedy, and a code of sysexits.h.
+
+use std::process::ExitCode;
+
+/// Why a command ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The command line is wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// A receiver, or a device, that is needed is not there.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Something that should work does not.
+    #[error("{0}")]
+    Software(String),
+    /// The operating system lacks something, or refuses.
+    #[error("{0}")]
+    System(String),
+    /// Output cannot be written.
+    #[error("{0}")]
+    Output(String),
+    /// The process may not do what it has to.
+    #[error("{0}")]
+    Privilege(String),
+    /// The configuration is wrong.
+    #[error("{0}")]
+    Configuration(String),
+}
+
+impl Failure {
+    /// The code of sysexits.h.
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 64,
+            Self::Unavailable(_) => 69,
+            Self::Software(_) => 70,
+            Self::System(_) => 71,
+            Self::Output(_) => 74,
+            Self::Privilege(_) => 77,
+            Self::Configuration(_) => 78,
+        }
+    }
+}
+
+impl From<&Failure> for ExitCode {
+    fn from(failure: &Failure) -> Self {
+        Self::from(failure.code())
+    }
+}

@@ -1,0 +1,163 @@
+//! Options of the commands. A flag goes before its environment variable, that before the default.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::command::value;
+
+/// Options of every command that observes.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// Interfaces to observe: names or patterns with *, ? and [..]; may be given several times [default: all]
+    #[arg(
+        long = "interface",
+        short,
+        value_name = "GLOB",
+        env = "OTEL_FLOW_EXPORTER_INTERFACES",
+        value_delimiter = ','
+    )]
+    pub interfaces: Vec<String>,
+    /// Interfaces to leave out, in the same form
+    #[arg(
+        long = "exclude-interface",
+        value_name = "GLOB",
+        env = "OTEL_FLOW_EXPORTER_EXCLUDE_INTERFACES",
+        value_delimiter = ','
+    )]
+    pub exclude_interfaces: Vec<String>,
+    /// Observe the loopback interface too
+    #[arg(long, env = "OTEL_FLOW_EXPORTER_LOOPBACK")]
+    pub loopback: bool,
+    /// How to attach: TCX (Linux 6.6), clsact filters, or the first of them that works
+    #[arg(long, value_name = "METHOD", default_value = "auto", env = "OTEL_FLOW_EXPORTER_ATTACH")]
+    pub attach: AttachMethod,
+    /// Memory of the kernel's maps and the process together
+    #[arg(
+        long,
+        value_name = "BYTES",
+        default_value = "256MiB",
+        value_parser = value::bytes,
+        env = "OTEL_FLOW_EXPORTER_MEMORY"
+    )]
+    pub memory: u64,
+    /// A flow without packets for this long has ended
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "15s",
+        value_parser = value::duration,
+        env = "OTEL_FLOW_EXPORTER_IDLE_TIMEOUT"
+    )]
+    pub idle_timeout: Duration,
+    /// The same for TCP connections, which say when they end
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "10m",
+        value_parser = value::duration,
+        env = "OTEL_FLOW_EXPORTER_TCP_IDLE_TIMEOUT"
+    )]
+    pub tcp_idle_timeout: Duration,
+}
+
+/// Options of `run`.
+#[derive(Clone, Debug, Args)]
+pub struct RunOptions {
+    /// What to observe.
+    #[command(flatten)]
+    pub common: Common,
+    /// Time between two records of a flow that goes on [default: 10s; 1s when flows are printed]
+    #[arg(long, value_name = "DURATION", value_parser = value::duration, env = "OTEL_FLOW_EXPORTER_INTERVAL")]
+    pub interval: Option<Duration>,
+    /// Name of this agent: agents side by side on a host need different ones
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "default",
+        value_parser = value::instance,
+        env = "OTEL_FLOW_EXPORTER_INSTANCE"
+    )]
+    pub instance: String,
+}
+
+/// Options of `flows`.
+#[derive(Clone, Debug, Args)]
+pub struct FlowsOptions {
+    /// What to observe.
+    #[command(flatten)]
+    pub common: Common,
+    /// Form of the output
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub format: OutputFormat,
+    /// Attributes to print, in this order, separated by commas
+    #[arg(long, value_name = "NAMES")]
+    pub columns: Option<String>,
+    /// Stop after this time [default: on Ctrl-C]
+    #[arg(long, value_name = "DURATION", value_parser = value::duration)]
+    pub duration: Option<Duration>,
+    /// Time between two lines of a flow that goes on
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = value::duration)]
+    pub interval: Duration,
+}
+
+/// Options of `check`.
+#[derive(Clone, Debug, Args)]
+pub struct CheckOptions {
+    /// What would be observed.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// How to attach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AttachMethod {
+    /// TCX, else clsact.
+    Auto,
+    /// TCX.
+    Tcx,
+    /// Filters on a clsact qdisc.
+    Clsact,
+}
+
+/// Form of the output of `flows`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// Columns for a terminal.
+    Table,
+    /// One JSON object a line.
+    Json,
+    /// RFC 4180 with a header line.
+    Csv,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+    use crate::command::{Cli, Command};
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_documentation() {
+        let Command::Run(run) = Cli::parse_from(["x", "run"]).command else { panic!("run") };
+        assert_eq!(run.common.memory, 256 << 20);
+        assert_eq!(run.common.idle_timeout, Duration::from_secs(15));
+        assert_eq!(run.common.tcp_idle_timeout, Duration::from_secs(600));
+        assert_eq!((run.interval, run.instance.as_str()), (None, "default"));
+    }
+
+    #[test]
+    fn interfaces_may_be_given_several_times_or_in_a_list() {
+        let line =
+            ["x", "flows", "--interface", "eth*,br0", "-i", "wg0", "--format", "json", "--duration", "2s"];
+        let Command::Flows(flows) = Cli::parse_from(line).command else { panic!("flows") };
+        assert_eq!(flows.common.interfaces, ["eth*", "br0", "wg0"]);
+        assert_eq!((flows.format, flows.duration), (OutputFormat::Json, Some(Duration::from_secs(2))));
+    }
+}

@@ -1,0 +1,62 @@
+//! Values of options, parsed once.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+
+/// `500ms`, `10s`, `2m`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| {
+        format!("{error}; a duration is a number with its unit, such as 500ms, 10s or 2m")
+    })?;
+    if duration < Duration::from_millis(10) {
+        return Err("the shortest time that can be kept is 10ms".to_owned());
+    }
+    Ok(duration)
+}
+
+/// `268435456`, `256MiB`, `1GiB`.
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
+    let size: ByteSize = text.parse().map_err(|error| {
+        format!("{error}; a size is a number of bytes, or a number with its unit, such as 256MiB or 1GiB")
+    })?;
+    Ok(size.as_u64())
+}
+
+/// The name is part of socket and filter names, which are short.
+pub(super) fn instance(text: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if text.is_empty() || text.len() > 32 || !text.chars().all(allowed) {
+        return Err("an instance name has 1 to 32 of the characters a-z, 0-9 and -".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(duration("1500ms"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert!(duration("10").unwrap_err().contains("unit"));
+        assert!(duration("0s").is_err());
+    }
+
+    #[test]
+    fn sizes_are_binary_where_they_say_so() {
+        assert_eq!(bytes("256MiB"), Ok(256 << 20));
+        assert_eq!(bytes("1GiB"), Ok(1 << 30));
+        assert_eq!(bytes("4096"), Ok(4096));
+        assert!(bytes("much").unwrap_err().contains("256MiB"));
+    }
+
+    #[test]
+    fn an_instance_name_is_short_and_plain() {
+        assert_eq!(instance("node-2"), Ok("node-2".to_owned()));
+        for wrong in ["", "UPPER", "a b", &"x".repeat(33)] {
+            assert!(instance(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

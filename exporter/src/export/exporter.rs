@@ -1,0 +1,272 @@
+//! The delivery task: one batch at a time, oldest first, and none left without an outcome.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::clock::MonotonicTime;
+use crate::export::batch::Batch;
+use crate::export::delivery::Delivery;
+use crate::export::queue::Queue;
+use crate::export::transport::Transport;
+
+/// How long the delivery task tries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The wait after a first failed attempt; it doubles with each further one.
+    pub first_wait: Duration,
+    /// The longest wait between two attempts.
+    pub longest_wait: Duration,
+    /// The age from which a batch is not tried again. A batch that is older when its turn comes gets one attempt.
+    pub age: Duration,
+    /// The time from the queue's close for all that is still in it.
+    pub shutdown: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            first_wait: Duration::from_millis(100),
+            longest_wait: Duration::from_secs(5),
+            age: Duration::from_mins(1),
+            shutdown: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The receiver took the batch but for some records.
+    Delivered {
+        /// Records it rejected, at most those of the batch. It does not say which.
+        rejected_records: u32,
+    },
+    /// The receiver refused the batch for good.
+    Refused,
+    /// The batch was given up, for its age or the shutdown. Parts of the network between may have delivered it all the same.
+    Undelivered,
+}
+
+/// Keeps account of what became of the batches.
+pub trait Settle: Send {
+    /// Called once for each batch that was taken from the queue.
+    fn settle(&mut self, outcome: Outcome, batch: Batch);
+}
+
+/// Delivers what comes through the queue until it is closed and empty, or until the shutdown's time is over. When this ends,
+/// every batch has been settled. `now` reads the clock that the batches were stamped with.
+pub async fn run(
+    queue: &Queue,
+    transport: impl Transport,
+    mut settle: impl Settle,
+    limits: Limits,
+    now: impl Fn() -> MonotonicTime + Send,
+) {
+    let mut delivery = Delivery::new(transport, limits, now);
+    let mut deadline = pin!(async {
+        queue.closed().await;
+        sleep(limits.shutdown).await;
+    });
+    while let Some(batch) = queue.pop().await {
+        let outcome = tokio::select! {
+            biased;
+            outcome = delivery.deliver(&batch) => outcome,
+            () = &mut deadline => {
+                settle.settle(Outcome::Undelivered, batch);
+                break;
+            }
+        };
+        settle.settle(outcome, batch);
+    }
+    // Only the deadline leaves something here, so the queue is closed and this does not wait.
+    while let Some(batch) = queue.pop().await {
+        settle.settle(Outcome::Undelivered, batch);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    use bytes::Bytes;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::export::batch::Signal;
+    use crate::export::classify::Verdict;
+    use crate::export::response::PartialSuccess;
+    use crate::export::transport::Failure;
+    use crate::flow::{Counts, HookId};
+
+    type Answer = Result<PartialSuccess, Failure>;
+
+    /// Gives the scripted answers in turn; after them silence, or the last one for ever.
+    struct Scripted {
+        answers: VecDeque<Answer>,
+        then_silent: bool,
+        attempts: Arc<AtomicUsize>,
+    }
+
+    impl Transport for Scripted {
+        #[expect(clippy::unnecessary_literal_bound, reason = "the trait's signature")]
+        fn endpoint(&self) -> &str {
+            "http://receiver:4317"
+        }
+
+        async fn send(&mut self, _: Signal, _: Bytes) -> Answer {
+            self.attempts.fetch_add(1, Ordering::Relaxed);
+            if self.answers.len() == 1 && !self.then_silent {
+                return self.answers[0].clone();
+            }
+            match self.answers.pop_front() {
+                Some(answer) => answer,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    #[derive(Clone, Default)]
+    struct Settled(Arc<Mutex<Vec<(Outcome, Batch)>>>);
+
+    impl Settle for Settled {
+        fn settle(&mut self, outcome: Outcome, batch: Batch) {
+            self.0.lock().unwrap().push((outcome, batch));
+        }
+    }
+
+    const TAKEN: Answer = Ok(PartialSuccess { rejected: 0, message: String::new() });
+
+    fn failure(verdict: Verdict) -> Failure {
+        Failure { verdict, cause: "down".to_owned(), remedy: "start it" }
+    }
+
+    fn batch(number: u8) -> Batch {
+        Batch {
+            signal: Signal::Logs,
+            payload: Bytes::from(vec![number]),
+            records: 10,
+            accounted: vec![(HookId(1), Counts { packets: number.into(), bytes: 64 })],
+            created: MonotonicTime(0),
+        }
+    }
+
+    /// Delivers the batches, then shuts down; returns what was settled and how many attempts there were.
+    async fn deliver(answers: impl IntoIterator<Item = Answer>, batches: u8) -> (Vec<Outcome>, usize) {
+        let queue = Queue::new(usize::MAX);
+        for number in 0..batches {
+            assert!(queue.push(batch(number)).is_empty());
+        }
+        let attempts = Arc::new(AtomicUsize::new(0));
+        let transport = Scripted {
+            answers: answers.into_iter().collect(),
+            then_silent: false,
+            attempts: Arc::clone(&attempts),
+        };
+        let settled = Settled::default();
+        let start = Instant::now();
+        let now = move || MonotonicTime(u64::try_from(start.elapsed().as_nanos()).unwrap());
+        let limits = Limits { shutdown: Duration::from_hours(1), ..Limits::default() };
+        let run = run(&queue, transport, settled.clone(), limits, now);
+        queue.close();
+        run.await;
+        let settled = std::mem::take(&mut *settled.0.lock().unwrap());
+        let expected: Vec<Batch> = (0..batches).map(batch).collect();
+        assert_eq!(settled.iter().map(|(_, batch)| batch.clone()).collect::<Vec<_>>(), expected);
+        let attempts = attempts.load(Ordering::Relaxed);
+        (settled.into_iter().map(|(outcome, _)| outcome).collect(), attempts)
+    }
+
+    const ALL: Outcome = Outcome::Delivered { rejected_records: 0 };
+
+    #[tokio::test(start_paused = true)]
+    async fn each_batch_is_settled_once_and_in_order() {
+        assert_eq!(deliver([TAKEN], 3).await, (vec![ALL; 3], 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_retryable_failure_is_tried_again() {
+        let answers = [Err(failure(Verdict::Retry)), Err(failure(Verdict::Retry)), TAKEN];
+        assert_eq!(deliver(answers, 1).await, (vec![ALL], 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_batch_is_not_tried_again() {
+        assert_eq!(
+            deliver([Err(failure(Verdict::Reject)), TAKEN], 2).await,
+            (vec![Outcome::Refused, ALL], 2)
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rejected_records_are_never_more_than_were_sent() {
+        for (said, counted) in [(3, 3), (10, 10), (i64::MAX, 10), (0, 0), (-1, 0), (i64::MIN, 0)] {
+            let answer = PartialSuccess { rejected: said, message: "too old".to_owned() };
+            let outcome = Outcome::Delivered { rejected_records: counted };
+            assert_eq!(deliver([Ok(answer)], 1).await, (vec![outcome], 1));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_is_given_up_at_its_age_and_an_old_one_gets_one_attempt() {
+        let (outcomes, attempts) = deliver([Err(failure(Verdict::Retry))], 2).await;
+        assert_eq!(outcomes, [Outcome::Undelivered; 2]);
+        // 100 ms doubling to 5 s reach 60 s in 17 to 33 waits, depending on the jitter; one attempt for the second batch.
+        assert!((17..=35).contains(&attempts), "{attempts} attempts");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_shutdown_settles_what_a_silent_receiver_leaves() {
+        let queue = Queue::new(usize::MAX);
+        for number in 0..3 {
+            assert!(queue.push(batch(number)).is_empty());
+        }
+        let transport = Scripted { answers: [TAKEN].into(), then_silent: true, attempts: Arc::default() };
+        let settled = Settled::default();
+        let now = || MonotonicTime(0);
+        let run = run(&queue, transport, settled.clone(), Limits::default(), now);
+        queue.close();
+        run.await;
+        let outcomes: Vec<Outcome> = settled.0.lock().unwrap().iter().map(|(outcome, _)| *outcome).collect();
+        assert_eq!(outcomes, [ALL, Outcome::Undelivered, Outcome::Undelivered]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_is_one_line_at_its_start_and_one_at_its_end() {
+        #[derive(Clone, Default)]
+        struct Lines(Arc<Mutex<Vec<u8>>>);
+        impl std::io::Write for Lines {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0.lock().unwrap().extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        let guard = tracing::subscriber::set_default(subscriber);
+        let answers =
+            [Err(failure(Verdict::Retry)), Err(failure(Verdict::Retry)), Err(failure(Verdict::Retry)), TAKEN];
+        deliver(answers, 2).await;
+        drop(guard);
+
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        for part in ["WARN", "http://receiver:4317", "down", "start it"] {
+            assert!(lines[0].contains(part), "{part} in {}", lines[0]);
+        }
+        for part in ["INFO", "http://receiver:4317", "seconds=", "failed_attempts=3", "undelivered_batches=0"]
+        {
+            assert!(lines[1].contains(part), "{part} in {}", lines[1]);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Records for the tests of all stages that write them.
+
+use std::net::IpAddr;
+
+use proptest::prelude::*;
+
+use crate::clock::WallTime;
+use crate::flow::{
+    Counts, Direction, Ecn, EndReason, Endpoint, Evidence, FlowId, FlowRecord, Hook, Icmp, Mac, OtherReason,
+    OtherRecord, TcpFlags, Vlan,
+};
+
+pub(crate) fn hook() -> Hook {
+    Hook { scope: 0, ifindex: 3, direction: Direction::Ingress, interface: "veth-a".into() }
+}
+
+/// A TLS connection, opened in this interval.
+pub(crate) fn tcp(hook: &Hook) -> FlowRecord<'_> {
+    FlowRecord {
+        id: FlowId(0x0123_4567_89ab_cdef_0011_2233_4455_6677),
+        sequence: 0,
+        start: WallTime(1_764_000_000_000_000_001),
+        interval_start: WallTime(1_764_000_000_000_000_001),
+        timestamp: WallTime(1_764_000_004_500_000_000),
+        observed: WallTime(1_764_000_005_000_000_000),
+        duration: 4_499_999_999,
+        end_reason: EndReason::ActiveTimeout,
+        evidence: Evidence::Syn,
+        source: Endpoint {
+            address: IpAddr::from([10, 0, 0, 1]),
+            port: Some(40_000),
+            mac: Some(Mac([2, 0, 0, 0, 0, 1])),
+            counts: Counts { packets: 10, bytes: 2_000 },
+            dscp: Some(0),
+            ecn: Ecn(1),
+        },
+        destination: Endpoint {
+            address: IpAddr::from([10, 0, 0, 2]),
+            port: Some(443),
+            mac: Some(Mac([2, 0, 0, 0, 0, 2])),
+            counts: Counts { packets: 12, bytes: 12_345 },
+            dscp: Some(46),
+            ecn: Ecn(0b0101),
+        },
+        protocol: 6,
+        ip_version: 4,
+        hook: Some(hook),
+        hook_is_reverse: false,
+        vlan: Vlan::default(),
+        tcp_flags: Some(TcpFlags(0x1a)),
+        icmp: None,
+    }
+}
+
+pub(crate) fn other(hook: &Hook) -> OtherRecord<'_> {
+    OtherRecord {
+        id: FlowId(7),
+        sequence: 3,
+        start: WallTime(1_764_000_000_000_000_000),
+        interval_start: WallTime(1_764_000_010_000_000_000),
+        observed: WallTime(1_764_000_020_000_000_000),
+        end_reason: EndReason::ActiveTimeout,
+        hook,
+        reason: OtherReason::Overflow,
+        counts: Counts { packets: 5, bytes: 320 },
+    }
+}
+
+fn any_address() -> impl Strategy<Value = IpAddr> {
+    prop_oneof![any::<[u8; 4]>().prop_map(IpAddr::from), any::<[u8; 16]>().prop_map(IpAddr::from)]
+}
+
+fn any_endpoint() -> impl Strategy<Value = Endpoint> {
+    let counts = (any::<u64>(), any::<u64>()).prop_map(|(packets, bytes)| Counts { packets, bytes });
+    let facts = (proptest::option::of(any::<u16>()), proptest::option::of(any::<[u8; 6]>()));
+    (any_address(), facts, counts, proptest::option::of(0_u8..64), 0_u8..16).prop_map(
+        |(address, (port, mac), counts, dscp, ecn)| Endpoint {
+            address,
+            port,
+            mac: mac.map(Mac),
+            counts,
+            dscp,
+            ecn: Ecn(ecn),
+        },
+    )
+}
+
+pub(crate) fn any_hook() -> impl Strategy<Value = Hook> {
+    ("[^/\u{0}]{1,15}", any::<bool>()).prop_map(|(interface, ingress)| Hook {
+        scope: 0,
+        ifindex: 9,
+        direction: if ingress { Direction::Ingress } else { Direction::Egress },
+        interface: interface.into(),
+    })
+}
+
+/// A flow record with everything that may be absent absent at times. The hook is lent when the record is used.
+pub(crate) fn any_flow() -> impl Strategy<Value = FlowRecord<'static>> {
+    let identity = (any::<u128>(), any::<u32>());
+    let times = (any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>());
+    let vlan = (proptest::option::of(0_u16..4096), proptest::option::of(0_u16..4096));
+    let facts =
+        (proptest::option::of(0_u16..4096), proptest::option::of(any::<(u8, u8)>()), any::<(u8, bool)>());
+    let ends = (any_endpoint(), any_endpoint(), 0_usize..5, any::<bool>());
+    (identity, times, vlan, facts, ends).prop_map(|(identity, times, vlan, facts, ends)| {
+        const REASONS: [EndReason; 5] = [
+            EndReason::ActiveTimeout,
+            EndReason::IdleTimeout,
+            EndReason::EndOfFlow,
+            EndReason::ForcedEnd,
+            EndReason::LackOfResources,
+        ];
+        FlowRecord {
+            id: FlowId(identity.0),
+            sequence: identity.1,
+            start: WallTime(times.0),
+            interval_start: WallTime(times.1),
+            timestamp: WallTime(times.2),
+            observed: WallTime(times.3),
+            duration: times.4,
+            end_reason: REASONS[ends.2],
+            evidence: if ends.3 { Evidence::Syn } else { Evidence::FirstPacket },
+            source: ends.0,
+            destination: ends.1,
+            protocol: facts.2.0,
+            ip_version: if facts.2.1 { 4 } else { 6 },
+            hook: None,
+            hook_is_reverse: facts.2.1,
+            vlan: Vlan { outer: vlan.0, inner: vlan.1 },
+            tcp_flags: facts.0.map(TcpFlags),
+            icmp: facts.1.map(|(kind, code)| Icmp { kind, code }),
+        }
+    })
+}

@@ -1,0 +1,345 @@
+//! The attaching thread: brings the hooks in line with the interfaces.
+//!
+//! Events only change the picture of what is there; then one interface at a time is settled, with a look at the events in
+//! between, because attaching by TCX takes 14 ms and interfaces come in hundreds. So a backlog never acts on what is long gone.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::mem;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use abi::Direction;
+use packet::Link;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::attacher::{AttachOptions, StartError, Stopped, Summary};
+use super::counters::Shared;
+use super::hook::{Failure, Hook, HookError, Hooker};
+use crate::flow::Hooks;
+use crate::kernel::instance::InstanceLock;
+use crate::kernel::interfaces::{Event, Interface, Watch};
+use crate::kernel::load::Programs;
+use crate::kernel::netlink::{Drained, NetlinkError};
+use crate::kernel::selection::{Selection, Skip};
+
+/// When what failed is tried again, unless its interface changes before.
+const RETRY: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
+/// When events are asked for again after the kernel refused.
+const REFUSED: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
+
+pub(super) struct Worker {
+    scope: u32,
+    selection: Selection,
+    programs: Arc<Programs>,
+    registry: Arc<Mutex<Hooks>>,
+    shared: Arc<Shared>,
+    stop: Arc<OwnedFd>,
+    watch: Watch,
+    /// The interfaces that are there.
+    interfaces: BTreeMap<u32, Interface>,
+    /// Those that have to be settled.
+    pending: BTreeSet<u32>,
+    /// Those of which a hook failed.
+    failed: BTreeSet<u32>,
+    attached: BTreeMap<(u32, Direction), Hook>,
+    hooker: Hooker,
+    said: Said,
+    /// Last: the name is given back when the hooks are gone.
+    _instance: InstanceLock,
+}
+
+/// Why the thread woke up.
+enum Wake {
+    Stop,
+    Events,
+    /// What failed is due.
+    Retry,
+}
+
+/// What has been said, and is not said again.
+#[derive(Default)]
+struct Said {
+    failures: HashSet<u32>,
+    devices: HashSet<u16>,
+    nothing_matches: bool,
+}
+
+impl Worker {
+    /// Hooks what is there, from a thread of the namespace.
+    pub(super) fn start(
+        options: AttachOptions,
+        programs: Arc<Programs>,
+        registry: Arc<Mutex<Hooks>>,
+        shared: Arc<Shared>,
+        stop: Arc<OwnedFd>,
+    ) -> Result<(Self, Summary), StartError> {
+        let AttachOptions { instance, scope, method, selection } = options;
+        let mut watch = Watch::open()?;
+        let hooker = Hooker::open(method, instance.name())?;
+        let interfaces = watch.list()?;
+        let mut worker = Self {
+            scope,
+            selection,
+            programs,
+            registry,
+            shared,
+            stop,
+            watch,
+            pending: interfaces.keys().copied().collect(),
+            interfaces,
+            failed: BTreeSet::new(),
+            attached: BTreeMap::new(),
+            hooker,
+            said: Said::default(),
+            _instance: instance,
+        };
+        let summary = worker.first_pass();
+        Ok((worker, summary))
+    }
+
+    /// Until stopped.
+    pub(super) fn run(mut self) -> Stopped {
+        let mut refused = false;
+        loop {
+            match self.wait(refused) {
+                Wake::Stop => return self.detach_all(),
+                Wake::Retry => self.pending.append(&mut self.failed),
+                Wake::Events => {}
+            }
+            refused = false;
+            if let Err(error) = self.follow() {
+                tracing::warn!("cannot follow the network interfaces, trying again in a second: {error}");
+                refused = true;
+            }
+        }
+    }
+
+    fn first_pass(&mut self) -> Summary {
+        let mut summary = Summary::default();
+        for ifindex in mem::take(&mut self.pending) {
+            let Some(interface) = self.interfaces.get(&ifindex).cloned() else { continue };
+            match self.settle(&interface) {
+                Ok(failed) if failed.is_empty() => {
+                    if self.is_hooked(ifindex) {
+                        summary.attached.push(interface.name);
+                    }
+                }
+                Ok(failed) => summary.failed.extend(failed),
+                Err(skip) => summary.skipped.push((interface.name, skip)),
+            }
+        }
+        let attached = &self.attached;
+        match self.hooker.sweep(|ifindex, direction| attached.contains_key(&(ifindex, direction))) {
+            Ok(removed) => summary.swept = removed,
+            Err(error) => tracing::warn!("cannot look for clsact filters that were left behind: {error}"),
+        }
+        summary.mechanism = self.hooker.mechanism();
+        self.say_if_nothing_matches();
+        summary
+    }
+
+    /// Sleeps until there is something to do.
+    fn wait(&self, refused: bool) -> Wake {
+        let timeout = if refused { Some(&REFUSED) } else { (!self.failed.is_empty()).then_some(&RETRY) };
+        // A socket in trouble stays readable: only the stop is waited for then.
+        let events = if refused { PollFlags::empty() } else { PollFlags::IN };
+        let mut fds = [PollFd::new(&self.stop, PollFlags::IN), PollFd::new(&self.watch, events)];
+        match poll(&mut fds, timeout) {
+            Ok(_) if fds[0].revents().contains(PollFlags::IN) => Wake::Stop,
+            Ok(0) if !refused => Wake::Retry,
+            // An interrupted sleep is a short one.
+            _ => Wake::Events,
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        let mut fds = [PollFd::new(&self.stop, PollFlags::IN)];
+        poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready != 0)
+    }
+
+    /// Settles everything that changed.
+    fn follow(&mut self) -> Result<(), NetlinkError> {
+        loop {
+            self.look()?;
+            if self.is_stopped() {
+                return Ok(());
+            }
+            let Some(ifindex) = self.pending.pop_first() else { break };
+            if let Some(interface) = self.interfaces.get(&ifindex).cloned() {
+                let _ = self.settle(&interface);
+            }
+        }
+        self.say_if_nothing_matches();
+        Ok(())
+    }
+
+    /// Takes in the events, and lets go of what left: a TCX link would follow its interface into the other namespace.
+    fn look(&mut self) -> Result<(), NetlinkError> {
+        let Self { watch, interfaces, pending, failed, .. } = self;
+        let mut gone = BTreeSet::new();
+        let drained = watch.drain(|event| match event {
+            Event::Present(interface) => {
+                let ifindex = interface.ifindex;
+                let named = (interface.name.clone(), interface.device);
+                let known = interfaces.insert(ifindex, interface);
+                // Most events are of no concern here: addresses, queues, up and down.
+                if known.is_none_or(|known| (known.name, known.device) != named) || failed.remove(&ifindex) {
+                    pending.insert(ifindex);
+                }
+            }
+            Event::Gone(ifindex) => {
+                interfaces.remove(&ifindex);
+                gone.insert(ifindex);
+            }
+        })?;
+        for ifindex in gone {
+            self.forget(ifindex);
+        }
+        if drained == Drained::Overrun { self.start_over() } else { Ok(()) }
+    }
+
+    /// Events were lost: the list tells what is there now. A hook stays if its interface seems the same, and if it is still on it.
+    fn start_over(&mut self) -> Result<(), NetlinkError> {
+        self.shared.overrun();
+        tracing::debug!("interface events were lost, listing the interfaces");
+        let list = self.watch.list()?;
+        let known = mem::replace(&mut self.interfaces, list);
+        let hooks: Vec<_> = self.attached.keys().copied().collect();
+        for (ifindex, direction) in hooks {
+            let same = match (known.get(&ifindex), self.interfaces.get(&ifindex)) {
+                (Some(known), Some(now)) => known.may_be(now),
+                _ => false,
+            };
+            if !(same && self.attached[&(ifindex, direction)].is_on(ifindex)) {
+                self.forget_hook(ifindex, direction);
+            }
+        }
+        self.pending = self.interfaces.keys().copied().collect();
+        Ok(())
+    }
+
+    /// Attaches what should be and is not, detaches what is and should not be, and names the hooks. Gives the hooks that failed.
+    fn settle(&mut self, interface: &Interface) -> Result<Vec<HookError>, Skip> {
+        match self.selection.decide(interface) {
+            Ok(link) => Ok(self.hook(interface, link)),
+            Err(skip) => {
+                self.unhook(interface, skip);
+                Err(skip)
+            }
+        }
+    }
+
+    fn hook(&mut self, interface: &Interface, link: Link) -> Vec<HookError> {
+        let mut failed = Vec::new();
+        for direction in DIRECTIONS {
+            // Before it counts: its first packet has a name.
+            let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+            registry.register(self.scope, interface.ifindex, direction, &interface.name);
+            drop(registry);
+            if self.attached.contains_key(&(interface.ifindex, direction)) {
+                continue;
+            }
+            let program = self.programs.fd(link, direction);
+            match self.hooker.attach(program, interface.ifindex, direction, &interface.name) {
+                Ok(hook) => {
+                    self.attached.insert((interface.ifindex, direction), hook);
+                    self.shared.set_attached(self.attached.len());
+                }
+                Err(cause) => failed.extend(self.note_failure(HookError {
+                    interface: interface.name.clone(),
+                    direction,
+                    cause,
+                })),
+            }
+        }
+        if failed.is_empty() {
+            self.said.failures.remove(&interface.ifindex);
+        } else {
+            self.failed.insert(interface.ifindex);
+            if self.said.failures.insert(interface.ifindex) {
+                for error in &failed {
+                    tracing::warn!("{error}");
+                }
+            }
+        }
+        failed
+    }
+
+    /// Gives the error back unless it only says that the interface left, which its event will say as well.
+    fn note_failure(&self, error: HookError) -> Option<HookError> {
+        let failure = error.cause.failure();
+        self.shared.failed(failure);
+        if failure == Failure::Vanished {
+            tracing::debug!("{error}");
+            return None;
+        }
+        Some(error)
+    }
+
+    fn unhook(&mut self, interface: &Interface, skip: Skip) {
+        if let Skip::Device(device) = skip
+            && self.said.devices.insert(device)
+        {
+            tracing::info!("not hooking {}: {skip}", interface.name);
+        }
+        for direction in DIRECTIONS {
+            if let Some(hook) = self.attached.remove(&(interface.ifindex, direction))
+                && let Err(error) = hook.detach()
+            {
+                tracing::warn!("cannot detach from {}: {error}", interface.name);
+            }
+        }
+        self.shared.set_attached(self.attached.len());
+    }
+
+    /// The interface left.
+    fn forget(&mut self, ifindex: u32) {
+        for direction in DIRECTIONS {
+            self.forget_hook(ifindex, direction);
+        }
+        self.said.failures.remove(&ifindex);
+    }
+
+    fn forget_hook(&mut self, ifindex: u32, direction: Direction) {
+        if let Some(hook) = self.attached.remove(&(ifindex, direction)) {
+            hook.abandon();
+            self.shared.set_attached(self.attached.len());
+        }
+    }
+
+    fn is_hooked(&self, ifindex: u32) -> bool {
+        DIRECTIONS.iter().all(|direction| self.attached.contains_key(&(ifindex, *direction)))
+    }
+
+    fn say_if_nothing_matches(&mut self) {
+        let nothing = !self.interfaces.values().any(|interface| self.selection.decide(interface).is_ok());
+        if nothing && !self.said.nothing_matches {
+            let names: Vec<&str> = self.interfaces.values().map(|interface| &*interface.name).collect();
+            tracing::warn!(
+                "no interface matches ({}); there are: {}; waiting for one",
+                self.selection,
+                names.join(", ")
+            );
+        }
+        self.said.nothing_matches = nothing;
+    }
+
+    fn detach_all(mut self) -> Stopped {
+        let mut stopped = Stopped::default();
+        while let Some(((ifindex, direction), hook)) = self.attached.pop_first() {
+            match hook.detach() {
+                Ok(()) => stopped.detached += 1,
+                Err(error) => {
+                    let name = self
+                        .interfaces
+                        .get(&ifindex)
+                        .map_or("an interface that is gone", |interface| &*interface.name);
+                    stopped.left.push(format!("cannot detach from {name} ({direction:?}): {error}"));
+                }
+            }
+            self.shared.set_attached(self.attached.len());
+        }
+        stopped
+    }
+}

@@ -1,0 +1,123 @@
+//! What fits into the memory that the user grants.
+
+use abi::{Observation, ObservationKey};
+
+use crate::kernel::Sizes;
+
+/// Of an entry of a hash map, beside key and value (`struct htab_elem`, kernel/bpf/hashtab.c).
+const ENTRY_OVERHEAD: u64 = 48;
+/// Of a hash bucket (`struct bucket`).
+const BUCKET: u64 = 16;
+const GENERATIONS: u64 = 2;
+/// A flow in the flow table with its index entries, seen at two hooks in both directions (`make bench`).
+const BYTES_PER_FLOW: u64 = 450;
+/// The process without flows: code, runtime, buffers for reading the kernel.
+const PROCESS: u64 = 16 << 20;
+/// One in so many bytes is for the export queue: some seconds of records at any size, and the rest for flows.
+const QUEUE_SHARE: u64 = 16;
+/// One full request.
+const MIN_QUEUE: u64 = 1 << 20;
+/// Fewer flows than this are no use on any machine.
+const MIN_FLOWS: u64 = 1024;
+/// Observations are numbered with 32 bits, and the kernel allows no larger map.
+const MAX_FLOWS: u64 = 1 << 26;
+
+/// How the memory is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Flows that the flow table holds.
+    pub flows: u64,
+    /// Sizes of the kernel's maps: as many observations in each generation as there are flows. A flow has an observation for
+    /// each hook and direction, but a generation is read as soon as it is half full.
+    pub sizes: Sizes,
+    /// Bytes of the kernel's maps, charged at the start.
+    pub kernel_bytes: u64,
+    /// Bytes of the process with all flows.
+    pub process_bytes: u64,
+    /// Bytes of the export queue.
+    pub queue_bytes: u64,
+}
+
+/// The memory is too small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{granted} bytes of memory hold no {MIN_FLOWS} flows: set --memory to at least {needed} bytes")]
+pub struct BudgetError {
+    granted: u64,
+    needed: u64,
+}
+
+/// Plans for `bytes` of memory, kernel maps and process together.
+///
+/// # Errors
+/// [`BudgetError`] says how much the smallest plan needs.
+pub fn plan(bytes: u64) -> Result<Plan, BudgetError> {
+    let smallest = of_flows(MIN_FLOWS, bytes);
+    if smallest.total() > bytes {
+        let without_queue = smallest.kernel_bytes + smallest.process_bytes;
+        // The queue takes its share of what is granted.
+        let needed = (without_queue + MIN_QUEUE).max((without_queue * QUEUE_SHARE).div_ceil(QUEUE_SHARE - 1));
+        return Err(BudgetError { granted: bytes, needed });
+    }
+    let (mut fits, mut too_many) = (MIN_FLOWS, MAX_FLOWS + 1);
+    while too_many - fits > 1 {
+        let flows = fits.midpoint(too_many);
+        if of_flows(flows, bytes).total() <= bytes {
+            fits = flows;
+        } else {
+            too_many = flows;
+        }
+    }
+    Ok(of_flows(fits, bytes))
+}
+
+fn of_flows(flows: u64, granted: u64) -> Plan {
+    let entry = ENTRY_OVERHEAD + (size_of::<ObservationKey>() + size_of::<Observation>()) as u64;
+    let generation = flows * entry + flows.next_power_of_two() * BUCKET;
+    Plan {
+        flows,
+        sizes: Sizes { observations: u32::try_from(flows).unwrap_or(u32::MAX) },
+        kernel_bytes: GENERATIONS * generation,
+        process_bytes: PROCESS + flows * BYTES_PER_FLOW,
+        queue_bytes: (granted / QUEUE_SHARE).max(MIN_QUEUE),
+    }
+}
+
+impl Plan {
+    /// All of it, in bytes.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.kernel_bytes + self.process_bytes + self.queue_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_gibibyte_holds_a_million_flows() {
+        assert!(plan(1 << 30).unwrap().flows >= 1_000_000);
+    }
+
+    #[test]
+    fn the_default_holds_200_000_flows() {
+        assert!(plan(256 << 20).unwrap().flows >= 200_000);
+    }
+
+    #[test]
+    fn too_little_memory_is_told_with_what_is_needed() {
+        let error = plan(1 << 20).unwrap_err();
+        assert!(plan(error.needed).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn a_plan_stays_within_the_memory_and_one_flow_more_does_not_fit(bytes in 32_u64 << 20..64 << 30) {
+            let plan = plan(bytes).unwrap();
+            prop_assert!(plan.total() <= bytes);
+            prop_assert!(of_flows(plan.flows + 1, bytes).total() > bytes || plan.flows == MAX_FLOWS);
+        }
+    }
+}

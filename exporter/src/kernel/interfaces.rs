@@ -1,0 +1,210 @@
+//! The interfaces of a network namespace, as they come, go and change (include/uapi/linux/rtnetlink.h).
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use packet::Link;
+
+use crate::kernel::netlink::{Drained, NetlinkError, Request, Socket, attributes, number, text};
+
+const RTM_NEWLINK: u16 = 16;
+const RTM_DELLINK: u16 = 17;
+const RTM_GETLINK: u16 = 18;
+const RTNLGRP_LINK: u32 = 1;
+const IFLA_ADDRESS: u16 = 1;
+const IFLA_IFNAME: u16 = 3;
+const IFLA_EXT_MASK: u16 = 29;
+const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
+const IFF_UP: u32 = 1;
+const IFF_LOOPBACK: u32 = 8;
+/// `struct ifinfomsg`.
+const HEADER: usize = 16;
+
+/// Bytes of events that wait while hooks are attached: some thousand changes.
+const EVENTS: usize = 8 << 20;
+
+/// A network interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// Index, unique within the namespace at a time.
+    pub ifindex: u32,
+    /// Name, which may change.
+    pub name: Box<str>,
+    /// Type of the device (`ARPHRD_*`, `include/uapi/linux/if_arp.h`).
+    pub device: u16,
+    /// Packets of this machine to itself.
+    pub is_loopback: bool,
+    /// Switched on.
+    pub is_up: bool,
+    /// Link-layer address, as long as the device's are; none is empty.
+    pub address: Box<[u8]>,
+}
+
+impl Interface {
+    /// How its frames begin, or `None` if the programs cannot read them.
+    #[must_use]
+    pub fn link(&self) -> Option<Link> {
+        match self.device {
+            libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK => Some(Link::Ethernet),
+            libc::ARPHRD_NONE
+            | ARPHRD_RAWIP
+            | libc::ARPHRD_PPP
+            | libc::ARPHRD_TUNNEL
+            | libc::ARPHRD_TUNNEL6
+            | libc::ARPHRD_SIT
+            | libc::ARPHRD_IPGRE
+            | ARPHRD_IP6GRE => Some(Link::Ip),
+            _ => None,
+        }
+    }
+
+    /// Whether it may be the same device as `other`, as far as one can tell from what is seen of both.
+    pub(super) fn may_be(&self, other: &Self) -> bool {
+        self.ifindex == other.ifindex && self.device == other.device && self.address == other.address
+    }
+}
+
+const ARPHRD_RAWIP: u16 = 519;
+const ARPHRD_IP6GRE: u16 = 823;
+
+/// What happened to an interface.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// It is there, new or changed.
+    Present(Interface),
+    /// The interface of this index left: deleted, or moved to another namespace.
+    Gone(u32),
+}
+
+/// Follows the interfaces of the network namespace that the opening thread is in.
+pub(super) struct Watch {
+    events: Socket,
+    requests: Socket,
+}
+
+impl Watch {
+    /// From here on no change is missed.
+    pub(super) fn open() -> Result<Self, NetlinkError> {
+        let events = Socket::open()?;
+        events.subscribe(RTNLGRP_LINK, EVENTS)?;
+        Ok(Self { events, requests: Socket::open()? })
+    }
+
+    /// All interfaces there are.
+    pub(super) fn list(&mut self) -> Result<BTreeMap<u32, Interface>, NetlinkError> {
+        let request =
+            Request::new(RTM_GETLINK, 0, &[0; HEADER]).number(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+        let list = self.requests.dump(&request, |kind, body| match event(kind, body)? {
+            Event::Present(interface) => Some((interface.ifindex, interface)),
+            Event::Gone(_) => None,
+        })?;
+        Ok(list.into_iter().collect())
+    }
+
+    /// Gives the events since the last call to `take`; never waits.
+    pub(super) fn drain(&mut self, mut take: impl FnMut(Event)) -> Result<Drained, NetlinkError> {
+        self.events.drain(|kind, body| {
+            if let Some(event) = event(kind, body) {
+                take(event);
+            }
+        })
+    }
+}
+
+/// Readable when there are events.
+impl AsFd for Watch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.events.as_fd()
+    }
+}
+
+/// A bridge reports its ports in this group as well, with its own address family: a port that leaves the bridge looks as
+/// deleted as an interface that is.
+fn event(kind: u16, body: &[u8]) -> Option<Event> {
+    let [family] = number(body, 0)?;
+    let device = u16::from_ne_bytes(number(body, 2)?);
+    let ifindex = u32::from_ne_bytes(number(body, 4)?);
+    let flags = u32::from_ne_bytes(number(body, 8)?);
+    if i32::from(family) != libc::AF_UNSPEC || !matches!(kind, RTM_NEWLINK | RTM_DELLINK) {
+        return None;
+    }
+    if kind == RTM_DELLINK {
+        return Some(Event::Gone(ifindex));
+    }
+    let (mut name, mut address) = (None, Box::default());
+    for attribute in attributes(body.get(HEADER..)?) {
+        match attribute.kind() {
+            IFLA_IFNAME => name = Some(text(attribute.value()).into()),
+            IFLA_ADDRESS => address = attribute.value().into(),
+            _ => {}
+        }
+    }
+    Some(Event::Present(Interface {
+        ifindex,
+        name: name?,
+        device,
+        is_loopback: flags & IFF_LOOPBACK != 0,
+        is_up: flags & IFF_UP != 0,
+        address,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(family: u8, device: u16, ifindex: u32, flags: u32) -> Vec<u8> {
+        let mut body = vec![family, 0];
+        body.extend(device.to_ne_bytes());
+        body.extend(ifindex.to_ne_bytes());
+        body.extend(flags.to_ne_bytes());
+        body.extend([0; 4]);
+        let request = Request::new(RTM_NEWLINK, 0, &body)
+            .attribute(IFLA_ADDRESS, &[2, 0, 0, 0, 0, 1])
+            .text(IFLA_IFNAME, "veth0");
+        request.finish(0, 0)[16..].to_vec()
+    }
+
+    #[test]
+    fn an_interface_is_read_from_its_message() {
+        let body = message(0, libc::ARPHRD_ETHER, 7, IFF_UP);
+        let Some(Event::Present(interface)) = event(RTM_NEWLINK, &body) else { panic!("no interface") };
+        assert_eq!((interface.ifindex, &*interface.name), (7, "veth0"));
+        assert!(interface.is_up && !interface.is_loopback);
+        assert_eq!(interface.link(), Some(Link::Ethernet));
+        assert_eq!(&*interface.address, [2, 0, 0, 0, 0, 1]);
+        assert_eq!(event(RTM_DELLINK, &body), Some(Event::Gone(7)));
+    }
+
+    #[test]
+    fn a_port_that_leaves_its_bridge_is_still_there() {
+        let af_bridge = u8::try_from(libc::AF_BRIDGE).unwrap();
+        assert_eq!(event(RTM_DELLINK, &message(af_bridge, libc::ARPHRD_ETHER, 7, 0)), None);
+    }
+
+    #[test]
+    fn devices_without_a_link_layer_carry_ip() {
+        for (device, link) in [
+            (1, Some(Link::Ethernet)),
+            (772, Some(Link::Ethernet)),
+            (65534, Some(Link::Ip)),
+            (519, Some(Link::Ip)),
+            (768, Some(Link::Ip)),
+            (776, Some(Link::Ip)),
+            (280, None), // CAN
+            (32, None),  // InfiniBand
+        ] {
+            let Some(Event::Present(interface)) = event(RTM_NEWLINK, &message(0, device, 1, 0)) else {
+                panic!("none")
+            };
+            assert_eq!(interface.link(), link, "{device}");
+        }
+    }
+
+    #[test]
+    fn broken_messages_are_no_event() {
+        assert_eq!(event(RTM_NEWLINK, &[]), None);
+        assert_eq!(event(RTM_NEWLINK, &[0; HEADER]), None);
+        assert_eq!(event(RTM_GETLINK, &message(0, 1, 1, 0)), None);
+    }
+}

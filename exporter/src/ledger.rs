@@ -1,0 +1,241 @@
+//! Where every packet went: per hook, seen = not IP + table + path + queued + delivered + lost with a reason.
+//!
+//! Each entry is one transfer under one lock, so the equation holds at every moment, in every thread. A transfer that takes
+//! more from a column than the column holds leaves the column at zero and still arrives in full: the row then holds more than
+//! was seen, for good, and [`Row::balances`] says so. It is no panic, not even in a debug build: the wrong figures are what
+//! somebody must see, and the tests assert the balance itself.
+
+mod report;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::flow::{Counts, HookId, OtherReason};
+
+pub use self::report::Report;
+
+/// The accounts of all hooks. Shared between the thread that reads the kernel and the task that exports.
+#[derive(Debug, Default)]
+pub struct Ledger(Mutex<Vec<Row>>);
+
+/// The account of one hook, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Row {
+    /// What the kernel saw.
+    pub seen: Counts,
+    /// What no flow takes because it is no IP packet.
+    pub not_ip: Counts,
+    /// What is in the flow table and in no record yet.
+    pub table: Counts,
+    /// What another hook accounts for.
+    pub path: Counts,
+    /// What is in records that nobody has acknowledged yet.
+    pub queued: Counts,
+    /// What is in records that were acknowledged.
+    pub delivered: Counts,
+    /// What is in no flow's record and never will be, indexed by [`LossReason`].
+    pub lost: [Counts; LossReason::COUNT],
+}
+
+/// Why packets are in no flow's record that was delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LossReason {
+    /// The kernel's map was full.
+    Overflow,
+    /// The headers contradict themselves or end too early.
+    Malformed,
+    /// The export queue was full.
+    QueueFull,
+    /// The receiver refused the record.
+    Rejected,
+    /// The receiver was not reached before the deadline.
+    Undelivered,
+}
+
+impl Ledger {
+    /// Packets were read from the kernel into the flow table.
+    pub fn observed(&self, hook: HookId, counts: Counts) {
+        self.row(hook, |row| {
+            row.seen += counts;
+            row.table += counts;
+        });
+    }
+
+    /// Packets were counted in the kernel, but without a flow.
+    pub fn lost_in_kernel(&self, hook: HookId, reason: LossReason, counts: Counts) {
+        self.row(hook, |row| {
+            row.seen += counts;
+            row.lost[reason as usize] += counts;
+        });
+    }
+
+    /// Packets were counted in the kernel that are not IP.
+    pub fn not_ip(&self, hook: HookId, counts: Counts) {
+        self.row(hook, |row| {
+            row.seen += counts;
+            row.not_ip += counts;
+        });
+    }
+
+    /// Packets of the table are accounted for at another hook.
+    pub fn on_path(&self, hook: HookId, counts: Counts) {
+        self.row(hook, |row| transfer(counts, &mut row.table, &mut row.path));
+    }
+
+    /// Packets of the table went into a record.
+    pub fn queued(&self, hook: HookId, counts: Counts) {
+        self.row(hook, |row| transfer(counts, &mut row.table, &mut row.queued));
+    }
+
+    /// A record's packets were acknowledged.
+    pub fn delivered(&self, hook: HookId, counts: Counts) {
+        self.row(hook, |row| transfer(counts, &mut row.queued, &mut row.delivered));
+    }
+
+    /// A record was given up, with its packets.
+    pub fn lost_after_queue(&self, hook: HookId, reason: LossReason, counts: Counts) {
+        self.row(hook, |row| transfer(counts, &mut row.queued, &mut row.lost[reason as usize]));
+    }
+
+    /// All rows at one moment, by hook.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<(HookId, Row)> {
+        (0..).map(HookId).zip(self.rows().iter().copied()).collect()
+    }
+
+    fn row(&self, hook: HookId, change: impl FnOnce(&mut Row)) {
+        let mut rows = self.rows();
+        let index = hook.0 as usize;
+        if rows.len() <= index {
+            rows.resize(index + 1, Row::default());
+        }
+        change(&mut rows[index]);
+    }
+
+    /// A thread that panicked under the lock left at worst a row that does not balance, and that is worth seeing.
+    fn rows(&self) -> MutexGuard<'_, Vec<Row>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Row {
+    /// Whether the row's places hold exactly what was seen.
+    #[must_use]
+    pub fn balances(&self) -> bool {
+        self.held() == self.seen
+    }
+
+    /// What all places hold together.
+    #[must_use]
+    pub fn held(&self) -> Counts {
+        self.not_ip + self.table + self.path + self.queued + self.delivered + self.all_lost()
+    }
+
+    /// What was lost for any reason.
+    #[must_use]
+    pub fn all_lost(&self) -> Counts {
+        self.lost.into_iter().sum()
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.seen += other.seen;
+        self.not_ip += other.not_ip;
+        self.table += other.table;
+        self.path += other.path;
+        self.queued += other.queued;
+        self.delivered += other.delivered;
+        for (sum, lost) in self.lost.iter_mut().zip(other.lost) {
+            *sum += lost;
+        }
+    }
+}
+
+impl LossReason {
+    /// How many reasons there are.
+    pub const COUNT: usize = Self::ALL.len();
+
+    /// All reasons, in the order of [`Row::lost`].
+    pub const ALL: [Self; 5] =
+        [Self::Overflow, Self::Malformed, Self::QueueFull, Self::Rejected, Self::Undelivered];
+
+    /// The reason in one word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Overflow => "overflow",
+            Self::Malformed => "malformed",
+            Self::QueueFull => "queue_full",
+            Self::Rejected => "rejected",
+            Self::Undelivered => "undelivered",
+        }
+    }
+}
+
+impl From<OtherReason> for LossReason {
+    fn from(reason: OtherReason) -> Self {
+        match reason {
+            OtherReason::Overflow => Self::Overflow,
+            OtherReason::Malformed => Self::Malformed,
+        }
+    }
+}
+
+fn transfer(counts: Counts, from: &mut Counts, to: &mut Counts) {
+    from.packets = from.packets.saturating_sub(counts.packets);
+    from.bytes = from.bytes.saturating_sub(counts.bytes);
+    *to += counts;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOOK: HookId = HookId(1);
+
+    fn counts(packets: u64) -> Counts {
+        Counts { packets, bytes: 100 * packets }
+    }
+
+    fn row(ledger: &Ledger) -> Row {
+        ledger.snapshot()[HOOK.0 as usize].1
+    }
+
+    #[test]
+    fn every_transfer_keeps_the_balance() {
+        let ledger = Ledger::default();
+        let steps: [fn(&Ledger); 7] = [
+            |ledger| ledger.observed(HOOK, counts(10)),
+            |ledger| ledger.lost_in_kernel(HOOK, LossReason::Overflow, counts(2)),
+            |ledger| ledger.not_ip(HOOK, counts(1)),
+            |ledger| ledger.on_path(HOOK, counts(3)),
+            |ledger| ledger.queued(HOOK, counts(7)),
+            |ledger| ledger.delivered(HOOK, counts(5)),
+            |ledger| ledger.lost_after_queue(HOOK, LossReason::Rejected, counts(2)),
+        ];
+        for step in steps {
+            step(&ledger);
+            assert!(row(&ledger).balances(), "{:?}", row(&ledger));
+        }
+        let row = row(&ledger);
+        assert_eq!(row.seen, counts(13));
+        assert_eq!((row.table, row.path, row.queued), (counts(0), counts(3), counts(0)));
+        assert_eq!((row.delivered, row.all_lost(), row.not_ip), (counts(5), counts(4), counts(1)));
+    }
+
+    #[test]
+    fn a_transfer_of_more_than_there_is_never_balances_again() {
+        let ledger = Ledger::default();
+        ledger.queued(HOOK, counts(3));
+        assert!(!row(&ledger).balances());
+        ledger.observed(HOOK, counts(3));
+        assert!(!row(&ledger).balances(), "the late entry does not hide the wrong order");
+        ledger.delivered(HOOK, counts(3));
+        assert!(!row(&ledger).balances());
+    }
+
+    #[test]
+    fn reasons_index_their_own_column() {
+        for (index, reason) in LossReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, index, "{}", reason.name());
+        }
+    }
+}

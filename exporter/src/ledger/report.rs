@@ -1,0 +1,163 @@
+//! The ledger as a text for people: what `run` and `flows` say when they end.
+
+use std::fmt;
+
+use crate::flow::{Counts, HookId, Hooks};
+use crate::ledger::{Ledger, LossReason, Row};
+
+/// A snapshot of the ledger with the names of the hooks. Displayed as an aligned table of packets (bytes), a line of totals,
+/// and a sentence that says whether it balances. A column or a hook that holds nothing is left out.
+#[derive(Debug)]
+pub struct Report<'a> {
+    rows: Vec<(HookId, Row)>,
+    hooks: &'a Hooks,
+}
+
+impl Ledger {
+    /// All rows at one moment, to be displayed.
+    #[must_use]
+    pub fn report<'a>(&self, hooks: &'a Hooks) -> Report<'a> {
+        Report { rows: self.snapshot(), hooks }
+    }
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows: Vec<_> = self.rows.iter().filter(|(_, row)| *row != Row::default()).collect();
+        let mut total = Row::default();
+        for (_, row) in &rows {
+            total.add(row);
+        }
+
+        let columns: Vec<Column> = columns()
+            .into_iter()
+            .filter(|column| column.always || !(column.value)(&total).is_zero())
+            .collect();
+        let mut lines = vec![Line::of("hook", columns.iter().map(|column| column.title.clone()))];
+        for (hook, row) in &rows {
+            lines.push(Line::of(&self.name(*hook), columns.iter().map(|column| cell((column.value)(row)))));
+        }
+        lines.push(Line::of("total", columns.iter().map(|column| cell((column.value)(&total)))));
+        write_aligned(formatter, &lines)?;
+
+        let mut balances = true;
+        for (hook, row) in rows {
+            if !row.balances() {
+                balances = false;
+                let (seen, held) = (cell(row.seen), cell(row.held()));
+                writeln!(
+                    formatter,
+                    "does not balance: {}: seen {seen}, accounted for {held}",
+                    self.name(*hook)
+                )?;
+            }
+        }
+        if balances { writeln!(formatter, "balances: every packet seen is accounted for") } else { Ok(()) }
+    }
+}
+
+impl Report<'_> {
+    fn name(&self, hook: HookId) -> String {
+        self.hooks.get(hook).to_string()
+    }
+}
+
+struct Column {
+    title: String,
+    always: bool,
+    value: Box<dyn Fn(&Row) -> Counts>,
+}
+
+fn columns() -> Vec<Column> {
+    fn column(title: &str, always: bool, value: fn(&Row) -> Counts) -> Column {
+        Column { title: title.to_owned(), always, value: Box::new(value) }
+    }
+    let mut columns = vec![
+        column("seen", true, |row| row.seen),
+        column("delivered", true, |row| row.delivered),
+        column("path", false, |row| row.path),
+        column("not IP", false, |row| row.not_ip),
+        column("in table", false, |row| row.table),
+        column("queued", false, |row| row.queued),
+    ];
+    columns.extend(LossReason::ALL.into_iter().map(|reason| Column {
+        title: format!("lost: {}", reason.name()),
+        always: false,
+        value: Box::new(move |row| row.lost[reason as usize]),
+    }));
+    columns
+}
+
+fn cell(counts: Counts) -> String {
+    format!("{} ({})", counts.packets, counts.bytes)
+}
+
+struct Line(Vec<String>);
+
+impl Line {
+    fn of(name: &str, cells: impl Iterator<Item = String>) -> Self {
+        Self(std::iter::once(name.to_owned()).chain(cells).collect())
+    }
+}
+
+fn write_aligned(formatter: &mut fmt::Formatter<'_>, lines: &[Line]) -> fmt::Result {
+    let width =
+        |column: usize| lines.iter().map(|Line(cells)| cells[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..lines[0].0.len()).map(width).collect();
+    for Line(cells) in lines {
+        write!(formatter, "{:<1$}", cells[0], widths[0])?;
+        for (cell, width) in cells.iter().zip(&widths).skip(1) {
+            write!(formatter, "  {cell:>width$}")?;
+        }
+        writeln!(formatter)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use abi::Direction;
+
+    fn counts(packets: u64) -> Counts {
+        Counts { packets, bytes: 100 * packets }
+    }
+
+    fn hooks() -> Hooks {
+        let mut hooks = Hooks::default();
+        hooks.register(0, 1, Direction::Ingress, "eth0");
+        hooks.register(0, 2, Direction::Ingress, "quiet0");
+        hooks.register(0, 3, Direction::Egress, "veth1234");
+        hooks
+    }
+
+    #[test]
+    fn a_report_is_aligned_and_leaves_out_what_is_empty() {
+        let ledger = Ledger::default();
+        ledger.observed(HookId(0), counts(7));
+        ledger.queued(HookId(0), counts(7));
+        ledger.delivered(HookId(0), counts(7));
+        ledger.observed(HookId(2), counts(12));
+        ledger.on_path(HookId(2), counts(12));
+        ledger.lost_in_kernel(HookId(2), LossReason::Overflow, counts(1));
+        let expected = "\
+hook                  seen  delivered       path  lost: overflow
+eth0 ingress       7 (700)    7 (700)      0 (0)           0 (0)
+veth1234 egress  13 (1300)      0 (0)  12 (1200)         1 (100)
+total            20 (2000)    7 (700)  12 (1200)         1 (100)
+balances: every packet seen is accounted for
+";
+        assert_eq!(ledger.report(&hooks()).to_string(), expected);
+    }
+
+    #[test]
+    fn a_report_names_the_hook_that_does_not_balance() {
+        let ledger = Ledger::default();
+        ledger.delivered(HookId(0), counts(2));
+        let report = ledger.report(&hooks()).to_string();
+        assert!(
+            report.ends_with("does not balance: eth0 ingress: seen 0 (0), accounted for 2 (200)\n"),
+            "{report}"
+        );
+    }
+}

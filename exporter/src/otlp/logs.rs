@@ -1,0 +1,173 @@
+//! `ExportLogsServiceRequest`s of flow records.
+
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+use semconv::{Attribute, SCHEMA_URL, SCOPE_NAME, event};
+
+use crate::clock::WallTime;
+use crate::flow::{AttributeSink, Counts, HookId, Record, RecordSink};
+use crate::otlp::wire;
+
+// Fields of `ExportLogsServiceRequest`, `ResourceLogs`, `ScopeLogs` and `InstrumentationScope`.
+const RESOURCE_LOGS: u8 = wire::delimited(1);
+const RESOURCE: u8 = wire::delimited(1);
+const SCOPE_LOGS: u8 = wire::delimited(2);
+const SCOPE: u8 = wire::delimited(1);
+const LOG_RECORDS: u8 = wire::delimited(2);
+const SCHEMA_URL_OF_SCOPE: u8 = wire::delimited(3);
+const NAME: u8 = wire::delimited(1);
+const VERSION: u8 = wire::delimited(2);
+
+// Fields of `LogRecord`.
+const TIME_UNIX_NANO: u8 = wire::fixed64(1);
+const SEVERITY_NUMBER: u8 = wire::varint(2);
+const ATTRIBUTES: u8 = wire::delimited(6);
+const OBSERVED_TIME_UNIX_NANO: u8 = wire::fixed64(11);
+const EVENT_NAME: u8 = wire::delimited(12);
+
+/// `SEVERITY_NUMBER_INFO`.
+const INFO: u8 = 9;
+
+/// A whole request, ready to be sent.
+#[derive(Debug)]
+pub struct LogsRequest {
+    /// An encoded `ExportLogsServiceRequest`.
+    pub payload: Vec<u8>,
+    /// Log records in it.
+    pub records: u32,
+    /// Packets that the records carry, by hook.
+    pub accounted: Vec<(HookId, Counts)>,
+}
+
+/// Writes records into requests of a bounded size. Nothing is allocated per record.
+#[derive(Debug)]
+pub struct LogsWriter {
+    /// Everything before the first record: resource and scope do not change.
+    prefix: Vec<u8>,
+    resource_logs: usize,
+    scope_logs: usize,
+    limit: usize,
+    buffer: Vec<u8>,
+    records: u32,
+    accounted: HashMap<HookId, Counts, FixedState>,
+    finished: Vec<LogsRequest>,
+}
+
+impl LogsWriter {
+    /// A writer for the observer whose encoded `Resource` is given (as of [`describe`](crate::otlp::describe)). A request has at
+    /// most `limit` bytes, unless a single record is larger.
+    #[must_use]
+    pub fn new(resource: &[u8], limit: usize) -> Self {
+        let mut prefix = Vec::new();
+        let resource_logs = wire::begin(&mut prefix, RESOURCE_LOGS);
+        wire::put_bytes(&mut prefix, RESOURCE, resource);
+        let scope_logs = wire::begin(&mut prefix, SCOPE_LOGS);
+        let scope = wire::begin(&mut prefix, SCOPE);
+        wire::put_bytes(&mut prefix, NAME, SCOPE_NAME.as_bytes());
+        wire::put_bytes(&mut prefix, VERSION, env!("CARGO_PKG_VERSION").as_bytes());
+        wire::end(&mut prefix, scope);
+        wire::put_bytes(&mut prefix, SCHEMA_URL_OF_SCOPE, SCHEMA_URL.as_bytes());
+        Self {
+            buffer: prefix.clone(),
+            prefix,
+            resource_logs,
+            scope_logs,
+            limit,
+            records: 0,
+            accounted: HashMap::default(),
+            finished: Vec::new(),
+        }
+    }
+
+    /// Takes the requests that are full, oldest first.
+    pub fn take_finished(&mut self) -> impl Iterator<Item = LogsRequest> {
+        self.finished.drain(..)
+    }
+
+    /// Ends the running request, if it has a record.
+    pub fn finish(&mut self) {
+        self.cut(self.buffer.len());
+    }
+
+    /// Ends the running request before the byte at `end`; what is behind begins the next one.
+    fn cut(&mut self, end: usize) {
+        if self.records == 0 {
+            return;
+        }
+        let mut next = Vec::with_capacity(self.buffer.capacity());
+        next.extend_from_slice(&self.prefix);
+        next.extend_from_slice(&self.buffer[end..]);
+        let mut payload = std::mem::replace(&mut self.buffer, next);
+        payload.truncate(end);
+        wire::end(&mut payload, self.scope_logs);
+        wire::end(&mut payload, self.resource_logs);
+        self.finished.push(LogsRequest {
+            payload,
+            records: std::mem::take(&mut self.records),
+            accounted: self.accounted.drain().collect(),
+        });
+    }
+
+    /// Writes one record: when it happened, when it was read, and what `attributes` gives.
+    pub fn append(
+        &mut self,
+        time: WallTime,
+        observed: WallTime,
+        attributes: impl FnOnce(&mut LogAttributes<'_>),
+    ) {
+        let out = &mut self.buffer;
+        let before = out.len();
+        let start = wire::begin(out, LOG_RECORDS);
+        wire::put_fixed64(out, TIME_UNIX_NANO, time.0);
+        wire::put_fixed64(out, OBSERVED_TIME_UNIX_NANO, observed.0);
+        out.extend_from_slice(&[SEVERITY_NUMBER, INFO]);
+        wire::put_bytes(out, EVENT_NAME, event::NETWORK_FLOW.name.as_bytes());
+        attributes(&mut LogAttributes(out));
+        wire::end(out, start);
+        if out.len() > self.limit {
+            self.cut(before);
+        }
+        self.records += 1;
+    }
+}
+
+impl RecordSink for LogsWriter {
+    fn record(&mut self, record: Record<'_>, accounted: &[(HookId, Counts)]) {
+        let (time, observed) = times(&record);
+        self.append(time, observed, |attributes| record.attributes(attributes));
+        for (hook, counts) in accounted {
+            *self.accounted.entry(*hook).or_default() += *counts;
+        }
+    }
+}
+
+/// When the flow was last seen, and when that was read.
+fn times(record: &Record<'_>) -> (WallTime, WallTime) {
+    match record {
+        Record::Flow(flow) => (flow.timestamp, flow.observed),
+        Record::Other(other) => (other.observed, other.observed),
+    }
+}
+
+/// The attributes of the record that is being written.
+#[derive(Debug)]
+pub struct LogAttributes<'a>(&'a mut Vec<u8>);
+
+impl AttributeSink for LogAttributes<'_> {
+    fn text(&mut self, attribute: Attribute, value: &str) {
+        wire::put_text(self.0, ATTRIBUTES, attribute.key, value);
+    }
+
+    fn int(&mut self, attribute: Attribute, value: i64) {
+        wire::put_int(self.0, ATTRIBUTES, attribute.key, value);
+    }
+
+    fn double(&mut self, attribute: Attribute, value: f64) {
+        wire::put_double(self.0, ATTRIBUTES, attribute.key, value);
+    }
+
+    fn texts<'a>(&mut self, attribute: Attribute, values: impl Iterator<Item = &'a str> + Clone) {
+        wire::put_texts(self.0, ATTRIBUTES, attribute.key, values);
+    }
+}

@@ -1,0 +1,164 @@
+//! The Resource: the observer, never an endpoint of a flow.
+
+use std::path::Path;
+use std::{env, fs};
+
+use opentelemetry::{Array, KeyValue, StringValue, Value};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::resource::{EnvResourceDetector, ResourceDetector, TelemetryResourceDetector};
+use semconv::{attribute, value};
+use uuid::Uuid;
+
+use crate::otlp::wire;
+
+/// Field of `Resource`.
+const ATTRIBUTES: u8 = wire::delimited(1);
+
+/// Name space of `service.instance.id` (OpenTelemetry's convention for `service.instance.id`).
+const INSTANCE_NAMESPACE: Uuid = Uuid::from_u128(0x4d63_009a_8d0f_11ee_aad7_4c79_6ed8_e320);
+const SERVICE_NAME: &str = "otel-flow-exporter";
+
+/// What the observer's identity is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observer {
+    /// Name of the agent's instance, as agents side by side on a host have each its own.
+    pub instance: String,
+    /// `host.name`.
+    pub host_name: String,
+    /// `host.id`: the machine's identity, where it has one.
+    pub host_id: Option<String>,
+}
+
+impl Observer {
+    /// The observer on this machine.
+    #[must_use]
+    pub fn on_this_host(instance: &str) -> Self {
+        let host_name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Self { instance: instance.to_owned(), host_name, host_id: machine_id(Path::new("/")) }
+    }
+
+    /// `service.instance.id`: the same after every restart, another for every host and instance.
+    fn instance_id(&self, service_name: &str) -> Uuid {
+        let host = self.host_id.as_ref().unwrap_or(&self.host_name);
+        Uuid::new_v5(&INSTANCE_NAMESPACE, format!("{host}/{service_name}/{}", self.instance).as_bytes())
+    }
+}
+
+/// The encoded Resource: the observer's attributes, and over them what `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` say.
+#[must_use]
+pub fn describe(observer: &Observer) -> Vec<u8> {
+    let user = EnvResourceDetector::new().detect();
+    let service_name = env::var("OTEL_SERVICE_NAME").ok().filter(|name| !name.is_empty());
+    encode(&resource(observer, &user, service_name))
+}
+
+fn resource(observer: &Observer, user: &Resource, service_name: Option<String>) -> Resource {
+    let text = |attribute: semconv::Attribute, value: &str| KeyValue::new(attribute.key, value.to_owned());
+    let service_name = service_name
+        .or_else(|| user.get(&attribute::SERVICE_NAME.key.into()).map(|name| name.to_string()))
+        .unwrap_or_else(|| SERVICE_NAME.to_owned());
+    let mut attributes = vec![
+        text(attribute::SERVICE_VERSION, env!("CARGO_PKG_VERSION")),
+        text(attribute::SERVICE_INSTANCE_ID, &observer.instance_id(&service_name).to_string()),
+        text(attribute::HOST_NAME, &observer.host_name),
+        text(attribute::OS_TYPE, value::os_type::LINUX),
+        text(attribute::TELEMETRY_DISTRO_NAME, SERVICE_NAME),
+        text(attribute::TELEMETRY_DISTRO_VERSION, env!("CARGO_PKG_VERSION")),
+    ];
+    attributes.extend(observer.host_id.as_ref().map(|id| text(attribute::HOST_ID, id)));
+    attributes.extend(architecture().map(|arch| text(attribute::HOST_ARCH, arch)));
+    let user = user.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
+    Resource::builder_empty()
+        .with_attributes(attributes)
+        .with_detector(Box::new(TelemetryResourceDetector))
+        .with_attributes(user)
+        .with_service_name(service_name)
+        .build()
+}
+
+/// Of a Linux host without Kubernetes, `host.id` is the machine id (OpenTelemetry's convention for `host.id`).
+fn machine_id(root: &Path) -> Option<String> {
+    ["etc/machine-id", "var/lib/dbus/machine-id"]
+        .iter()
+        .filter_map(|file| fs::read_to_string(root.join(file)).ok())
+        .map(|id| id.trim().to_owned())
+        .find(|id| !id.is_empty())
+}
+
+fn architecture() -> Option<&'static str> {
+    match env::consts::ARCH {
+        "x86_64" => Some(value::host_arch::AMD64),
+        "aarch64" => Some(value::host_arch::ARM64),
+        _ => None,
+    }
+}
+
+/// Sorted by key, so that a restart sends the same bytes.
+fn encode(resource: &Resource) -> Vec<u8> {
+    let mut attributes: Vec<_> = resource.iter().collect();
+    attributes.sort_by_key(|(key, _)| key.as_str());
+    let mut out = Vec::new();
+    for (key, value) in attributes {
+        let key = key.as_str();
+        match value {
+            Value::Bool(value) => wire::put_bool(&mut out, ATTRIBUTES, key, *value),
+            Value::I64(value) => wire::put_int(&mut out, ATTRIBUTES, key, *value),
+            Value::F64(value) => wire::put_double(&mut out, ATTRIBUTES, key, *value),
+            Value::Array(Array::String(values)) => {
+                wire::put_texts(&mut out, ATTRIBUTES, key, values.iter().map(StringValue::as_str));
+            }
+            other => wire::put_text(&mut out, ATTRIBUTES, key, &other.as_str()),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn observer() -> Observer {
+        Observer { instance: "default".into(), host_name: "node-1".into(), host_id: Some("4c4c4544".into()) }
+    }
+
+    fn user(attributes: &[(&'static str, &'static str)]) -> Resource {
+        let attributes = attributes.iter().map(|(key, value)| KeyValue::new(*key, *value));
+        Resource::builder_empty().with_attributes(attributes).build()
+    }
+
+    fn get(resource: &Resource, attribute: semconv::Attribute) -> Option<String> {
+        resource.get(&attribute.key.into()).map(|value| value.to_string())
+    }
+
+    #[test]
+    fn the_instance_id_is_stable_and_its_own_for_each_instance() {
+        let other = Observer { instance: "second".into(), ..observer() };
+        assert_eq!(observer().instance_id("a"), observer().instance_id("a"));
+        assert_ne!(observer().instance_id("a"), other.instance_id("a"));
+    }
+
+    #[test]
+    fn what_the_user_says_wins() {
+        let user = user(&[("service.instance.id", "mine"), ("deployment.environment.name", "prod")]);
+        let resource = resource(&observer(), &user, Some("flows".into()));
+        assert_eq!(get(&resource, attribute::SERVICE_INSTANCE_ID).as_deref(), Some("mine"));
+        assert_eq!(get(&resource, attribute::SERVICE_NAME).as_deref(), Some("flows"));
+        assert_eq!(resource.get(&"deployment.environment.name".into()).unwrap().to_string(), "prod");
+    }
+
+    #[test]
+    fn a_service_name_of_the_resource_attributes_counts_without_the_variable_of_its_own() {
+        let resource = resource(&observer(), &user(&[("service.name", "named")]), None);
+        assert_eq!(get(&resource, attribute::SERVICE_NAME).as_deref(), Some("named"));
+    }
+
+    #[test]
+    fn every_attribute_is_one_of_the_registry_s_resource() {
+        let resource = resource(&observer(), &user(&[]), None);
+        for (key, _) in &resource {
+            let known = semconv::resource::ATTRIBUTES.iter().any(|attribute| attribute.key == key.as_str());
+            assert!(known, "{key} is not in the registry's resource");
+        }
+        assert_eq!(get(&resource, attribute::SERVICE_NAME).as_deref(), Some(SERVICE_NAME));
+    }
+}

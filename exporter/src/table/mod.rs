@@ -1,0 +1,212 @@
+//! The flow table: observations of hooks in, records of flows out.
+//!
+//! Observations are deltas and come in any order; what a record says does not depend on it. A flow is found by its
+//! conversation's tuple ([`conversation`]), it adds up ([`flow`]), its one timer ([`wheel`]) says when to look at it, and the
+//! [`Output`] takes its records. The ledger is kept in step: packets enter its table column in [`FlowTable::apply`], and leave
+//! it for the path here, or for a record in the [`RecordSink`].
+
+mod conversation;
+mod flow;
+mod others;
+mod settings;
+mod slab;
+mod tally;
+mod tcp;
+#[cfg(test)]
+mod tests;
+mod wheel;
+
+use std::collections::HashMap;
+
+use crate::clock::{Clock, MonotonicTime};
+use crate::flow::{EndReason, FlowIds, Hooks, Observation, RecordSink, Tuple, Unattributed};
+use crate::ledger::{Ledger, LossReason};
+
+use self::flow::Flow;
+use self::others::Others;
+use self::settings::Settings;
+use self::slab::{Slab, Slot};
+use self::tally::Place;
+use self::wheel::Wheel;
+
+pub use self::settings::Config;
+
+/// All live flows.
+#[derive(Debug)]
+pub struct FlowTable {
+    settings: Settings,
+    ids: FlowIds,
+    flows: Slab<Flow>,
+    /// Where each conversation's flow is. One entry per tuple, not per flow: more tuples may lead to a flow (NAT).
+    index: HashMap<Tuple, Slot, foldhash::fast::RandomState>,
+    /// When to look at a flow that is not closing.
+    wheel: Wheel,
+    /// Flows whose connection is closed and whose last packets may still come.
+    closing: Vec<Slot>,
+    others: Others,
+}
+
+/// Where records go, and what it takes to make them. One reading of the clock serves one drain.
+#[derive(Debug)]
+pub struct Output<'a, S> {
+    /// Now.
+    pub clock: Clock,
+    /// Names of the hooks.
+    pub hooks: &'a Hooks,
+    /// Learns what goes where. The sink enters what it takes as `queued`; the table enters all that comes before.
+    pub ledger: &'a Ledger,
+    /// Takes the records.
+    pub sink: &'a mut S,
+}
+
+impl FlowTable {
+    /// An empty table.
+    #[must_use]
+    pub fn new(config: &Config, ids: FlowIds) -> Self {
+        Self {
+            settings: Settings::new(config),
+            ids,
+            flows: Slab::new(),
+            index: HashMap::default(),
+            wheel: Wheel::new(),
+            closing: Vec::new(),
+            others: Others::default(),
+        }
+    }
+
+    /// Takes what a hook saw of a tuple, and enters it in the ledger as observed. Makes a record only if the table is full and
+    /// a flow has to end for a new one.
+    pub fn apply<S: RecordSink>(&mut self, observation: &Observation, out: &mut Output<'_, S>) {
+        out.ledger.observed(observation.hook, observation.counts);
+        let (conversation, side) = conversation::of(&observation.tuple);
+        let slot = match self.index.get(&conversation) {
+            Some(&slot) => slot,
+            None => self.admit(conversation, observation, out),
+        };
+        let flow = &mut self.flows[slot];
+        let place = flow.absorb(side, observation);
+        if place == Place::Path {
+            out.ledger.on_path(observation.hook, observation.counts);
+        }
+        if flow.is_closing() {
+            return;
+        }
+        if flow.tcp().is_over() {
+            flow.close(out.clock.monotonic());
+            self.wheel.cancel(slot);
+            self.closing.push(slot);
+        } else if place == Place::Lead {
+            self.wheel.set(slot, flow.deadline(&self.settings));
+        }
+    }
+
+    /// Takes packets that the kernel counted without a flow, and enters them in the ledger as lost.
+    pub fn apply_unattributed<S: RecordSink>(&mut self, packets: &Unattributed, out: &mut Output<'_, S>) {
+        out.ledger.lost_in_kernel(packets.hook, LossReason::from(packets.reason), packets.counts);
+        self.others.apply(packets, &mut self.ids, out.clock);
+    }
+
+    /// Makes the records that are due. To be called once after each drain: a closed connection ends with the first drain that
+    /// brings nothing for it.
+    pub fn emit_due<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
+        let now = out.clock.monotonic();
+        self.end_closed(now, out);
+        while let Some(slot) = self.wheel.take_due(now) {
+            let flow = &mut self.flows[slot];
+            if flow.is_idle(now, &self.settings) {
+                self.end(slot, EndReason::IdleTimeout, out);
+                continue;
+            }
+            if flow.is_due(now, &self.settings) {
+                flow.emit(EndReason::ActiveTimeout, &self.settings, out);
+            }
+            self.wheel.set(slot, flow.deadline(&self.settings));
+        }
+        self.others.emit_due(&self.settings, out);
+    }
+
+    /// Ends every flow. A connection that was closed ends as such, the others because they have to.
+    pub fn finish<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
+        for slot in std::mem::take(&mut self.closing) {
+            self.end(slot, EndReason::EndOfFlow, out);
+        }
+        let mut from = 0;
+        while let Some(slot) = self.flows.first_from(from) {
+            self.end(slot, EndReason::ForcedEnd, out);
+            from = slot.0;
+        }
+        self.others.finish(out);
+    }
+
+    /// Number of live flows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.flows.len()
+    }
+
+    /// Whether there is no live flow.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// When [`Self::emit_due`] may have something to do at the earliest, if no observation comes before.
+    #[must_use]
+    pub fn next_due(&self) -> Option<MonotonicTime> {
+        let closing = self.closing.iter().map(|&slot| self.flows[slot].not_before());
+        let flows = self.wheel.next().map(|(_, deadline)| deadline);
+        closing.chain(flows).chain(self.others.next_due(&self.settings)).min()
+    }
+
+    /// Makes a flow for a conversation that has none.
+    fn admit<S: RecordSink>(
+        &mut self,
+        conversation: Tuple,
+        observation: &Observation,
+        out: &mut Output<'_, S>,
+    ) -> Slot {
+        if self.flows.len() >= self.settings.max_flows {
+            self.make_room(out);
+        }
+        self.wheel.turn_empty(out.clock.monotonic());
+        let flow = Flow::new(self.ids.next_id(), conversation, observation.first, out.clock);
+        let slot = self.flows.insert(flow);
+        self.index.insert(conversation, slot);
+        slot
+    }
+
+    /// Ends the flow that would end or be written next.
+    fn make_room<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
+        if self.closing.is_empty() {
+            if let Some((slot, _)) = self.wheel.next() {
+                self.end(slot, EndReason::LackOfResources, out);
+            }
+        } else {
+            let slot = self.closing.swap_remove(0);
+            self.end(slot, EndReason::EndOfFlow, out);
+        }
+    }
+
+    fn end_closed<S: RecordSink>(&mut self, now: MonotonicTime, out: &mut Output<'_, S>) {
+        let mut position = 0;
+        while let Some(&slot) = self.closing.get(position) {
+            if self.flows[slot].lingers(now) {
+                position += 1;
+            } else {
+                self.closing.swap_remove(position);
+                self.end(slot, EndReason::EndOfFlow, out);
+            }
+        }
+    }
+
+    /// Forgets a flow, after its last record if there is one.
+    fn end<S: RecordSink>(&mut self, slot: Slot, reason: EndReason, out: &mut Output<'_, S>) {
+        self.wheel.cancel(slot);
+        let mut flow = self.flows.remove(slot);
+        self.index.remove(flow.conversation());
+        // A TCP connection says that it is over even if nothing came since its last record; others just fall silent.
+        if flow.is_pending() || flow.conversation().is_tcp() {
+            flow.emit(reason, &self.settings, out);
+        }
+    }
+}

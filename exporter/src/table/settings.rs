@@ -1,0 +1,103 @@
+//! What the user sets, and what follows from it for one flow.
+
+use std::time::Duration;
+
+use crate::clock::MonotonicTime;
+use crate::flow::FlowId;
+
+/// When flows give records, when they end, how many there may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// Time between two records of a flow that goes on.
+    pub interval: Duration,
+    /// Silence after which a flow is over.
+    pub idle_timeout: Duration,
+    /// Silence after which a TCP connection is over.
+    pub tcp_idle_timeout: Duration,
+    /// Live flows. At least one; if there are as many, one ends for each new one.
+    pub max_flows: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(15),
+            tcp_idle_timeout: Duration::from_mins(10),
+            max_flows: 1_000_000,
+        }
+    }
+}
+
+/// The configuration in the clock's unit.
+#[derive(Debug)]
+pub(super) struct Settings {
+    /// Nanoseconds, not 0.
+    interval: u64,
+    idle: u64,
+    tcp_idle: u64,
+    pub(super) max_flows: usize,
+}
+
+impl Settings {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            interval: nanoseconds(config.interval).max(1),
+            idle: nanoseconds(config.idle_timeout),
+            tcp_idle: nanoseconds(config.tcp_idle_timeout),
+            // A slot's number is a u32, of which one means none.
+            max_flows: config.max_flows.clamp(1, u32::MAX as usize - 1),
+        }
+    }
+
+    /// The first moment after `moment` at which a flow's record is due. Each flow has its own phase, the same for life, so
+    /// that the records of many flows spread over the interval.
+    pub(super) fn record_after(&self, moment: MonotonicTime, id: FlowId) -> MonotonicTime {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the lower half is as evenly spread as the whole"
+        )]
+        let phase = id.0 as u64 % self.interval;
+        let since = (moment.0 % self.interval + self.interval - phase) % self.interval;
+        moment.after(self.interval - since)
+    }
+
+    pub(super) fn idle_timeout(&self, is_tcp: bool) -> u64 {
+        if is_tcp { self.tcp_idle } else { self.idle }
+    }
+}
+
+/// 2^64 ns are 584 years: a longer time is for ever.
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::FlowIds;
+
+    #[test]
+    fn record_after_is_within_one_interval_and_one_interval_apart() {
+        let settings = Settings::new(&Config::default());
+        let mut ids = FlowIds::seeded(0, 0);
+        for _ in 0..100 {
+            let (id, moment) = (ids.next_id(), MonotonicTime(123_456_789_012_345));
+            let due = settings.record_after(moment, id);
+            assert!(due > moment && due.since(moment) <= settings.interval);
+            assert_eq!(settings.record_after(due, id), due.after(settings.interval));
+        }
+    }
+
+    #[test]
+    fn record_after_spreads_flows_over_the_interval() {
+        let settings = Settings::new(&Config::default());
+        let mut ids = FlowIds::seeded(0, 0);
+        let mut tenths = [0_u32; 10];
+        for _ in 0..10_000 {
+            let wait = settings.record_after(MonotonicTime(5), ids.next_id()).since(MonotonicTime(5));
+            tenths[usize::try_from((wait - 1) * 10 / settings.interval).unwrap()] += 1;
+        }
+        assert!(tenths.iter().all(|&count| (900..1100).contains(&count)), "{tenths:?}");
+    }
+}

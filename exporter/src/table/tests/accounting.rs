@@ -1,0 +1,135 @@
+//! Which hook's packets a record carries.
+
+use crate::flow::{Counts, HookId, Mac, Observation, Vlan};
+use crate::table::tests::support::*;
+
+fn counts(packets: u64) -> Counts {
+    Counts { packets, bytes: 100 * packets }
+}
+
+fn path(bench: &Bench, hook: usize) -> Counts {
+    bench.ledger.snapshot()[hook].1.path
+}
+
+#[test]
+fn the_hook_with_the_earliest_packet_accounts() {
+    let mut bench = Bench::new();
+    bench.drain(
+        100,
+        &[
+            seen(udp(1)).hook(0).at(12).packets(5),
+            seen(udp(1)).hook(3).at(11).packets(6),
+            seen(udp(1)).hook(0).at(14).packets(1),
+        ],
+    );
+    let records = bench.finish(200);
+    assert_eq!(records[0].packets, (6, 0));
+    assert_eq!(records[0].accounted, [(HookId(3), counts(6))]);
+    assert_eq!(records[0].flow().hook, "veth0 egress");
+    assert_eq!(path(&bench, 0), counts(6));
+}
+
+#[test]
+fn of_two_hooks_with_the_same_first_packet_the_lesser_accounts() {
+    let mut bench = Bench::new();
+    bench.drain(100, &[seen(udp(1)).hook(2).at(11), seen(udp(1)).hook(1).at(11).packets(4)]);
+    assert_eq!(bench.finish(200)[0].accounted, [(HookId(1), counts(4))]);
+}
+
+#[test]
+fn each_direction_has_its_own_hook() {
+    let mut bench = Bench::new();
+    bench.drain(
+        100,
+        &[
+            seen(udp(1)).hook(0).at(10),
+            seen(udp(1)).hook(3).at(11),
+            seen(udp(1)).back().hook(2).at(20).packets(2),
+            seen(udp(1)).back().hook(1).at(21).packets(2),
+        ],
+    );
+    let records = bench.finish(200);
+    assert_eq!(records[0].packets, (1, 2));
+    assert_eq!((path(&bench, 3), path(&bench, 1)), (counts(1), counts(2)));
+}
+
+#[test]
+fn the_choice_holds_for_the_flows_life() {
+    let mut bench = Bench::with(&short_interval());
+    bench.drain(100, &[seen(udp(1)).hook(1).at(10)]);
+    bench.drain(1_200, &[]);
+    bench.drain(
+        1_500,
+        &[seen(udp(1)).hook(0).at(1_400).packets(9), seen(udp(1)).hook(1).at(1_450).packets(2)],
+    );
+    bench.finish(3_000);
+    let packets: Vec<_> = bench.records.iter().map(|record| record.packets.0).collect();
+    assert_eq!(packets, [1, 2]);
+    assert_eq!(path(&bench, 0), counts(9));
+}
+
+#[test]
+fn packets_seen_elsewhere_only_give_no_record() {
+    let mut bench = Bench::with(&short_interval());
+    bench.drain(100, &[seen(udp(1)).hook(1).at(10)]);
+    bench.drain(1_500, &[]);
+    bench.drain(3_000, &[seen(udp(1)).hook(0).at(2_900).packets(9)]);
+    assert_eq!(bench.finish(9_000), []);
+    assert_eq!((bench.records.len(), path(&bench, 0)), (1, counts(9)));
+}
+
+#[test]
+fn a_direction_that_is_seen_later_has_its_hook_fixed_then() {
+    let mut bench = Bench::with(&short_interval());
+    bench.drain(100, &[seen(udp(1)).hook(1).at(10)]);
+    bench.drain(1_200, &[]);
+    bench.drain(1_500, &[seen(udp(1)).back().hook(2).at(1_400), seen(udp(1)).back().hook(0).at(1_300)]);
+    let records = bench.finish(3_000);
+    let last = bench.records.last().unwrap();
+    assert_eq!((records.len(), last.packets), (1, (0, 1)));
+    assert_eq!(last.accounted, [(HookId(0), counts(1))]);
+    assert_eq!(last.flow().hook, "eth0 egress", "the hook shown is still the first record's");
+}
+
+#[test]
+fn what_a_record_said_of_hook_mac_and_vlan_stays() {
+    let mut bench = Bench::with(&short_interval());
+    let frame = |moment, mac, vlan| Observation {
+        macs: Some((Mac([mac; 6]), Mac([9; 6]))),
+        vlan: Vlan { outer: vlan, inner: None },
+        ..seen(udp(1)).at(moment)
+    };
+    bench.drain(100, &[frame(20, 2, None).hook(1), frame(10, 1, Some(5))]);
+    bench.drain(1_200, &[]);
+    bench.drain(1_500, &[frame(1_400, 3, None), frame(1_300, 7, Some(8)).back()]);
+    bench.finish(3_000);
+    assert_eq!(bench.records.len(), 2);
+    for record in &bench.records {
+        let flow = record.flow();
+        assert_eq!(flow.macs.0, Some(Mac([1; 6])));
+        assert_eq!(flow.vlan.outer, Some(5));
+        assert_eq!((flow.hook.as_str(), flow.hook_is_reverse), ("eth0 ingress", false));
+    }
+    assert_eq!(bench.records[1].flow().macs.1, Some(Mac([7; 6])));
+}
+
+#[test]
+fn a_hook_that_counts_both_directions_is_named_once() {
+    let mut bench = Bench::new();
+    bench.drain(100, &[seen(udp(1)).at(10).packets(2), seen(udp(1)).back().at(11).packets(3)]);
+    assert_eq!(bench.finish(200)[0].accounted, [(HookId(0), counts(5))]);
+}
+
+#[test]
+fn more_hooks_than_fit_inline_are_all_accounted_for() {
+    let mut bench = Bench::new();
+    let observations: Vec<_> = (0..4)
+        .flat_map(|hook| {
+            let one = seen(udp(1)).hook(hook).at(10 + u64::from(hook));
+            [one, one.back()]
+        })
+        .collect();
+    bench.drain(100, &observations);
+    assert_eq!(bench.finish(200)[0].packets, (1, 1));
+    assert_eq!((1..4).map(|hook| path(&bench, hook).packets).sum::<u64>(), 6);
+}

@@ -1,0 +1,9 @@
+//! The rules of the flow table, each by its name.
+
+mod accounting;
+mod capacity;
+mod ends;
+mod orientation;
+mod properties;
+mod records;
+pub(super) mod support;

@@ -1,0 +1,327 @@
+//! A table on a bench: observations are built in a line, time is a number of milliseconds, records are kept.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use abi::{Direction, protocol, tcp_flags};
+
+use crate::clock::{Clock, MonotonicTime, WallTime};
+use crate::flow::{
+    Counts, Ecn, EndReason, Evidence, FlowId, FlowIds, FlowRecord, Handshake, HookId, Hooks, Icmp, Mac,
+    Observation, OtherReason, Record, RecordSink, TcpFlags, Tuple, Unattributed, Vlan,
+};
+use crate::ledger::Ledger;
+use crate::table::{Config, FlowTable, Output};
+
+pub(in crate::table) const SYN: u16 = tcp_flags::SYN;
+pub(in crate::table) const ACK: u16 = tcp_flags::ACK;
+pub(in crate::table) const FIN: u16 = tcp_flags::FIN;
+pub(in crate::table) const RST: u16 = tcp_flags::RST;
+
+/// Wall clock less monotonic clock.
+pub(in crate::table) const OFFSET: u64 = 1_700_000_000_000_000_000;
+
+/// Client `n`'s packets to the server. The client has the greater address, so a flow is not oriented by chance.
+pub(in crate::table) fn tcp(n: u8) -> Tuple {
+    Tuple {
+        source: format!("::ffff:10.0.1.{n}").parse().unwrap(),
+        destination: "::ffff:10.0.0.1".parse().unwrap(),
+        source_port: Some(40_000),
+        destination_port: Some(80),
+        protocol: protocol::TCP,
+        ip_version: 4,
+        icmp: None,
+    }
+}
+
+pub(in crate::table) fn udp(n: u8) -> Tuple {
+    Tuple { protocol: protocol::UDP, ..tcp(n) }
+}
+
+pub(in crate::table) fn icmp(n: u8, kind: u8) -> Tuple {
+    Tuple {
+        protocol: protocol::ICMP,
+        source_port: None,
+        destination_port: None,
+        icmp: Some(Icmp { kind, code: 0 }),
+        ..tcp(n)
+    }
+}
+
+pub(in crate::table) fn milliseconds(moment: u64) -> MonotonicTime {
+    MonotonicTime(moment * 1_000_000)
+}
+
+pub(in crate::table) fn wall(moment: u64) -> WallTime {
+    WallTime(OFFSET + milliseconds(moment).0)
+}
+
+/// Observations in a line: `seen(udp(1)).at(5).packets(3)`.
+pub(in crate::table) fn seen(tuple: Tuple) -> Observation {
+    Observation {
+        hook: HookId(0),
+        tuple,
+        counts: Counts { packets: 1, bytes: 100 },
+        first: milliseconds(0),
+        last: milliseconds(0),
+        handshake: Handshake::default(),
+        macs: Some((Mac([2, 0, 0, 0, 0, 1]), Mac([2, 0, 0, 0, 0, 2]))),
+        vlan: Vlan::default(),
+        tcp_flags: TcpFlags(if tuple.is_tcp() { ACK } else { 0 }),
+        dscp: 0,
+        ecn: Ecn(1),
+    }
+}
+
+pub(in crate::table) trait Build: Sized {
+    fn back(self) -> Self;
+    fn hook(self, hook: u32) -> Self;
+    /// First and last packet, in milliseconds.
+    fn at(self, moment: u64) -> Self;
+    fn until(self, moment: u64) -> Self;
+    fn packets(self, packets: u64) -> Self;
+    /// SYN and SYN-ACK, if they are among the flags, are the first packet.
+    fn flags(self, flags: u16) -> Self;
+}
+
+impl Build for Observation {
+    fn back(self) -> Self {
+        Self { tuple: self.tuple.reverse().unwrap(), ..self }
+    }
+
+    fn hook(self, hook: u32) -> Self {
+        Self { hook: HookId(hook), ..self }
+    }
+
+    fn at(self, moment: u64) -> Self {
+        Self { first: milliseconds(moment), last: milliseconds(moment), ..self }
+    }
+
+    fn until(self, moment: u64) -> Self {
+        Self { last: milliseconds(moment), ..self }
+    }
+
+    fn packets(self, packets: u64) -> Self {
+        Self { counts: Counts { packets, bytes: 100 * packets }, ..self }
+    }
+
+    fn flags(self, flags: u16) -> Self {
+        let handshake = Handshake {
+            syn: (flags & (SYN | ACK) == SYN).then_some(self.first),
+            syn_ack: (flags & (SYN | ACK) == SYN | ACK).then_some(self.first),
+            ack: None,
+        };
+        Self { tcp_flags: TcpFlags(flags), handshake, ..self }
+    }
+}
+
+/// What tests ask of a record.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::table) struct Seen {
+    pub(in crate::table) id: FlowId,
+    pub(in crate::table) sequence: u32,
+    pub(in crate::table) start: WallTime,
+    pub(in crate::table) interval_start: WallTime,
+    pub(in crate::table) timestamp: WallTime,
+    pub(in crate::table) duration: u64,
+    pub(in crate::table) end_reason: EndReason,
+    /// Packets of source and destination.
+    pub(in crate::table) packets: (u64, u64),
+    pub(in crate::table) bytes: (u64, u64),
+    pub(in crate::table) accounted: Vec<(HookId, Counts)>,
+    /// `None` for an `other` record.
+    pub(in crate::table) flow: Option<SeenFlow>,
+    pub(in crate::table) other: Option<OtherReason>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::table) struct SeenFlow {
+    pub(in crate::table) evidence: Evidence,
+    pub(in crate::table) source: (IpAddr, Option<u16>),
+    pub(in crate::table) destination: (IpAddr, Option<u16>),
+    pub(in crate::table) protocol: u8,
+    pub(in crate::table) macs: (Option<Mac>, Option<Mac>),
+    pub(in crate::table) dscp: (Option<u8>, Option<u8>),
+    pub(in crate::table) ecn: (Ecn, Ecn),
+    pub(in crate::table) hook: String,
+    pub(in crate::table) hook_is_reverse: bool,
+    pub(in crate::table) vlan: Vlan,
+    pub(in crate::table) flags: Option<TcpFlags>,
+    pub(in crate::table) icmp: Option<Icmp>,
+}
+
+impl SeenFlow {
+    fn of(record: &FlowRecord<'_>) -> Self {
+        let (source, destination) = (&record.source, &record.destination);
+        Self {
+            evidence: record.evidence,
+            source: (source.address, source.port),
+            destination: (destination.address, destination.port),
+            protocol: record.protocol,
+            macs: (source.mac, destination.mac),
+            dscp: (source.dscp, destination.dscp),
+            ecn: (source.ecn, destination.ecn),
+            hook: record.hook.unwrap().to_string(),
+            hook_is_reverse: record.hook_is_reverse,
+            vlan: record.vlan,
+            flags: record.tcp_flags,
+            icmp: record.icmp,
+        }
+    }
+}
+
+impl Seen {
+    pub(in crate::table) fn flow(&self) -> &SeenFlow {
+        self.flow.as_ref().unwrap()
+    }
+
+    /// What the records of a flow have in common over its life.
+    pub(in crate::table) fn key(&self) -> ((IpAddr, Option<u16>), u8) {
+        let flow = self.flow();
+        // The server is the same for all: the client tells flows apart.
+        (flow.source.max(flow.destination), flow.protocol)
+    }
+}
+
+/// Keeps records and delivers them at once.
+struct Keeper<'a> {
+    records: &'a mut Vec<Seen>,
+    ledger: &'a Ledger,
+}
+
+impl RecordSink for Keeper<'_> {
+    fn record(&mut self, record: Record<'_>, accounted: &[(HookId, Counts)]) {
+        for &(hook, counts) in accounted {
+            self.ledger.queued(hook, counts);
+            self.ledger.delivered(hook, counts);
+        }
+        let accounted = accounted.to_vec();
+        self.records.push(match record {
+            Record::Flow(record) => Seen {
+                id: record.id,
+                sequence: record.sequence,
+                start: record.start,
+                interval_start: record.interval_start,
+                timestamp: record.timestamp,
+                duration: record.duration,
+                end_reason: record.end_reason,
+                packets: (record.source.counts.packets, record.destination.counts.packets),
+                bytes: (record.source.counts.bytes, record.destination.counts.bytes),
+                accounted,
+                flow: Some(SeenFlow::of(record)),
+                other: None,
+            },
+            Record::Other(record) => Seen {
+                id: record.id,
+                sequence: record.sequence,
+                start: record.start,
+                interval_start: record.interval_start,
+                timestamp: record.observed,
+                duration: record.observed.0 - record.start.0,
+                end_reason: record.end_reason,
+                packets: (record.counts.packets, 0),
+                bytes: (record.counts.bytes, 0),
+                accounted,
+                flow: None,
+                other: Some(record.reason),
+            },
+        });
+    }
+}
+
+/// A table with four hooks, all it needs, and all it gave.
+pub(in crate::table) struct Bench {
+    pub(in crate::table) table: FlowTable,
+    pub(in crate::table) ledger: Ledger,
+    pub(in crate::table) records: Vec<Seen>,
+    /// Wall clock less monotonic clock.
+    pub(in crate::table) offset: u64,
+    hooks: Hooks,
+}
+
+impl Bench {
+    /// Hooks 0 and 2 are ingress, 1 and 3 egress.
+    pub(in crate::table) fn new() -> Self {
+        Self::with(&Config::default())
+    }
+
+    pub(in crate::table) fn with(config: &Config) -> Self {
+        let mut hooks = Hooks::default();
+        for (ifindex, interface) in [(1, "eth0"), (2, "veth0")] {
+            hooks.register(0, ifindex, Direction::Ingress, interface);
+            hooks.register(0, ifindex, Direction::Egress, interface);
+        }
+        Self {
+            table: FlowTable::new(config, FlowIds::seeded(1, 1)),
+            ledger: Ledger::default(),
+            records: Vec::new(),
+            offset: OFFSET,
+            hooks,
+        }
+    }
+
+    pub(in crate::table) fn full_at(max_flows: usize) -> Self {
+        Self::with(&Config { max_flows, ..Config::default() })
+    }
+
+    /// Applies a drain at a moment in milliseconds and asks for what is due.
+    pub(in crate::table) fn drain(&mut self, moment: u64, observations: &[Observation]) -> Vec<Seen> {
+        self.step(moment, |table, out| {
+            for observation in observations {
+                table.apply(observation, out);
+            }
+            table.emit_due(out);
+        })
+    }
+
+    /// Drains every second that bring nothing, `until` included.
+    pub(in crate::table) fn quiet(&mut self, from: u64, until: u64) -> Vec<Seen> {
+        (from..=until).step_by(1_000).flat_map(|moment| self.drain(moment, &[])).collect()
+    }
+
+    pub(in crate::table) fn unattributed(&mut self, moment: u64, packets: &Unattributed) -> Vec<Seen> {
+        self.step(moment, |table, out| {
+            table.apply_unattributed(packets, out);
+            table.emit_due(out);
+        })
+    }
+
+    pub(in crate::table) fn finish(&mut self, moment: u64) -> Vec<Seen> {
+        self.step(moment, |table, out| {
+            table.finish(out);
+        })
+    }
+
+    /// Every hook's row balances.
+    pub(in crate::table) fn assert_balance(&self) {
+        for (hook, row) in self.ledger.snapshot() {
+            assert!(row.balances(), "{hook:?} {row:?}");
+        }
+    }
+
+    fn step(
+        &mut self,
+        moment: u64,
+        work: impl FnOnce(&mut FlowTable, &mut Output<'_, Keeper<'_>>),
+    ) -> Vec<Seen> {
+        let before = self.records.len();
+        let now = milliseconds(moment);
+        let mut sink = Keeper { records: &mut self.records, ledger: &self.ledger };
+        let mut out = Output {
+            clock: Clock::at(now, WallTime(self.offset + now.0)),
+            hooks: &self.hooks,
+            ledger: &self.ledger,
+            sink: &mut sink,
+        };
+        work(&mut self.table, &mut out);
+        self.assert_balance();
+        self.records[before..].to_vec()
+    }
+}
+
+/// One interval of the default configuration, in milliseconds, with the wheel's tick.
+pub(in crate::table) const INTERVAL: u64 = 10_020;
+
+pub(in crate::table) fn short_interval() -> Config {
+    Config { interval: Duration::from_secs(1), ..Config::default() }
+}

@@ -1,0 +1,171 @@
+//! Delivery to a real OpenTelemetry Collector, as its file exporter writes it down.
+
+use std::fs;
+use std::net::{TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use flow_tests::harness::until;
+use flow_tests::netns::Netns;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Map, Value};
+
+use crate::program::{Program, command};
+use crate::topology::{CLIENT, Pair, SERVER};
+
+const PACKETS: u64 = 200;
+const PAYLOAD: u64 = 58;
+const FRAME: u64 = 14 + 20 + 8 + PAYLOAD;
+
+/// A Collector inside a namespace, so that its ports are nobody else's.
+struct Collector {
+    child: Child,
+    out: PathBuf,
+}
+
+impl Collector {
+    fn start(namespace: &Netns, out: &Path) -> Result<Self> {
+        let binary = std::env::var("OTELCOL")
+            .context("OTELCOL does not name a Collector: run the tests by `make test`, which builds one")?;
+        let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/collector/config.yaml");
+        let child = Command::new("ip")
+            .args(["netns", "exec", namespace.name(), &binary, "--config"])
+            .arg(config)
+            .env("OUT", out)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let collector = Self { child, out: out.to_owned() };
+        until("the Collector listens", Duration::from_secs(30), || {
+            Ok(namespace.enter(|| TcpStream::connect("127.0.0.1:4317").is_ok())?)
+        })?;
+        Ok(collector)
+    }
+
+    /// Ends it, which writes everything down, and reads what it received: one request a line.
+    fn stop(mut self) -> Result<Vec<Value>> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
+        self.child.wait()?;
+        let lines =
+            fs::read_to_string(self.out.join("logs.jsonl")).context("the Collector received no logs")?;
+        lines.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) fn receives() -> Result<()> {
+    let pair = Pair::new()?;
+    let out = tempfile::tempdir()?;
+    let collector = Collector::start(&pair.server, out.path())?;
+    let program = start(&pair)?;
+    datagrams(&pair)?;
+    let ended = program.stop()?;
+    ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
+    let requests = collector.stop()?;
+    let records = udp_records(&requests)?;
+    assert_sums(&records)?;
+
+    let resource_logs = &requests.first().context("no request")?["resourceLogs"][0];
+    let resource = attributes(&resource_logs["resource"])?;
+    ensure!(resource["service.name"] == "otel-flow-exporter", "{resource:?}");
+    ensure!(
+        resource.contains_key("service.instance.id") && resource.contains_key("host.name"),
+        "{resource:?}"
+    );
+    ensure!(
+        !resource.keys().any(|key| key.starts_with("source.")),
+        "an endpoint in the resource: {resource:?}"
+    );
+    let scope_logs = &resource_logs["scopeLogs"][0];
+    ensure!(scope_logs["scope"]["name"] == semconv::SCOPE_NAME, "{}", scope_logs["scope"]);
+    ensure!(scope_logs["schemaUrl"] == semconv::SCHEMA_URL, "{}", scope_logs["schemaUrl"]);
+    Ok(())
+}
+
+pub(crate) fn comes_late() -> Result<()> {
+    let pair = Pair::new()?;
+    let out = tempfile::tempdir()?;
+    let program = start(&pair)?;
+    datagrams(&pair)?;
+    // Some attempts fail meanwhile.
+    std::thread::sleep(Duration::from_secs(2));
+    let collector = Collector::start(&pair.server, out.path())?;
+    until("the flows arrive", Duration::from_secs(30), || {
+        Ok(fs::metadata(out.path().join("logs.jsonl")).is_ok_and(|file| file.len() > 0))
+    })?;
+    let ended = program.stop()?;
+    ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
+    assert_sums(&udp_records(&collector.stop()?)?)
+}
+
+fn start(pair: &Pair) -> Result<Program> {
+    let mut command = command(&pair.server, &["run", "--interface", "s0", "--interval", "500ms"]);
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317").env_remove("OTEL_SERVICE_NAME");
+    Program::start(command)
+}
+
+fn datagrams(pair: &Pair) -> Result<()> {
+    let receiving = pair.server.enter(|| UdpSocket::bind((SERVER, 6000)))??;
+    let sending = pair.client.enter(|| UdpSocket::bind((CLIENT, 5000)))??;
+    sending.connect((SERVER, 6000))?;
+    for _ in 0..PACKETS {
+        sending.send(&[0; PAYLOAD as usize])?;
+        receiving.recv(&mut [0; 100])?;
+    }
+    Ok(())
+}
+
+/// The attributes of every record of the datagrams.
+fn udp_records(requests: &[Value]) -> Result<Vec<Map<String, Value>>> {
+    let mut records = Vec::new();
+    for record in
+        requests.iter().flat_map(|request| list(&request["resourceLogs"][0]["scopeLogs"][0]["logRecords"]))
+    {
+        ensure!(record["eventName"] == "network.flow", "event name: {record}");
+        ensure!(record["severityNumber"] == 9 && record["severityText"].is_null(), "severity: {record}");
+        let attributes = attributes(record)?;
+        if attributes["network.transport"] == "udp" {
+            records.push(attributes);
+        }
+    }
+    Ok(records)
+}
+
+fn assert_sums(records: &[Map<String, Value>]) -> Result<()> {
+    let total =
+        |key: &str| records.iter().map(|record| record[key].as_u64().unwrap_or_default()).sum::<u64>();
+    let (packets, bytes) = (total("source.packets"), total("source.bytes"));
+    ensure!(
+        (packets, bytes) == (PACKETS, PACKETS * FRAME),
+        "{packets} packets and {bytes} bytes: {records:?}"
+    );
+    ensure!(records.iter().all(|record| record["source.address"] == CLIENT), "{records:?}");
+    Ok(())
+}
+
+/// OTLP/JSON writes 64-bit integers as strings.
+fn attributes(of: &Value) -> Result<Map<String, Value>> {
+    list(&of["attributes"])
+        .map(|attribute| {
+            let key = attribute["key"].as_str().context("a key")?.to_owned();
+            let value = &attribute["value"];
+            let value = match value["intValue"].as_str() {
+                Some(number) => Value::from(number.parse::<i64>()?),
+                None => value["stringValue"].clone(),
+            };
+            Ok((key, value))
+        })
+        .collect()
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}

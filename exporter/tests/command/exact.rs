@@ -1,0 +1,289 @@
+//! Counts against the sender's own, and against the interface counters behind the segmentation.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use exporter::flow::{Counts, Direction, Hooks};
+use exporter::kernel::{
+    AttachOptions, Attacher, GracePeriod, InstanceLock, Method, Reader, Selection, Sizes, load,
+};
+use flow_tests::netns::Netns;
+use nix::sys::socket::{setsockopt, sockopt};
+use serde_json::Value;
+
+use crate::program::{Program, Sums, command, sum};
+use crate::topology::{CLIENT, CLIENT_V6, FAR_SERVER, Pair, Routed, SERVER, SERVER_V6, counters};
+
+/// Ethernet, IPv4 and UDP.
+const UDP_HEADERS: u64 = 14 + 20 + 8;
+const UDP_V6_HEADERS: u64 = 14 + 40 + 8;
+/// No host has it: packets to it are seen and answered by nobody.
+const NOWHERE: &str = "10.77.1.99";
+
+fn is(transport: &str) -> impl Fn(&Value) -> bool {
+    move |record| record["network.transport"] == transport
+}
+
+pub(crate) fn udp() -> Result<()> {
+    let pair = Pair::new()?;
+    exchange(&pair, CLIENT, SERVER, UDP_HEADERS)
+}
+
+pub(crate) fn udp_over_ipv6() -> Result<()> {
+    let pair = Pair::with_ipv6()?;
+    exchange(&pair, CLIENT_V6, SERVER_V6, UDP_V6_HEADERS)
+}
+
+/// 1000 datagrams of 100 bytes one way, 500 of 37 bytes back.
+fn exchange(pair: &Pair, client: &str, server: &str, headers: u64) -> Result<()> {
+    let program = Program::start(command(&pair.server, &["flows", "--interface", "s0", "--format", "json"]))?;
+    let answering = pair.server.enter(|| UdpSocket::bind(address(server, 6000)))??;
+    let asking = pair.client.enter(|| UdpSocket::bind(address(client, 5000)))??;
+    asking.connect(address(server, 6000))?;
+    answering.connect(address(client, 5000))?;
+    let mut buffer = [0; 200];
+    for number in 0..1000 {
+        asking.send(&[0; 100])?;
+        answering.recv(&mut buffer)?;
+        if number % 2 == 0 {
+            answering.send(&[0; 37])?;
+            asking.recv(&mut buffer)?;
+        }
+    }
+    let ended = program.stop()?;
+    let records = ended.records()?;
+    let expected = Sums { source: (1000, 1000 * (headers + 100)), destination: (500, 500 * (headers + 37)) };
+    let sums = sum(&records, is("udp"));
+    ensure!(sums == expected, "{sums:?}, not {expected:?}");
+    for record in records.iter().filter(|record| is("udp")(record)) {
+        ensure!(record["source.address"] == client && record["source.port"] == 5000, "source: {record}");
+        ensure!(record["destination.port"] == 6000, "destination: {record}");
+        ensure!(record["network.interface.name"] == "s0", "interface: {record}");
+        ensure!(record["network.interface.direction"] == "ingress", "direction: {record}");
+    }
+    ensure!(ended.stderr.contains("balances"), "no balance: {}", ended.stderr);
+    Ok(())
+}
+
+pub(crate) fn tcp_with_segmentation() -> Result<()> {
+    let routed = Routed::new()?;
+    // Segments are cut when the router sends, so the server's interface counts frames as they are on a wire. What its own
+    // stack sends is cut before its interface as well.
+    for (namespace, interface) in [(&routed.router, "rs"), (&routed.server, "s0")] {
+        namespace.run(&["ethtool", "-K", interface, "tso", "off", "gso", "off", "gro", "off"])?;
+    }
+    // A window that the backlog of a virtual interface holds: nothing is dropped between the hook and the counters.
+    routed.server.run(&["sysctl", "-qw", "net.ipv4.tcp_rmem=4096 65536 65536"])?;
+    let program =
+        Program::start(command(&routed.router, &["flows", "--interface", "rc", "--format", "json"]))?;
+    stream(&routed.client, &routed.server, FAR_SERVER, 30 << 20)?;
+    let records = program.stop()?.records()?;
+    let wire = counters(&routed.server, "s0")?;
+    let sums = sum(&records, is("tcp"));
+    ensure!(
+        sums.source == wire.received,
+        "towards the server {:?}, on the wire {:?}",
+        sums.source,
+        wire.received
+    );
+    ensure!(sums.destination == wire.sent, "back {:?}, on the wire {:?}", sums.destination, wire.sent);
+    let aggregated = counters(&routed.router, "rc")?;
+    ensure!(aggregated.received.0 * 4 < wire.received.0, "the stream was not aggregated at the hook");
+    Ok(())
+}
+
+pub(crate) fn tcp_without_offloads() -> Result<()> {
+    let pair = Pair::new()?;
+    for (namespace, interface) in [(&pair.client, "c0"), (&pair.server, "s0")] {
+        namespace.run(&["ethtool", "-K", interface, "tso", "off", "gso", "off", "gro", "off"])?;
+    }
+    pair.server.run(&["sysctl", "-qw", "net.ipv4.tcp_rmem=4096 65536 65536"])?;
+    let arguments = ["flows", "--interface", "s0", "--format", "json", "--attach", "clsact"];
+    let program = Program::start(command(&pair.server, &arguments))?;
+    stream(&pair.client, &pair.server, SERVER, 5 << 20)?;
+    let sums = sum(&program.stop()?.records()?, is("tcp"));
+    let wire = counters(&pair.server, "s0")?;
+    ensure!(sums == Sums { source: wire.received, destination: wire.sent }, "{sums:?} at the hook");
+    Ok(())
+}
+
+pub(crate) fn one_connection() -> Result<()> {
+    let pair = Pair::new()?;
+    let arguments = ["flows", "--interface", "s0", "--format", "json", "--interval", "200ms"];
+    let program = Program::start(command(&pair.server, &arguments))?;
+    let port = stream(&pair.client, &pair.server, SERVER, 1 << 20)?;
+    // Two readings: one brings the end of the connection, the next one nothing more.
+    std::thread::sleep(Duration::from_secs(1));
+    let ended = program.stop()?;
+    let records: Vec<_> = ended.records()?.into_iter().filter(|record| is("tcp")(record)).collect();
+    let last = records.last().context("no record")?;
+    ensure!(last["network.flow.end_reason"] == "end_of_flow", "the end: {last}");
+    for (sequence, record) in records.iter().enumerate() {
+        ensure!(record["network.flow.id"] == last["network.flow.id"], "another flow: {record}");
+        ensure!(record["network.flow.sequence"] == sequence, "sequence {sequence}: {record}");
+        ensure!(record["network.flow.initiator.evidence"] == "syn", "evidence: {record}");
+        ensure!(record["source.address"] == CLIENT && record["source.port"] == port, "source: {record}");
+    }
+    let ends = records.iter().filter(|record| record["network.flow.end_reason"] != "active_timeout").count();
+    ensure!(ends == 1, "{ends} end records");
+    Ok(())
+}
+
+pub(crate) fn overflow() -> Result<()> {
+    const FLOWS: u16 = 60_000;
+    const ROUNDS: u64 = 3;
+    let pair = Pair::new()?;
+    towards_nowhere(&pair)?;
+    let arguments = ["flows", "--interface", "s0", "--format", "json", "--memory", "24MiB"];
+    let program = Program::start(command(&pair.server, &arguments))?;
+    let socket = pair.client.enter(|| UdpSocket::bind(address(CLIENT, 5000)))??;
+    let before = counters(&pair.server, "s0")?.received;
+    for _ in 0..ROUNDS {
+        for port in 1..=FLOWS {
+            socket.send_to(&[0; 22], address(NOWHERE, port))?;
+        }
+    }
+    let after = counters(&pair.server, "s0")?.received;
+    let ended = program.stop()?;
+    let records = ended.records()?;
+    let flows = sum(&records, is("udp")).source;
+    let other = sum(&records, |record| record["network.flow.other.reason"] == "overflow").source;
+    ensure!(other.0 > 0, "nothing overflowed: {}", ended.stderr);
+    let seen = (flows.0 + other.0, flows.1 + other.1);
+    ensure!(seen == (after.0 - before.0, after.1 - before.1), "{flows:?} and {other:?}, sent {after:?}");
+    ensure!(ended.stderr.contains("balances"), "no balance: {}", ended.stderr);
+    Ok(())
+}
+
+/// Frames for an address that the server does not have: it takes and forgets them.
+fn towards_nowhere(pair: &Pair) -> Result<()> {
+    let link: Value = serde_json::from_str(&pair.server.ip("-j link show s0")?)?;
+    let mac = link[0]["address"].as_str().context("s0 has an address")?;
+    pair.client.ip(&format!("neigh replace {NOWHERE} lladdr {mac} dev c0 nud permanent")).map(drop)
+}
+
+/// Plain and aggregated datagrams, over both versions of IP, while generations are turned without a pause.
+pub(crate) fn ten_million() -> Result<()> {
+    const EACH: u64 = 2_500_000;
+    const SEGMENT: u64 = 1000;
+    let pair = Pair::with_ipv6()?;
+    let (hooks, mut reader, attacher) = pair.client.enter(hooked)??;
+    let done = Arc::new(AtomicBool::new(false));
+    let reading = std::thread::spawn({
+        let (done, hooks) = (Arc::clone(&done), Arc::clone(&hooks));
+        move || -> Result<(Counts, u64, Reader)> {
+            let (mut counted, mut readings) = (Counts::default(), 0);
+            while !done.load(Ordering::Relaxed) {
+                counted += read(&mut reader, &hooks)?;
+                readings += 1;
+            }
+            Ok((counted, readings, reader))
+        }
+    });
+    let mut expected = Counts::default();
+    for (client, server, headers) in [(CLIENT, SERVER, UDP_HEADERS), (CLIENT_V6, SERVER_V6, UDP_V6_HEADERS)] {
+        let _drained = pair.server.enter(|| drain(server))??;
+        std::thread::scope(|scope| -> Result<()> {
+            let senders: Vec<_> = (0..2)
+                .map(|_| scope.spawn(|| send(&pair.client, client, server, EACH / 2, 18, None)))
+                .collect();
+            for sender in senders {
+                sender.join().expect("a sender does not panic")?;
+            }
+            Ok(())
+        })?;
+        expected += Counts { packets: EACH, bytes: EACH * (headers + 18) };
+        send(&pair.client, client, server, EACH / 40, 40 * SEGMENT, Some(SEGMENT))?;
+        expected += Counts { packets: EACH, bytes: EACH * (headers + SEGMENT) };
+    }
+    done.store(true, Ordering::Relaxed);
+    let (mut counted, readings, mut reader) = reading.join().expect("the reader does not panic")?;
+    attacher.stop(Duration::from_secs(10));
+    counted += read(&mut reader, &hooks)?;
+    ensure!(counted == expected, "{counted:?} of {expected:?} in {readings} readings");
+    ensure!(readings > 100, "only {readings} readings");
+    Ok(())
+}
+
+type Hooked = (Arc<Mutex<Hooks>>, Reader, Attacher);
+
+fn hooked() -> Result<Hooked> {
+    let loaded = load(0, Sizes { observations: 1024 }, GracePeriod::probe()?)?;
+    let hooks = Arc::new(Mutex::new(Hooks::default()));
+    let options = AttachOptions {
+        instance: InstanceLock::temporary()?,
+        scope: 0,
+        method: Method::Auto,
+        selection: Selection { include: vec!["c0".parse()?], ..Selection::default() },
+    };
+    let (attacher, summary) = Attacher::start(options, Arc::new(loaded.programs), Arc::clone(&hooks))?;
+    ensure!(summary.attached.len() == 1, "{summary:?}");
+    Ok((hooks, loaded.reader, attacher))
+}
+
+/// What the client sent since the last reading.
+fn read(reader: &mut Reader, hooks: &Mutex<Hooks>) -> Result<Counts> {
+    let mut counted = Counts::default();
+    let mut hooks = hooks.lock().expect("nobody panics with it");
+    reader.read(&mut hooks, |hooks, observation| {
+        if hooks.get(observation.hook).direction == Direction::Egress {
+            counted += observation.counts;
+        }
+    })?;
+    Ok(counted)
+}
+
+/// A socket that takes datagrams of the other end and forgets them, so that nobody answers that there is none.
+fn drain(server: &str) -> Result<UdpSocket> {
+    Ok(UdpSocket::bind(address(server, 6000))?)
+}
+
+fn send(
+    namespace: &Netns,
+    client: &str,
+    server: &str,
+    datagrams: u64,
+    bytes: u64,
+    segment: Option<u64>,
+) -> Result<()> {
+    let socket = namespace.enter(|| UdpSocket::bind(address(client, 0)))??;
+    socket.connect(address(server, 6000))?;
+    if let Some(segment) = segment {
+        setsockopt(&socket, sockopt::UdpGsoSegment, &i32::try_from(segment)?)?;
+    }
+    let payload = vec![0; usize::try_from(bytes)?];
+    for _ in 0..datagrams {
+        socket.send(&payload)?;
+    }
+    Ok(())
+}
+
+/// Sends bytes over a new connection, has them echoed by one byte, and closes it. Gives the client's port.
+fn stream(client: &Netns, server: &Netns, address_of_server: &str, bytes: u64) -> Result<u16> {
+    let listener = server.enter(|| TcpListener::bind(address(address_of_server, 7000)))??;
+    let receiving = std::thread::spawn(move || -> Result<u64> {
+        let (mut connection, _) = listener.accept()?;
+        let received = std::io::copy(&mut connection.by_ref(), &mut std::io::sink())?;
+        connection.write_all(&[1])?;
+        Ok(received)
+    });
+    let mut connection = client.enter(|| TcpStream::connect(address(address_of_server, 7000)))??;
+    let port = connection.local_addr()?.port();
+    let chunk = vec![0; 1 << 16];
+    for _ in 0..bytes / chunk.len() as u64 {
+        connection.write_all(&chunk)?;
+    }
+    connection.shutdown(std::net::Shutdown::Write)?;
+    connection.read_to_end(&mut Vec::new())?;
+    let received = receiving.join().expect("the receiver does not panic")?;
+    ensure!(received == bytes, "{received} bytes of {bytes} arrived");
+    Ok(port)
+}
+
+fn address(host: &str, port: u16) -> SocketAddr {
+    SocketAddr::new(host.parse::<IpAddr>().expect("the topology's addresses are addresses"), port)
+}

@@ -1,0 +1,79 @@
+//! Exit codes of sysexits.h, each with one sentence that names cause and remedy.
+
+use std::net::UdpSocket;
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+
+use crate::program::{Ended, Program, command, run};
+use crate::topology::{CLIENT, Pair, SERVER};
+
+fn assert_exit(ended: &Ended, code: i32, words: &[&str]) -> Result<()> {
+    ensure!(ended.status.code() == Some(code), "exit {}: {}", ended.status, ended.stderr);
+    for word in words {
+        ensure!(ended.stderr.contains(word), "no {word:?} in: {}", ended.stderr);
+    }
+    ensure!(ended.stdout.is_empty(), "stdout: {}", ended.stdout);
+    Ok(())
+}
+
+pub(crate) fn usage() -> Result<()> {
+    let pair = Pair::new()?;
+    assert_exit(&run(&pair.client, &["flows", "--format", "xml"])?, 64, &["--format", "json"])?;
+    assert_exit(&run(&pair.client, &["flows", "--columns", "source.adress"])?, 64, &["source.address"])?;
+    assert_exit(&run(&pair.client, &["flows", "--duration", "10"])?, 64, &["unit"])?;
+    assert_exit(&run(&pair.client, &["flows", "--interface", "eth["])?, 64, &["--interface"])
+}
+
+pub(crate) fn configuration() -> Result<()> {
+    let pair = Pair::new()?;
+    assert_exit(&run(&pair.client, &["run", "--memory", "1MiB"])?, 78, &["--memory"])?;
+    let with_endpoint = |endpoint: &str| -> Result<Ended> {
+        let output = command(&pair.client, &["run"]).env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint).output()?;
+        Ok(Ended { status: output.status, stdout: String::new(), stderr: String::from_utf8(output.stderr)? })
+    };
+    assert_exit(&with_endpoint("https://collector:4317")?, 78, &["OTEL_EXPORTER_OTLP_ENDPOINT", "TLS"])?;
+    assert_exit(&with_endpoint("collector:4317")?, 78, &["http://"])
+}
+
+pub(crate) fn privilege() -> Result<()> {
+    let pair = Pair::new()?;
+    let output = Command::new("ip")
+        .args(["netns", "exec", pair.client.name()])
+        .args(["setpriv", "--inh-caps=-all", "--bounding-set=-all"])
+        .args([env!("CARGO_BIN_EXE_otel-flow-exporter"), "flows"])
+        .output()?;
+    let ended = Ended {
+        status: output.status,
+        stdout: String::from_utf8(output.stdout)?,
+        stderr: String::from_utf8(output.stderr)?,
+    };
+    assert_exit(&ended, 77, &["CAP_BPF", "CAP_NET_ADMIN", "root"])
+}
+
+pub(crate) fn closed_pipe() -> Result<()> {
+    let pair = Pair::new()?;
+    let mut program =
+        Program::start(command(&pair.server, &["flows", "--format", "json", "--interval", "100ms"]))?;
+    program.close_stdout();
+    let sending = pair.client.enter(|| UdpSocket::bind((CLIENT, 5000)))??;
+    sending.send_to(&[0; 10], (SERVER, 6000))?;
+    program.wait_end()
+}
+
+pub(crate) fn instance() -> Result<()> {
+    let pair = Pair::new()?;
+    let _first = Program::start(command(&pair.client, &["run"]))?;
+    assert_exit(&run(&pair.client, &["run"])?, 69, &["default", "--instance"])?;
+    let second = Program::start(command(&pair.client, &["run", "--instance", "second"]))?;
+    ensure!(second.stop()?.status.success(), "an instance of another name");
+    Ok(())
+}
+
+pub(crate) fn check() -> Result<()> {
+    let pair = Pair::new()?;
+    let ended = run(&pair.client, &["check"])?;
+    ensure!(ended.status.success(), "{}{}", ended.stdout, ended.stderr);
+    ensure!(ended.stdout.contains("c0"), "the interface is named: {}", ended.stdout);
+    Ok(())
+}

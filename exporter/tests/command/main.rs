@@ -1,0 +1,31 @@
+//! The program itself, on real interfaces: what it prints and exports is what crossed them.
+
+mod collector;
+mod exact;
+mod exits;
+mod program;
+mod topology;
+
+use std::process::ExitCode;
+
+use flow_tests::harness::run_privileged;
+
+fn main() -> ExitCode {
+    run_privileged([
+        ("udp_in_both_directions_is_counted_to_the_byte", exact::udp as _),
+        ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
+        ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
+        ("a_tcp_stream_without_offloads_counts_as_the_interface_does", exact::tcp_without_offloads),
+        ("what_overflows_the_map_is_told_and_adds_up", exact::overflow),
+        ("ten_million_packets_under_constant_flips", exact::ten_million),
+        ("a_connection_has_one_oriented_flow_that_ends_once", exact::one_connection),
+        ("a_collector_receives_what_was_sent", collector::receives),
+        ("a_collector_that_comes_late_still_receives", collector::comes_late),
+        ("wrong_usage_exits_64", exits::usage),
+        ("wrong_configuration_exits_78", exits::configuration),
+        ("without_privilege_it_exits_77_with_the_remedy", exits::privilege),
+        ("a_closed_pipe_ends_the_output_quietly", exits::closed_pipe),
+        ("an_instance_name_that_is_taken_exits_69", exits::instance),
+        ("check_says_that_run_works", exits::check),
+    ])
+}

@@ -1,0 +1,132 @@
+//! Runs the program in a namespace and takes what it says.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use flow_tests::harness::until;
+use flow_tests::netns::Netns;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// A running program. Killed when dropped.
+pub(crate) struct Program {
+    child: Child,
+    errors: BufReader<ChildStderr>,
+    said: String,
+}
+
+/// How it ended.
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// The command, to be completed.
+pub(crate) fn command(namespace: &Netns, arguments: &[&str]) -> Command {
+    let mut command = Command::new("ip");
+    command
+        .args(["netns", "exec", namespace.name(), env!("CARGO_BIN_EXE_otel-flow-exporter")])
+        .args(arguments)
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Runs to the end.
+pub(crate) fn run(namespace: &Netns, arguments: &[&str]) -> Result<Ended> {
+    let output = command(namespace, arguments).output()?;
+    Ok(Ended {
+        status: output.status,
+        stdout: String::from_utf8(output.stdout)?,
+        stderr: String::from_utf8(output.stderr)?,
+    })
+}
+
+impl Program {
+    /// Starts it and returns when its hooks count.
+    pub(crate) fn start(mut command: Command) -> Result<Self> {
+        let mut child = command.spawn().context("starting the program")?;
+        let errors = BufReader::new(child.stderr.take().context("stderr is piped")?);
+        let mut program = Self { child, errors, said: String::new() };
+        while !program.said.contains("attached") {
+            let read = program.errors.read_line(&mut program.said)?;
+            ensure!(read > 0, "it ended before it attached: {}", program.said);
+        }
+        Ok(program)
+    }
+
+    /// Ends it as a supervisor does, and takes the rest.
+    pub(crate) fn stop(self) -> Result<Ended> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
+        self.wait()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(mut self) -> Result<Ended> {
+        let mut stdout = self.child.stdout.take().context("stdout is piped")?;
+        // The pipe of one stream may fill up while the other is read.
+        let output = std::thread::spawn(move || {
+            let mut text = String::new();
+            stdout.read_to_string(&mut text).map(|_| text)
+        });
+        let mut said = std::mem::take(&mut self.said);
+        self.errors.read_to_string(&mut said)?;
+        let Ok(stdout) = output.join() else { bail!("reading stdout") };
+        let status = self.child.wait()?;
+        Ok(Ended { status, stdout: stdout?, stderr: said })
+    }
+
+    /// Waits until its standard output may have ended.
+    pub(crate) fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
+    /// Closes the reading end of its output.
+    pub(crate) fn close_stdout(&mut self) {
+        drop(self.child.stdout.take());
+    }
+
+    pub(crate) fn wait_end(&mut self) -> Result<()> {
+        until("the program ends", Duration::from_secs(20), || self.has_ended())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Packets and bytes of a flow's ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sums {
+    pub(crate) source: (u64, u64),
+    pub(crate) destination: (u64, u64),
+}
+
+impl Ended {
+    /// The JSON lines of stdout, of an orderly end.
+    pub(crate) fn records(&self) -> Result<Vec<Value>> {
+        ensure!(self.status.success(), "it ended with {}: {}", self.status, self.stderr);
+        self.stdout.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
+    }
+}
+
+/// Adds the records up that `of` takes.
+pub(crate) fn sum<'a>(records: impl IntoIterator<Item = &'a Value>, of: impl Fn(&Value) -> bool) -> Sums {
+    let mut sums = Sums::default();
+    for record in records.into_iter().filter(|record| of(record)) {
+        let count = |key: &str| record[key].as_u64().unwrap_or_default();
+        sums.source.0 += count("source.packets");
+        sums.source.1 += count("source.bytes");
+        sums.destination.0 += count("destination.packets");
+        sums.destination.1 += count("destination.bytes");
+    }
+    sums
+}

@@ -1,0 +1,107 @@
+//! Two hosts, or two hosts with a router between them, without any traffic of the kernel's own.
+
+use anyhow::Result;
+use flow_tests::netns::Netns;
+
+pub(crate) const CLIENT: &str = "10.77.1.1";
+pub(crate) const SERVER: &str = "10.77.1.2";
+pub(crate) const CLIENT_V6: &str = "fd00:77::1";
+pub(crate) const SERVER_V6: &str = "fd00:77::2";
+/// The server beyond the router.
+pub(crate) const FAR_SERVER: &str = "10.77.2.2";
+
+/// `client` with `c0`, `server` with `s0`, joined.
+pub(crate) struct Pair {
+    pub(crate) client: Netns,
+    pub(crate) server: Netns,
+}
+
+impl Pair {
+    pub(crate) fn new() -> Result<Self> {
+        let (client, server) = (quiet("client")?, quiet("server")?);
+        client.connect(("c0", "10.77.1.1/24"), &server, ("s0", "10.77.1.2/24"))?;
+        silence(&client, "c0", SERVER, &mac(&server, "s0")?)?;
+        silence(&server, "s0", CLIENT, &mac(&client, "c0")?)?;
+        Ok(Self { client, server })
+    }
+
+    /// With IPv6 addresses as well.
+    pub(crate) fn with_ipv6() -> Result<Self> {
+        let pair = Self::new()?;
+        for (namespace, interface, address, peer) in [
+            (&pair.client, "c0", CLIENT_V6, (SERVER_V6, mac(&pair.server, "s0")?)),
+            (&pair.server, "s0", SERVER_V6, (CLIENT_V6, mac(&pair.client, "c0")?)),
+        ] {
+            sysctl(namespace, &format!("net.ipv6.conf.{interface}.disable_ipv6=0"))?;
+            namespace.ip(&format!("addr add {address}/64 dev {interface} nodad"))?;
+            namespace
+                .ip(&format!("neigh replace {} lladdr {} dev {interface} nud permanent", peer.0, peer.1))?;
+        }
+        Ok(pair)
+    }
+}
+
+/// `client` with `c0`, `router` with `rc` and `rs`, `server` with `s0`.
+pub(crate) struct Routed {
+    pub(crate) client: Netns,
+    pub(crate) router: Netns,
+    pub(crate) server: Netns,
+}
+
+impl Routed {
+    pub(crate) fn new() -> Result<Self> {
+        let (client, router, server) = (quiet("client")?, quiet("router")?, quiet("server")?);
+        client.connect(("c0", "10.77.1.1/24"), &router, ("rc", "10.77.1.254/24"))?;
+        server.connect(("s0", "10.77.2.2/24"), &router, ("rs", "10.77.2.254/24"))?;
+        sysctl(&router, "net.ipv4.ip_forward=1")?;
+        client.ip("route add default via 10.77.1.254")?;
+        server.ip("route add default via 10.77.2.254")?;
+        silence(&client, "c0", "10.77.1.254", &mac(&router, "rc")?)?;
+        silence(&router, "rc", CLIENT, &mac(&client, "c0")?)?;
+        silence(&router, "rs", FAR_SERVER, &mac(&server, "s0")?)?;
+        silence(&server, "s0", "10.77.2.254", &mac(&router, "rs")?)?;
+        Ok(Self { client, router, server })
+    }
+}
+
+/// A namespace whose interfaces do not speak IPv6 by themselves.
+fn quiet(label: &str) -> Result<Netns> {
+    let namespace = Netns::new(label)?;
+    sysctl(&namespace, "net.ipv6.conf.all.disable_ipv6=1")?;
+    sysctl(&namespace, "net.ipv6.conf.default.disable_ipv6=1")?;
+    sysctl(&namespace, "net.ipv6.conf.all.router_solicitations=0")?;
+    sysctl(&namespace, "net.ipv6.conf.default.router_solicitations=0")?;
+    namespace.ip("link set lo up")?;
+    Ok(namespace)
+}
+
+/// Neighbours are known, so nobody asks for them.
+fn silence(namespace: &Netns, interface: &str, neighbour: &str, mac: &str) -> Result<()> {
+    namespace.ip(&format!("neigh replace {neighbour} lladdr {mac} dev {interface} nud permanent")).map(drop)
+}
+
+fn mac(namespace: &Netns, interface: &str) -> Result<String> {
+    let link = namespace.ip(&format!("-j link show {interface}"))?;
+    let link: serde_json::Value = serde_json::from_str(&link)?;
+    Ok(link[0]["address"].as_str().unwrap_or_default().to_owned())
+}
+
+fn sysctl(namespace: &Netns, setting: &str) -> Result<()> {
+    namespace.run(&["sysctl", "-qw", setting]).map(drop)
+}
+
+/// Packets and bytes that an interface received and sent, of which the bytes are whole frames.
+pub(crate) struct Counters {
+    pub(crate) received: (u64, u64),
+    pub(crate) sent: (u64, u64),
+}
+
+pub(crate) fn counters(namespace: &Netns, interface: &str) -> Result<Counters> {
+    let link: serde_json::Value =
+        serde_json::from_str(&namespace.ip(&format!("-j -s link show {interface}"))?)?;
+    let of = |direction: &str| {
+        let stats = &link[0]["stats64"][direction];
+        (stats["packets"].as_u64().unwrap_or_default(), stats["bytes"].as_u64().unwrap_or_default())
+    };
+    Ok(Counters { received: of("rx"), sent: of("tx") })
+}

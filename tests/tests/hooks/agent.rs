@@ -1,0 +1,193 @@
+//! An agent in a process of its own, so that it can be killed, and its descriptors counted.
+//!
+//! The process is this test again, told by its environment what to do. It takes one command a line, and ends each answer with a
+//! line of a dot.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use exporter::flow::Hooks;
+use exporter::kernel::{
+    AttachOptions, Attacher, GracePeriod, InstanceLock, Loaded, Mechanism, Method, Selection, Sizes, load,
+};
+use flow_tests::netns::Netns;
+
+const SETTINGS: &str = "HOOKS_TEST_AGENT";
+
+/// How an agent is started.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) instance: &'static str,
+    pub(crate) method: Method,
+    pub(crate) include: &'static str,
+    pub(crate) exclude: &'static str,
+}
+
+impl Settings {
+    pub(crate) fn of(method: Method) -> Self {
+        Self { instance: "default", method, include: "*", exclude: "no*" }
+    }
+}
+
+/// A running agent; killed when dropped.
+pub(crate) struct Agent {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    /// What it said when its hooks were attached.
+    pub(crate) summary: Vec<String>,
+}
+
+impl Agent {
+    /// Starts one in a namespace, and waits until it has hooked what is there.
+    pub(crate) fn start(namespace: &Netns, settings: Settings) -> Result<Self> {
+        let Settings { instance, method, include, exclude } = settings;
+        let settings = format!("{instance} {method:?} {include} {exclude}");
+        let mut child = namespace.enter(|| {
+            let mut command = Command::new(env::current_exe()?);
+            command.env(SETTINGS, settings).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()
+        })??;
+        let input = child.stdin.take().context("no stdin")?;
+        let output = BufReader::new(child.stdout.take().context("no stdout")?);
+        let mut agent = Self { child, input, output, summary: Vec::new() };
+        agent.summary = agent.answer()?;
+        Ok(agent)
+    }
+
+    /// Asks for something.
+    pub(crate) fn ask(&mut self, command: &str) -> Result<Vec<String>> {
+        writeln!(self.input, "{command}")?;
+        self.answer()
+    }
+
+    /// Packets seen since the last time, by hook.
+    pub(crate) fn counts(&mut self) -> Result<BTreeMap<String, u64>> {
+        let lines = self.ask("read")?;
+        lines
+            .iter()
+            .map(|line| {
+                let (hook, packets) = line.rsplit_once(' ').context("no count")?;
+                Ok((hook.to_owned(), packets.parse()?))
+            })
+            .collect()
+    }
+
+    /// Hooks that are attached now.
+    pub(crate) fn attached(&mut self) -> Result<usize> {
+        Ok(self.ask("attached")?.first().context("no answer")?.parse()?)
+    }
+
+    /// Ends it in order; gives what could not be detached.
+    pub(crate) fn stop(mut self) -> Result<Vec<String>> {
+        let left = self.ask("stop")?;
+        ensure!(self.child.wait()?.success(), "the agent failed");
+        Ok(left)
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Open descriptors, and how many of them are links of eBPF programs.
+    pub(crate) fn descriptors(&self) -> Result<(usize, usize)> {
+        let directory = format!("/proc/{}/fdinfo", self.child.id());
+        let (mut all, mut links) = (0, 0);
+        for entry in fs::read_dir(directory)? {
+            all += 1;
+            links +=
+                usize::from(fs::read_to_string(entry?.path()).is_ok_and(|info| info.contains("link_type:")));
+        }
+        Ok((all, links))
+    }
+
+    /// Anonymous resident memory in KiB.
+    pub(crate) fn anonymous_kib(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).context("no RssAnon")?;
+        Ok(line.trim().trim_end_matches(" kB").parse()?)
+    }
+
+    fn answer(&mut self) -> Result<Vec<String>> {
+        let mut lines = Vec::new();
+        loop {
+            let mut line = String::new();
+            if self.output.read_line(&mut line)? == 0 {
+                bail!("the agent ended: {}", lines.join("\n"));
+            }
+            match line.trim_end() {
+                "." => return Ok(lines),
+                text => lines.push(text.to_owned()),
+            }
+        }
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// In the agent's process: be it. `None` in the test's own.
+pub(crate) fn run_if_told() -> Option<Result<()>> {
+    env::var(SETTINGS).ok().map(|settings| run(&settings))
+}
+
+fn run(settings: &str) -> Result<()> {
+    let [instance, method, include, exclude] = settings.split(' ').collect::<Vec<_>>()[..] else {
+        bail!("{SETTINGS}={settings}");
+    };
+    let method =
+        [Method::Auto, Method::Tcx, Method::Clsact].into_iter().find(|known| format!("{known:?}") == method);
+    let selection =
+        Selection { include: vec![include.parse()?], exclude: vec![exclude.parse()?], loopback: false };
+    let instance =
+        if instance == "temporary" { InstanceLock::temporary()? } else { InstanceLock::acquire(instance)? };
+    let Loaded { programs, mut reader } = load(0, Sizes { observations: 1024 }, GracePeriod::probe()?)?;
+    let hooks = Arc::new(Mutex::new(Hooks::default()));
+    let options = AttachOptions { instance, scope: 0, method: method.context("no such method")?, selection };
+    let (attacher, summary) = Attacher::start(options, Arc::new(programs), Arc::clone(&hooks))?;
+    let mechanism = summary.mechanism.as_ref().map_or("none".to_owned(), Mechanism::to_string);
+    let mut lines = vec![format!("mechanism {mechanism}"), format!("swept {}", summary.swept)];
+    lines.extend(summary.attached.iter().map(|name| format!("attached {name}")));
+    lines.extend(summary.failed.iter().map(|error| format!("failed {error}")));
+    answer(lines)?;
+
+    for command in std::io::stdin().lines() {
+        let lock = || hooks.lock().unwrap_or_else(PoisonError::into_inner);
+        match command?.as_str() {
+            "attached" => answer([attacher.counters().attached.to_string()])?,
+            "counters" => answer([format!("{:?}", attacher.counters())])?,
+            "hooks" => answer(lock().iter().map(|(_, hook)| hook.to_string()))?,
+            "read" => {
+                let mut counts = BTreeMap::<String, u64>::new();
+                reader.read(&mut lock(), |hooks, observation| {
+                    *counts.entry(hooks.get(observation.hook).to_string()).or_default() +=
+                        observation.counts.packets;
+                })?;
+                answer(counts.into_iter().map(|(hook, packets)| format!("{hook} {packets}")))?;
+            }
+            _ => break,
+        }
+    }
+    answer(attacher.stop(Duration::from_mins(1)).left)
+}
+
+fn answer(lines: impl IntoIterator<Item = String>) -> Result<()> {
+    let mut output = std::io::stdout().lock();
+    for line in lines {
+        writeln!(output, "{line}")?;
+    }
+    writeln!(output, ".")?;
+    Ok(output.flush()?)
+}
