@@ -87,8 +87,8 @@ fn main() {
         for ((route, times), allocations) in routes.iter_mut().zip(&mut times).zip(&mut allocations) {
             let region = Region::new(ALLOCATOR);
             let begin = cpu_time();
-            (route.1)();
-            times.push(cpu_time() - begin);
+            route.1();
+            times.push(cpu_time().saturating_sub(begin));
             *allocations = region.change().allocations;
         }
     }
@@ -99,7 +99,7 @@ fn main() {
             route.0,
             time.as_nanos() / u128::from(RECORDS),
             time.as_secs_f64() / medians[0].as_secs_f64(),
-            *allocations as f64 / f64::from(RECORDS),
+            f64::from(u32::try_from(*allocations).unwrap_or(u32::MAX)) / f64::from(RECORDS),
         );
     }
 }

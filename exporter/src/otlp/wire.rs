@@ -73,6 +73,12 @@ fn varint_bytes(mut value: u64) -> ([u8; VARINT], usize) {
     (bytes, len + 1)
 }
 
+/// The lowest 7 bits: all of a length that takes one byte.
+#[inline(always)]
+fn low_bits(length: usize) -> u8 {
+    (length as u64 & 0x7f) as u8
+}
+
 /// Bytes that a varint takes.
 pub(super) fn varint_len(value: u64) -> usize {
     (value | 1).ilog2() as usize / 7 + 1
@@ -101,11 +107,11 @@ pub(super) fn end(out: &mut [u8], start: usize) {
     let mut length = out.len() - start;
     let (last, groups) = out[start - LENGTH..start].split_last_mut().expect("the width is not 0");
     for group in groups {
-        *group = (length & 0x7f) as u8 | 0x80;
+        *group = low_bits(length) | 0x80;
         length >>= 7;
     }
     debug_assert!(length < 0x80, "a message below 2^28 bytes");
-    *last = (length & 0x7f) as u8;
+    *last = low_bits(length);
 }
 
 /// `KeyValue` with a string.
@@ -160,9 +166,9 @@ fn put_key(out: &mut Vec<u8>, tag: u8, key: &str, value_len: usize) {
     let len = delimited_len(key.len()) + delimited_len(value_len);
     if len < 0x80 {
         // Nearly always: every length takes one byte, and what surrounds the key is written in two pieces of fixed size.
-        out.extend_from_slice(&[tag, (len & 0x7f) as u8, KEY, (key.len() & 0x7f) as u8]);
+        out.extend_from_slice(&[tag, low_bits(len), KEY, low_bits(key.len())]);
         out.extend_from_slice(key.as_bytes());
-        out.extend_from_slice(&[VALUE, (value_len & 0x7f) as u8]);
+        out.extend_from_slice(&[VALUE, low_bits(value_len)]);
     } else {
         out.push(tag);
         put_varint(out, len as u64);
@@ -176,7 +182,7 @@ fn put_key(out: &mut Vec<u8>, tag: u8, key: &str, value_len: usize) {
 #[inline(always)]
 fn put_string(out: &mut Vec<u8>, value: &str) {
     if value.len() < 0x80 {
-        out.extend_from_slice(&[STRING_VALUE, (value.len() & 0x7f) as u8]);
+        out.extend_from_slice(&[STRING_VALUE, low_bits(value.len())]);
         out.extend_from_slice(value.as_bytes());
     } else {
         put_bytes(out, STRING_VALUE, value.as_bytes());
