@@ -1,8 +1,7 @@
 //! Values as text, on the stack: a record is written without allocating.
 
-use std::io::Write;
-use std::net::IpAddr;
-use std::ops::Deref;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::{Deref, Range};
 
 use abi::protocol;
 use semconv::value::network_transport as transport_name;
@@ -39,6 +38,14 @@ impl<const N: usize> Text<N> {
     fn push_decimal(&mut self, number: u64) {
         let width = number.checked_ilog10().unwrap_or(0) as usize + 1;
         self.push_digits(number, width);
+    }
+
+    /// A group of an IPv6 address, without leading zeros.
+    fn push_group(&mut self, group: u16) {
+        let digits = (group | 1).ilog2() / 4 + 1;
+        for place in (0..digits).rev() {
+            self.push(LOWER[usize::from(group >> (4 * place) & 15)]);
+        }
     }
 
     fn push_hex(&mut self, byte: u8, digits: &[u8; 16]) {
@@ -100,22 +107,57 @@ pub(super) fn mac(mac: Mac) -> Text<17> {
 pub(super) fn address(address: IpAddr) -> Text<45> {
     let mut text = Text::new();
     match address {
-        IpAddr::V4(v4) => {
-            for (index, byte) in v4.octets().into_iter().enumerate() {
-                if index > 0 {
-                    text.push(b'.');
-                }
-                text.push_decimal(byte.into());
-            }
-        }
-        IpAddr::V6(v6) => {
-            let mut rest = &mut text.bytes[..];
-            write!(rest, "{v6}").expect("45 bytes hold any IPv6 address");
-            let left = rest.len();
-            text.len = text.bytes.len() - left;
-        }
+        IpAddr::V4(v4) => push_v4(&mut text, v4),
+        IpAddr::V6(v6) => push_v6(&mut text, v6),
     }
     text
+}
+
+fn push_v4(text: &mut Text<45>, v4: Ipv4Addr) {
+    for (index, byte) in v4.octets().into_iter().enumerate() {
+        if index > 0 {
+            text.push(b'.');
+        }
+        text.push_decimal(byte.into());
+    }
+}
+
+fn push_v6(text: &mut Text<45>, v6: Ipv6Addr) {
+    if let Some(v4) = v6.to_ipv4_mapped() {
+        for byte in *b"::ffff:" {
+            text.push(byte);
+        }
+        return push_v4(text, v4);
+    }
+    let groups = v6.segments();
+    let zeros = longest_zeros(groups);
+    let mut index = 0;
+    while index < groups.len() {
+        if index == zeros.start && !zeros.is_empty() {
+            text.push(b':');
+            text.push(b':');
+            index = zeros.end;
+            continue;
+        }
+        if index > 0 && index != zeros.end {
+            text.push(b':');
+        }
+        text.push_group(groups[index]);
+        index += 1;
+    }
+}
+
+/// The first of the longest runs of two or more zero groups, empty if there is none.
+fn longest_zeros(groups: [u16; 8]) -> Range<usize> {
+    let (mut longest, mut start) = (0..0, 0);
+    for (index, group) in groups.into_iter().enumerate() {
+        if group != 0 {
+            start = index + 1;
+        } else if index + 1 - start > longest.len().max(1) {
+            longest = start..index + 1;
+        }
+    }
+    longest
 }
 
 /// RFC 3339 with nanoseconds, UTC, for years up to 2554.
@@ -203,6 +245,14 @@ mod tests {
             } else {
                 IpAddr::from(bytes)
             };
+            prop_assert_eq!(&*address(value), value.to_string());
+        }
+
+        #[test]
+        fn zeros_of_an_address_are_left_out_as_the_standard_library_does(
+            groups in proptest::array::uniform8(prop_oneof![3 => Just(0_u16), 1 => Just(0xffff), 1 => 0_u16..0x1111])
+        ) {
+            let value = IpAddr::from(groups);
             prop_assert_eq!(&*address(value), value.to_string());
         }
 
