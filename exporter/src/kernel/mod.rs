@@ -8,4 +8,4 @@ mod sys;
 
 pub use self::load::{LoadError, Loaded, Programs, Sizes, load};
 pub use self::reader::{Loss, ReadError, Reader};
-pub use self::sys::GracePeriod;
+pub use self::sys::{GracePeriod, attach_tcx};

@@ -29,7 +29,7 @@ const BPF_F_AFTER: u32 = 1 << 4;
 ///
 /// # Errors
 /// `ENODEV` if the device is gone, `EINVAL` on a kernel without TCX, `EPERM` without CAP_BPF and CAP_NET_ADMIN.
-pub(crate) fn attach_tcx(program: BorrowedFd<'_>, ifindex: u32, direction: Direction) -> io::Result<OwnedFd> {
+pub fn attach_tcx(program: BorrowedFd<'_>, ifindex: u32, direction: Direction) -> io::Result<OwnedFd> {
     let (attach_type, flags) = match direction {
         Direction::Ingress => (BPF_TCX_INGRESS, BPF_F_BEFORE),
         Direction::Egress => (BPF_TCX_EGRESS, BPF_F_AFTER),

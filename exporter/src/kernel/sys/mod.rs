@@ -8,4 +8,4 @@ mod link;
 
 pub(crate) use self::batch::Batch;
 pub use self::grace::GracePeriod;
-pub(crate) use self::link::attach_tcx;
+pub use self::link::attach_tcx;
