@@ -18,7 +18,8 @@ pub(crate) const ENTRIES: u32 = 1 << 18;
 /// `SHARE` of the variant with locations, which gives each CPU and generation its own part of the array.
 const LOCATIONS: u32 = 1 << 18;
 
-const OBJECT: &str = env!("EXPORTER_BPF_VARIANTS");
+/// The variants, where `build.rs` could build them.
+const OBJECT: Option<&str> = option_env!("EXPORTER_BPF_VARIANTS");
 
 /// Name of the variant whose cost is that of the measurement.
 pub(crate) const EMPTY: &str = "empty";
@@ -59,14 +60,15 @@ pub(crate) struct Candidates {
 impl Candidates {
     pub(crate) fn load() -> Result<Self> {
         let cpus = u32::try_from(std::thread::available_parallelism()?.get())?;
+        let object = OBJECT.context("this build has no variants: it found no BPF toolchain")?;
         let mut loader = EbpfLoader::new();
         for map in ["YARDSTICK", "SHARED", "PER_CPU", "GENERATION_0", "LOCATION_0", "PAIR_0", "HOOKS_0"] {
             loader.map_max_entries(map, ENTRIES);
         }
         let mut variants = loader
             .map_max_entries("ENTRIES", cpus * 2 * LOCATIONS)
-            .load_file(OBJECT)
-            .with_context(|| format!("cannot load {OBJECT}"))?;
+            .load_file(object)
+            .with_context(|| format!("cannot load {object}"))?;
         for (name, program) in variants.programs_mut() {
             let program: &mut SchedClassifier = program.try_into()?;
             program.load().with_context(|| format!("the kernel refuses the variant {name}"))?;
