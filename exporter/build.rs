@@ -17,7 +17,7 @@ const READY_OBJECT: &str = "EXPORTER_BPF_OBJECT";
 fn main() {
     let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")).join("..");
     let programs = root.join("exporter-ebpf");
-    for input in ["Cargo.toml", "Cargo.lock", "src", "abi", "packet"] {
+    for input in ["Cargo.toml", "Cargo.lock", "src", "abi", "packet", "benches"] {
         println!("cargo::rerun-if-changed={}", programs.join(input).display());
     }
     println!("cargo::rerun-if-changed={}", root.join("rust-toolchain.toml").display());
@@ -27,8 +27,8 @@ fn main() {
     let out = PathBuf::from(variable("OUT_DIR"));
     let source = match object(&programs, &out) {
         Ok(object) => {
-            fs::copy(&object, out.join("exporter.o"))
-                .unwrap_or_else(|error| panic!("cannot copy {}: {error}", object.display()));
+            copy(&object, &out.join("exporter.o"));
+            variants(&object, &out.join("variants.o"));
             "impl<T: ?Sized> Object<T> {\n    pub(super) const BYTES: &[u8] = aya::include_bytes_aligned!(concat!(env!(\"OUT_DIR\"), \"/exporter.o\"));\n}\n".to_owned()
         }
         Err(reason) => {
@@ -39,6 +39,19 @@ fn main() {
         }
     };
     fs::write(out.join("object.rs"), source).expect("cargo provides a writable OUT_DIR");
+}
+
+/// What benches/kernel measures the programs against is built with them. It is not part of a release's object.
+fn variants(object: &Path, to: &Path) {
+    let variants = object.with_file_name("variants");
+    if env::var_os(READY_OBJECT).is_none() {
+        copy(&variants, to);
+        println!("cargo::rustc-env=EXPORTER_BPF_VARIANTS={}", to.display());
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::copy(from, to).unwrap_or_else(|error| panic!("cannot copy {}: {error}", from.display()));
 }
 
 /// Where the object is, or what is missing to build it.

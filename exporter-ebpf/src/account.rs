@@ -2,7 +2,8 @@
 //!
 //! In front of the map stands a small cache per CPU: the next packet of the flow that owns a slot is three additions. A packet
 //! takes the long way, through the map, when its flow does not own the slot or when it brings something new (a TCP flag, an
-//! ECN codepoint). Its flow then takes the slot over, once what the slot still holds is added to its own entry.
+//! ECN codepoint). A flow whose packets find the slot taken twice in a row takes it over, once what the slot still holds is
+//! added to the entry of its old owner. So flows that come one packet at a time do not empty the slot at each.
 //!
 //! No addition is atomic: an entry belongs to one CPU (the CPU is in its key), and programs of a hook do not interrupt each
 //! other there.
@@ -13,14 +14,14 @@
 )]
 
 use abi::maps::SLOTS_PER_GENERATION;
-use abi::{Observation, ObservationKey, Slot, protocol, tcp_flags};
+use abi::{Observation, ObservationKey, Slot, tcp_flags};
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::maps::HashMap;
 use aya_ebpf::programs::TcContext;
-use packet::{Link, Packet, Wire};
+use packet::{Packet, Wire};
 
 use crate::maps::{CONTROL, INSERTED, OBSERVATIONS_0, OBSERVATIONS_1, SLOTS};
-use crate::{clock, losses};
+use crate::{clock, entry, losses};
 
 /// Segments that open or close a connection always take the long way, which notes the time of a handshake.
 const NOTABLE: u16 = tcp_flags::SYN | tcp_flags::FIN | tcp_flags::RST;
@@ -77,23 +78,27 @@ fn through_map(
     let entry_flags = if let Some(entry) = observations.get_ptr_mut(&packet.key) {
         // SAFETY: this CPU's entry, see the module's comment.
         let entry = unsafe { &mut *entry };
-        update(entry, packet, wire);
+        entry::update(entry, packet, wire);
         (entry.tcp_flags, entry.ecn)
     } else {
-        let entry = first(context, packet, wire);
+        let entry = entry::first(context, packet, wire);
         if observations.insert(&packet.key, &entry, u64::from(BPF_NOEXIST)).is_err() {
             return losses::overflow(&packet.key, u64::from(wire.packets), u64::from(wire.bytes));
         }
         count_insert(generation);
         (entry.tcp_flags, entry.ecn)
     };
+    let contender = packet.key.src_port ^ packet.key.dst_port;
+    if slot.contender != contender {
+        slot.contender = contender;
+        return;
+    }
     if slot.packets != 0 {
         settle(observations, slot);
     }
     slot.key = packet.key;
     slot.packets = 0;
     slot.bytes = 0;
-    slot.last_ns = 0;
     (slot.tcp_flags, slot.ecn) = entry_flags;
 }
 
@@ -102,69 +107,6 @@ fn count_insert(generation: u32) {
     if let Some(inserted) = INSERTED.get_ptr_mut(generation) {
         // SAFETY: this CPU's value, and programs of a hook do not interrupt each other on a CPU.
         unsafe { *inserted += 1 };
-    }
-}
-
-#[inline(always)]
-fn first(context: &TcContext, packet: &Packet, wire: Wire) -> Observation {
-    let now = clock::precise();
-    // Every field by name: what fills up from a default becomes a call that clears byte by byte.
-    let mut entry = Observation {
-        bytes: u64::from(wire.bytes),
-        packets: u64::from(wire.packets),
-        first_ns: now,
-        last_ns: now,
-        syn_ns: 0,
-        syn_ack_ns: 0,
-        ack_ns: 0,
-        src_mac: [0; 6],
-        dst_mac: [0; 6],
-        vlan_outer: packet.vlan_outer,
-        vlan_inner: packet.vlan_inner,
-        tcp_flags: packet.tcp_flags,
-        dscp: packet.traffic_class >> 2,
-        ecn: 1 << (packet.traffic_class & 3),
-        pad: 0,
-    };
-    note_handshake(&mut entry, packet, now);
-    if packet.link == Link::Ethernet
-        && let Ok(macs) = context.load::<[[u8; 6]; 2]>(0)
-    {
-        [entry.dst_mac, entry.src_mac] = macs;
-    }
-    entry
-}
-
-#[inline(always)]
-fn update(entry: &mut Observation, packet: &Packet, wire: Wire) {
-    entry.packets += u64::from(wire.packets);
-    entry.bytes += u64::from(wire.bytes);
-    entry.last_ns = clock::coarse();
-    entry.ecn |= 1 << (packet.traffic_class & 3);
-    if packet.key.protocol == protocol::TCP {
-        let new_flags = packet.tcp_flags & !entry.tcp_flags;
-        if new_flags != 0 || packet.tcp_flags & tcp_flags::SYN != 0 {
-            note_handshake(entry, packet, clock::precise());
-            entry.tcp_flags |= packet.tcp_flags;
-        }
-    }
-}
-
-/// The first SYN, SYN-ACK and ACK. A first ACK always brings a new flag bit, unless a SYN-ACK came before it: then both come
-/// from the same end, and the handshake is already told by the SYN-ACK.
-#[inline(always)]
-fn note_handshake(entry: &mut Observation, packet: &Packet, now: u64) {
-    if packet.key.protocol != protocol::TCP {
-        return;
-    }
-    let time = match packet.tcp_flags & (tcp_flags::SYN | tcp_flags::ACK) {
-        tcp_flags::SYN => &mut entry.syn_ns,
-        tcp_flags::ACK => &mut entry.ack_ns,
-        0 => return,
-        _ => &mut entry.syn_ack_ns,
-    };
-    if *time == 0 {
-        *time = now;
     }
 }
 

@@ -1,6 +1,6 @@
 //! The kernel programs: one for each direction of a hook and kind of device.
 //!
-//! The way of a packet: read its headers ([`frame`]), give a later fragment its ports ([`fragments`]), count it
+//! The way of a packet: read its headers ([`headers`]), give a later fragment its ports ([`fragments`]), count it
 //! ([`account`]); what cannot be counted as a flow is counted by reason ([`losses`]). The packet itself is never changed, and
 //! the verdict is always "go on with the next program".
 #![no_std]
@@ -13,20 +13,18 @@
 
 mod account;
 mod clock;
+mod entry;
 mod fragments;
 mod frame;
+mod headers;
 mod hook;
 mod losses;
 mod maps;
 
-use core::mem::MaybeUninit;
-
 use abi::Direction;
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
-use packet::{Link, Packet, Reject, Wire};
-
-use crate::frame::{CopiedFrame, DirectFrame};
+use packet::{Link, Packet, Wire};
 
 /// `TC_ACT_UNSPEC` (include/uapi/linux/pkt_cls.h), which is also `TCX_NEXT` (include/uapi/linux/bpf.h).
 const NEXT: i32 = -1;
@@ -57,41 +55,11 @@ pub fn ip_egress(context: TcContext) -> i32 {
 
 #[inline(always)]
 fn observe(context: &TcContext, link: Link, direction: Direction) -> i32 {
-    let mut packet = MaybeUninit::uninit();
-    let parsed = match parse(context, link, direction, &mut packet) {
-        Err(Reject::OutOfReach) => parse_copy(context, link, direction, &mut packet),
-        parsed => parsed,
-    };
-    match parsed {
-        // SAFETY: parsing succeeded, so the packet is written.
-        Ok(()) => count(context, unsafe { packet.assume_init_mut() }),
+    match headers::parse(context, link, direction) {
+        Ok(packet) => count(context, packet),
         Err(reject) => losses::add(context, direction, reject),
     }
     NEXT
-}
-
-/// Not inlined: what it needs of the 512 bytes of stack is free again when the packet is counted.
-#[inline(never)]
-fn parse(
-    context: &TcContext,
-    link: Link,
-    direction: Direction,
-    packet: &mut MaybeUninit<Packet>,
-) -> Result<(), Reject> {
-    packet::parse(&DirectFrame::of(context), link, hook::metadata(context, direction), packet)
-}
-
-/// A header lies outside the linear part, or there are extension headers. Pulling the headers into the linear part would
-/// change the packet.
-#[inline(never)]
-fn parse_copy(
-    context: &TcContext,
-    link: Link,
-    direction: Direction,
-    packet: &mut MaybeUninit<Packet>,
-) -> Result<(), Reject> {
-    let frame = CopiedFrame::of(context).ok_or(Reject::OutOfReach)?;
-    packet::parse(&frame, link, hook::metadata(context, direction), packet)
 }
 
 #[inline(always)]

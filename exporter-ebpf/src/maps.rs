@@ -1,9 +1,14 @@
 //! Every map: its size and its reason. Sizes of the observations maps are set by user space from the memory budget.
 
+use core::mem::MaybeUninit;
+
 use abi::maps::{DEFAULT_OBSERVATIONS, FRAGMENT_ENTRIES, LOSS_ENTRIES, SLOTS_PER_GENERATION};
 use abi::{FragmentKey, FragmentPorts, LossKey, Observation, ObservationKey, Reason, Slot, Tally};
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, PerCpuHashMap};
+use packet::Packet;
+
+use crate::clock::Tick;
 
 /// Observations of generation 0. Preallocated: an insert costs no allocation, and the memory is charged at the start.
 #[map(name = "OBSERVED_0_V1")]
@@ -22,6 +27,15 @@ pub(crate) static SLOTS: PerCpuArray<Slot> = PerCpuArray::with_max_entries(2 * S
 /// Which generation the programs write. User space flips it.
 #[map(name = "CONTROL_V1")]
 pub(crate) static CONTROL: Array<u32> = Array::with_max_entries(1, 0);
+
+/// The coarse clock, read once a tick.
+#[map(name = "TICK_V1")]
+pub(crate) static TICK: PerCpuArray<Tick> = PerCpuArray::with_max_entries(1, 0);
+
+/// The packet that a CPU is working on. Not on the stack: there are 512 bytes for all calls together, and the parser, which is
+/// inlined, needs half of them.
+#[map(name = "PACKET_V1")]
+pub(crate) static PACKET: PerCpuArray<MaybeUninit<Packet>> = PerCpuArray::with_max_entries(1, 0);
 
 /// How many observations each generation has, so that user space flips before one is full.
 #[map(name = "INSERTED_V1")]

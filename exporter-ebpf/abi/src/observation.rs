@@ -1,6 +1,6 @@
 //! What one hook saw of one 5-tuple on one CPU in one generation.
 
-/// Counts and facts of an observation. 80 bytes. Times are nanoseconds of `CLOCK_MONOTONIC`; 0 means "not seen".
+/// Counts and facts of an observation. 80 bytes; what every packet writes is in the first 32. Times are nanoseconds of `CLOCK_MONOTONIC`; 0 means "not seen".
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Observation {
@@ -8,32 +8,32 @@ pub struct Observation {
     pub bytes: u64,
     /// Packets on the wire: the segments of a GSO or GRO packet.
     pub packets: u64,
+    /// Last packet, coarse clock: up to two ticks (of 4 ms at HZ=250) early, so it may lie before `first_ns`.
+    pub last_ns: u64,
+    /// All TCP flag bits seen ([`tcp_flags`]), reserved bits included.
+    pub tcp_flags: u16,
+    /// ECN codepoints seen: bit n is codepoint n (RFC 3168).
+    pub ecn: u8,
+    /// DSCP of the first packet, 0 to 63.
+    pub dscp: u8,
+    /// Explicit padding.
+    pub pad: u32,
     /// First packet, precise clock.
     pub first_ns: u64,
-    /// Last packet, coarse clock: up to one tick (4 ms at HZ=250) early, so it may lie before `first_ns`.
-    pub last_ns: u64,
     /// First TCP segment with SYN and without ACK, precise clock.
     pub syn_ns: u64,
     /// First TCP segment with SYN and ACK, precise clock.
     pub syn_ack_ns: u64,
     /// First TCP segment with ACK and without SYN, precise clock.
     pub ack_ns: u64,
-    /// Source MAC of the first packet; zeros on a device without a link-layer header.
-    pub src_mac: [u8; 6],
     /// Destination MAC of the first packet; zeros on a device without a link-layer header.
     pub dst_mac: [u8; 6],
+    /// Source MAC of the first packet; zeros on a device without a link-layer header.
+    pub src_mac: [u8; 6],
     /// Outer VLAN tag of the first packet ([`vlan`]).
     pub vlan_outer: u16,
     /// Inner VLAN tag of the first packet ([`vlan`]).
     pub vlan_inner: u16,
-    /// All TCP flag bits seen ([`tcp_flags`]), reserved bits included.
-    pub tcp_flags: u16,
-    /// DSCP of the first packet, 0 to 63.
-    pub dscp: u8,
-    /// ECN codepoints seen: bit n is codepoint n (RFC 3168).
-    pub ecn: u8,
-    /// Explicit padding.
-    pub pad: u32,
 }
 
 const _: () = assert!(size_of::<Observation>() == 80);

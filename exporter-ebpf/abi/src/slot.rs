@@ -13,16 +13,22 @@ pub struct Slot {
     pub key: ObservationKey,
     /// Packets not yet in the entry.
     pub packets: u64,
+    /// Last packet, coarse clock. (It stands between the counts because clearing neighbours would become a call that clears
+    /// byte by byte.)
+    pub last_ns: u64,
     /// Frame bytes not yet in the entry.
     pub bytes: u64,
-    /// Last packet, coarse clock.
-    pub last_ns: u64,
     /// TCP flags that the entry already has: a packet that brings a new one takes the long way.
     pub tcp_flags: u16,
     /// ECN codepoints that the entry already has.
     pub ecn: u8,
     /// Explicit padding.
-    pub pad: [u8; 5],
+    pub pad: u8,
+    /// Ports of the last packet that found the slot owned by another flow, one xor the other: the second such packet of a flow
+    /// in a row takes the slot over. So flows that come one packet at a time leave it alone.
+    pub contender: u16,
+    /// Explicit padding.
+    pub pad2: u16,
 }
 
 const _: () = assert!(size_of::<Slot>() == 88);
@@ -32,10 +38,12 @@ impl Slot {
     pub const EMPTY: Self = Self {
         key: ObservationKey::EMPTY,
         packets: 0,
-        bytes: 0,
         last_ns: 0,
+        bytes: 0,
         tcp_flags: 0,
         ecn: 0,
-        pad: [0; 5],
+        pad: 0,
+        contender: 0,
+        pad2: 0,
     };
 }

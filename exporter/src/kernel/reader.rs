@@ -125,7 +125,7 @@ impl Reader {
                 if let Some(slot) = unsettled.remove(key) {
                     value.packets += slot.packets;
                     value.bytes += slot.bytes;
-                    value.last_ns = slot.last_ns;
+                    value.last_ns = value.last_ns.max(slot.last_ns); // The last packet may have taken the long way.
                 }
                 let observation = decode::observation(key, &value, hooks);
                 take(hooks, &observation);

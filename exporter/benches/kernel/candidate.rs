@@ -1,0 +1,157 @@
+//! What is measured: the exporter's programs and the variants, behind one face.
+
+use std::fs;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use abi::{Direction, Observation, ObservationKey};
+use anyhow::{Context, Result};
+use aya::maps::{HashMap, MapData, PerCpuHashMap};
+use aya::programs::SchedClassifier;
+use aya::{Ebpf, EbpfLoader, Pod};
+use exporter::flow::Hooks;
+use exporter::kernel::{self, GracePeriod, Loaded, Sizes, attach_tcx};
+use packet::Link;
+
+/// Entries of every map, the exporter's generations included: all loads fit with room to spare.
+pub(crate) const ENTRIES: u32 = 1 << 18;
+
+/// `SHARE` of the variant with locations, which gives each CPU and generation its own part of the array.
+const LOCATIONS: u32 = 1 << 18;
+
+/// The variants, where `build.rs` could build them.
+const OBJECT: Option<&str> = option_env!("EXPORTER_BPF_VARIANTS");
+
+/// Name of the variant whose cost is that of the measurement.
+pub(crate) const EMPTY: &str = "empty";
+/// Name of the variant that the others are compared with.
+pub(crate) const YARDSTICK: &str = "yardstick";
+/// Name of the exporter's own programs.
+pub(crate) const EXPORTER: &str = "exporter";
+
+/// Name in the kernel, and what it is.
+pub(crate) const CANDIDATES: [(&str, &str); 9] = [
+    (EMPTY, "empty program"),
+    (YARDSTICK, "yardstick: shared HASH, 40-byte key, atomics, precise clock"),
+    ("shared", "shared HASH, atomics, coarse clock"),
+    ("per_cpu", "PERCPU_HASH, coarse clock"),
+    ("generations", "two generations, CPU in the key"),
+    ("locations", "two generations behind a cache of locations"),
+    ("halves", "two generations of pairs behind a cache of counts"),
+    ("hooks", "two generations, one entry for two hooks"),
+    (EXPORTER, "the exporter: two generations behind a cache of counts"),
+];
+
+/// What the kernel adds up for a program while statistics are on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stats {
+    /// Nanoseconds.
+    pub(crate) time: u64,
+    /// Runs.
+    pub(crate) runs: u64,
+}
+
+/// Everything loaded.
+pub(crate) struct Candidates {
+    variants: Ebpf,
+    pub(crate) exporter: Loaded,
+    pub(crate) hooks: Hooks,
+}
+
+impl Candidates {
+    pub(crate) fn load() -> Result<Self> {
+        let cpus = u32::try_from(std::thread::available_parallelism()?.get())?;
+        let object = OBJECT.context("this build has no variants: it found no BPF toolchain")?;
+        let mut loader = EbpfLoader::new();
+        for map in ["YARDSTICK", "SHARED", "PER_CPU", "GENERATION_0", "LOCATION_0", "PAIR_0", "HOOKS_0"] {
+            loader.map_max_entries(map, ENTRIES);
+        }
+        let mut variants = loader
+            .map_max_entries("ENTRIES", cpus * 2 * LOCATIONS)
+            .load_file(object)
+            .with_context(|| format!("cannot load {object}"))?;
+        for (name, program) in variants.programs_mut() {
+            let program: &mut SchedClassifier = program.try_into()?;
+            program.load().with_context(|| format!("the kernel refuses the variant {name}"))?;
+        }
+        let exporter = kernel::load(0, Sizes { observations: ENTRIES }, GracePeriod::probe()?)?;
+        Ok(Self { variants, exporter, hooks: Hooks::default() })
+    }
+
+    /// Puts a candidate on both directions of the devices. It ends when the links are dropped.
+    pub(crate) fn attach(&self, name: &str, ifindexes: &[u32]) -> Result<Vec<OwnedFd>> {
+        let mut links = Vec::new();
+        for &ifindex in ifindexes {
+            for direction in [Direction::Ingress, Direction::Egress] {
+                let link = attach_tcx(self.program(name, direction)?, ifindex, direction)
+                    .with_context(|| format!("cannot attach {name}"))?;
+                links.push(link);
+            }
+        }
+        Ok(links)
+    }
+
+    /// What a candidate's programs have cost so far.
+    pub(crate) fn stats(&self, name: &str) -> Result<Stats> {
+        let mut sum = stats(self.program(name, Direction::Ingress)?)?;
+        if name != EMPTY {
+            let other = stats(self.program(name, Direction::Egress)?)?;
+            sum = Stats { time: sum.time + other.time, runs: sum.runs + other.runs };
+        }
+        Ok(sum)
+    }
+
+    /// Empties a candidate's maps. The exporter's are emptied by reading them.
+    pub(crate) fn empty(&mut self, name: &str) -> Result<()> {
+        match name {
+            YARDSTICK => self.empty_map::<[u64; 5], [u64; 5]>("YARDSTICK"),
+            "shared" => self.empty_map::<ObservationKey, Observation>("SHARED"),
+            "generations" => self.empty_map::<ObservationKey, Observation>("GENERATION_0"),
+            "locations" => self.empty_map::<ObservationKey, u32>("LOCATION_0"),
+            "hooks" => self.empty_map::<ObservationKey, [u64; 22]>("HOOKS_0"),
+            "halves" => self.empty_map::<ObservationKey, [u64; 32]>("PAIR_0"),
+            "per_cpu" => {
+                let map = self.variants.map_mut("PER_CPU").context("no such map")?;
+                let mut map: PerCpuHashMap<&mut MapData, ObservationKey, Observation> = map.try_into()?;
+                let keys: Vec<_> = map.keys().collect::<Result<_, _>>()?;
+                keys.iter().try_for_each(|key| Ok(map.remove(key)?))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn empty_map<K: Pod, V: Pod>(&mut self, name: &str) -> Result<()> {
+        let map = self.variants.map_mut(name).with_context(|| format!("no map {name}"))?;
+        let mut map: HashMap<&mut MapData, K, V> = map.try_into()?;
+        let keys: Vec<K> = map.keys().collect::<Result<_, _>>()?;
+        keys.iter().try_for_each(|key| Ok(map.remove(key)?))
+    }
+
+    pub(crate) fn program(&self, name: &str, direction: Direction) -> Result<BorrowedFd<'_>> {
+        let suffix = match (name, direction) {
+            (EXPORTER, _) => return Ok(self.exporter.programs.fd(Link::Ethernet, direction)),
+            (EMPTY, _) => "",
+            (_, Direction::Ingress) => "_in",
+            (_, Direction::Egress) => "_out",
+        };
+        let program = self.variants.program(&format!("{name}{suffix}")).context("no such program")?;
+        let program: &SchedClassifier = program.try_into()?;
+        Ok(program.fd()?.as_fd())
+    }
+}
+
+/// The kernel tells a program's figures in its descriptor's information (`bpf_prog_show_fdinfo`, kernel/bpf/syscall.c).
+fn stats(program: BorrowedFd<'_>) -> Result<Stats> {
+    Ok(Stats { time: fact(program, "run_time_ns")?, runs: fact(program, "run_cnt")? })
+}
+
+/// A figure of a program or map.
+pub(crate) fn fact(of: BorrowedFd<'_>, name: &str) -> Result<u64> {
+    let path = format!("/proc/thread-self/fdinfo/{}", of.as_raw_fd());
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    text.lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+        .with_context(|| format!("{path} has no {name}"))?
+        .trim()
+        .parse()
+        .with_context(|| format!("{name} in {path} is no number"))
+}
