@@ -29,7 +29,7 @@ const NOTABLE: u16 = tcp_flags::SYN | tcp_flags::FIN | tcp_flags::RST;
 #[inline(always)]
 pub(crate) fn account(context: &TcContext, packet: &Packet, wire: Wire) {
     let generation = CONTROL.get(0).copied().unwrap_or(0) & 1;
-    let Some(slot) = SLOTS.get_ptr_mut(generation * SLOTS_PER_GENERATION + slot_index(&packet.key)) else {
+    let Some(slot) = SLOTS.get_ptr_mut(generation * SLOTS_PER_GENERATION + Slot::index(&packet.key)) else {
         return; // Cannot be: the index is below the map's size.
     };
     // SAFETY: the map gave out this CPU's slot, and nothing else on this CPU writes it while the program runs.
@@ -38,7 +38,11 @@ pub(crate) fn account(context: &TcContext, packet: &Packet, wire: Wire) {
     if slot.key == packet.key && packet.tcp_flags & (!slot.tcp_flags | NOTABLE) == 0 && ecn & !slot.ecn == 0 {
         slot.packets += u64::from(wire.packets);
         slot.bytes += u64::from(wire.bytes);
-        slot.last_ns = clock::coarse();
+        let tick = clock::tick();
+        if slot.tick != tick {
+            slot.tick = tick;
+            slot.last_ns = clock::coarse();
+        }
         return;
     }
     // Two ways, not one with a chosen map: the verifier inlines the lookup of a map that it knows.
@@ -57,13 +61,6 @@ fn through_0(context: &TcContext, slot: &mut Slot, packet: &Packet, wire: Wire) 
 #[inline(never)]
 fn through_1(context: &TcContext, slot: &mut Slot, packet: &Packet, wire: Wire) {
     through_map(&OBSERVATIONS_1, 1, context, slot, packet, wire);
-}
-
-/// Flows of one hook spread over the slots by their ports.
-#[inline(always)]
-fn slot_index(key: &ObservationKey) -> u32 {
-    let ports = u32::from(key.src_port ^ key.dst_port);
-    (key.ifindex * 2 + u32::from(key.direction) + (ports ^ ports >> 6)) & (SLOTS_PER_GENERATION - 1)
 }
 
 #[inline(always)]

@@ -18,6 +18,13 @@ pub(crate) fn precise() -> u64 {
     unsafe { bpf_ktime_get_ns() }
 }
 
+/// Low bits of the number of the running timer tick: a load.
+#[inline(always)]
+pub(crate) fn tick() -> u16 {
+    // SAFETY: the helper has no preconditions.
+    unsafe { bpf_jiffies64() as u16 }
+}
+
 /// Ticks with the kernel's timer. It is read once a tick and CPU: a call costs 4 ns, and 17 where returns are mitigated (SRSO),
 /// while the number of the tick is a load. A reading in the moment of the tick may still give the time of the one before.
 #[inline(always)]

@@ -137,11 +137,11 @@ impl Bench {
     fn read(&mut self, exactness: &mut Exactness) -> Result<usize> {
         let Candidates { exporter, hooks, .. } = &mut self.candidates;
         let mut entries = 0;
-        exporter.reader.read(hooks, |observation| {
+        exporter.reader.read(hooks, |_, observation| {
             exactness.packets += observation.counts.packets;
             entries += 1;
         })?;
-        exporter.reader.read_losses(hooks, |loss| exactness.lost += loss.counts.packets)?;
+        exporter.reader.read_losses(hooks, |_, loss| exactness.lost += loss.counts.packets)?;
         exactness.readings += 1;
         Ok(entries)
     }

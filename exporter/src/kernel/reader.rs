@@ -34,8 +34,8 @@ pub struct Reader {
     grace: GracePeriod,
     generation: u32,
     batch: Batch<ObservationKey, abi::Observation>,
-    /// Slots of the generation that is being read, whose counts are not in its map.
-    unsettled: HashMap<ObservationKey, Slot, FixedState>,
+    /// Slots of the generation that is being read, CPU by CPU.
+    slots_read: Vec<Slot>,
     /// Losses as of the last reading.
     known_losses: HashMap<LossKey, Counts, FixedState>,
     known_unattributed: [Counts; Reason::ALL.len()],
@@ -86,7 +86,7 @@ impl Reader {
             grace,
             generation: 0,
             batch: Batch::with_capacity(BATCH),
-            unsettled: HashMap::default(),
+            slots_read: Vec::new(),
             known_losses: HashMap::default(),
             known_unattributed: Default::default(),
         })
@@ -117,37 +117,54 @@ impl Reader {
         self.grace.wait().map_err(ReadError::GracePeriod)?;
 
         self.take_slots(old)?;
-        let unsettled = &mut self.unsettled;
+        let slots = &mut self.slots_read;
         let map = self.observations[old as usize].fd().as_fd();
         self.batch
             .drain(map, |key, value| {
                 let mut value = *value;
-                if let Some(slot) = unsettled.remove(key) {
+                if let Some(slot) = slots.get_mut(place(key)).filter(|slot| slot.key == *key) {
                     value.packets += slot.packets;
                     value.bytes += slot.bytes;
-                    value.last_ns = value.last_ns.max(slot.last_ns); // The last packet may have taken the long way.
+                    value.last_ns = value.last_ns.max(slot.last_ns);
+                    slot.packets = 0;
                 }
                 let observation = decode::observation(key, &value, hooks);
                 take(hooks, &observation);
             })
             .map_err(ReadError::Drain)?;
+        // A slot's flow has an entry, so there is nothing left. Were it otherwise, its packets would not be lost.
+        for slot in self.slots_read.iter().filter(|slot| slot.packets != 0) {
+            let (packets, bytes, last_ns) = (slot.packets, slot.bytes, slot.last_ns);
+            let value = abi::Observation {
+                packets,
+                bytes,
+                first_ns: last_ns,
+                last_ns,
+                ..abi::Observation::default()
+            };
+            let observation = decode::observation(&slot.key, &value, hooks);
+            take(hooks, &observation);
+        }
         let cpus = self.inserted.get(&old, 0).map_err(at(INSERTED))?.len();
         self.inserted.set(old, per_cpu(0, cpus).map_err(at(INSERTED))?, 0).map_err(at(INSERTED))
     }
 
     /// Takes the slots of a generation that no program writes, and clears them: their flows are about to leave the map.
     fn take_slots(&mut self, generation: u32) -> Result<(), ReadError> {
-        let first = generation * SLOTS_PER_GENERATION;
-        for index in first..first + SLOTS_PER_GENERATION {
-            let slots = self.slots.get(&index, 0).map_err(at(SLOTS))?;
+        self.slots_read.fill(Slot::EMPTY);
+        for index in 0..SLOTS_PER_GENERATION {
+            let in_map = generation * SLOTS_PER_GENERATION + index;
+            let slots = self.slots.get(&in_map, 0).map_err(at(SLOTS))?;
             if slots.iter().all(|slot| slot.key.ip_version == 0) {
                 continue;
             }
             for slot in slots.iter().filter(|slot| slot.packets != 0) {
-                self.unsettled.insert(slot.key, *slot);
+                let place = place(&slot.key);
+                self.slots_read.resize(self.slots_read.len().max(place + 1), Slot::EMPTY);
+                self.slots_read[place] = *slot;
             }
             let empty = per_cpu(Slot::EMPTY, slots.len()).map_err(at(SLOTS))?;
-            self.slots.set(index, empty, 0).map_err(at(SLOTS))?;
+            self.slots.set(in_map, empty, 0).map_err(at(SLOTS))?;
         }
         Ok(())
     }
@@ -181,6 +198,11 @@ impl Reader {
 
 fn per_cpu<T: aya::Pod>(value: T, cpus: usize) -> Result<PerCpuValues<T>, MapError> {
     PerCpuValues::try_from(vec![value; cpus]).map_err(MapError::from)
+}
+
+/// Where [`Reader::slots_read`] has the slot that a flow may own.
+fn place(key: &ObservationKey) -> usize {
+    usize::from(key.cpu) * SLOTS_PER_GENERATION as usize + Slot::index(key) as usize
 }
 
 /// What a running total grew by, if at all.
