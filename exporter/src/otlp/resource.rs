@@ -6,7 +6,6 @@ use std::{env, fs};
 
 use opentelemetry::{Array, KeyValue, StringValue, Value};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::resource::TelemetryResourceDetector;
 use percent_encoding::percent_decode_str;
 use semconv::{attribute, value};
 use uuid::Uuid;
@@ -101,6 +100,10 @@ fn resource(observer: &Observer, user: &Resource, service_name: Option<String>) 
         text(attribute::SERVICE_INSTANCE_ID, &observer.instance_id(&service_name).to_string()),
         text(attribute::HOST_NAME, &observer.host_name),
         text(attribute::OS_TYPE, value::os_type::LINUX),
+        // Flows do not go through the OpenTelemetry SDK, and the name `opentelemetry` is reserved for what does.
+        text(attribute::TELEMETRY_SDK_NAME, SERVICE_NAME),
+        text(attribute::TELEMETRY_SDK_LANGUAGE, value::telemetry_sdk_language::RUST),
+        text(attribute::TELEMETRY_SDK_VERSION, env!("CARGO_PKG_VERSION")),
         text(attribute::TELEMETRY_DISTRO_NAME, SERVICE_NAME),
         text(attribute::TELEMETRY_DISTRO_VERSION, env!("CARGO_PKG_VERSION")),
     ];
@@ -109,7 +112,6 @@ fn resource(observer: &Observer, user: &Resource, service_name: Option<String>) 
     let user = user.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
     Resource::builder_empty()
         .with_attributes(attributes)
-        .with_detector(Box::new(TelemetryResourceDetector))
         .with_attributes(user)
         .with_service_name(service_name)
         .build()

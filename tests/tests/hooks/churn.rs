@@ -15,7 +15,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("churn_leaves_nothing_behind_by_clsact", || churn(Method::Clsact)),
 ];
 
-const PAIRS: usize = 200;
+const PAIRS: usize = 500;
 /// One hook by TCX takes 14 ms to attach and 13 ms to detach.
 const SETTLED: Duration = Duration::from_mins(2);
 
