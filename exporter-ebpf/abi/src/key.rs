@@ -109,4 +109,18 @@ pub mod protocol {
     pub const SCTP: u8 = 132;
     /// UDP-Lite (RFC 3828).
     pub const UDP_LITE: u8 = 136;
+
+    /// Whether the header begins with a source and a destination port.
+    #[inline]
+    #[must_use]
+    pub const fn has_ports(number: u8) -> bool {
+        matches!(number, TCP | UDP | SCTP | DCCP | UDP_LITE)
+    }
+
+    /// Whether the header has a type and a code: ICMP is that of its own version of IP only.
+    #[inline]
+    #[must_use]
+    pub const fn is_icmp(number: u8, ip_version: u8) -> bool {
+        matches!((number, ip_version), (ICMP, 4) | (ICMPV6, 6))
+    }
 }

@@ -18,12 +18,7 @@ pub(crate) struct Transport {
 /// Whether the header has ports, or a type and code, that are part of the key.
 #[inline(always)]
 pub(crate) fn tells_flows_apart(number: u8, ip_version: u8) -> bool {
-    matches!(
-        (number, ip_version),
-        (protocol::TCP | protocol::UDP | protocol::SCTP | protocol::DCCP | protocol::UDP_LITE, _)
-            | (protocol::ICMP, 4)
-            | (protocol::ICMPV6, 6)
-    )
+    protocol::has_ports(number) || protocol::is_icmp(number, ip_version)
 }
 
 /// A header has to lie inside the IP packet: what follows may be padding of the frame, never ports.
@@ -34,11 +29,11 @@ pub(crate) fn parse<F: Frame + ?Sized>(frame: &F, network: &Network) -> Result<T
     }
     let room = network.end - network.at;
     let at = network.at as usize;
-    match (network.protocol, network.ip_version) {
-        (protocol::TCP, _) => tcp(frame, at, room),
-        (protocol::UDP | protocol::UDP_LITE, _) => ports(frame, at, room, 8),
-        (protocol::SCTP | protocol::DCCP, _) => ports(frame, at, room, 12),
-        (protocol::ICMP, 4) | (protocol::ICMPV6, 6) => icmp(frame, at, room),
+    match network.protocol {
+        protocol::TCP => tcp(frame, at, room),
+        protocol::UDP | protocol::UDP_LITE => ports(frame, at, room, 8),
+        protocol::SCTP | protocol::DCCP => ports(frame, at, room, 12),
+        number if protocol::is_icmp(number, network.ip_version) => icmp(frame, at, room),
         _ => Ok(Transport::default()),
     }
 }

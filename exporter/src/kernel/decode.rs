@@ -32,20 +32,13 @@ pub(super) fn observation(key: &ObservationKey, value: &abi::Observation, hooks:
 
 /// The programs write 0 or 1 only; anything else would be a program of another layout, and its direction a guess.
 pub(super) fn hook(scope: u32, ifindex: u32, direction: u8, hooks: &mut Hooks) -> HookId {
-    let direction =
-        if direction == Direction::Ingress as u8 { Direction::Ingress } else { Direction::Egress };
-    hooks.resolve(scope, ifindex, direction)
+    hooks.resolve(scope, ifindex, Direction::try_from(direction).unwrap_or(Direction::Egress))
 }
 
 fn tuple(key: &ObservationKey) -> Tuple {
     let is_known = key.flags & key_flags::PORTS_UNKNOWN == 0;
-    let has_ports = is_known
-        && matches!(
-            key.protocol,
-            protocol::TCP | protocol::UDP | protocol::SCTP | protocol::DCCP | protocol::UDP_LITE
-        );
-    let is_icmp =
-        is_known && matches!((key.protocol, key.ip_version), (protocol::ICMP, 4) | (protocol::ICMPV6, 6));
+    let has_ports = is_known && protocol::has_ports(key.protocol);
+    let is_icmp = is_known && protocol::is_icmp(key.protocol, key.ip_version);
     Tuple {
         source: address(key.src_addr),
         destination: address(key.dst_addr),

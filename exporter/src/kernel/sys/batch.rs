@@ -1,7 +1,6 @@
 //! Reads and empties a hash map, many entries a call (Linux 5.6). aya has no batch operations.
 
 use std::io;
-use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use aya::Pod;
@@ -25,13 +24,12 @@ struct Attributes {
 pub(crate) struct Batch<K, V> {
     keys: Vec<K>,
     values: Vec<V>,
-    entry: PhantomData<(K, V)>,
 }
 
 impl<K: Pod, V: Pod> Batch<K, V> {
     /// Buffers of `capacity` entries. A hash bucket is read whole: it has to fit.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Self { keys: Vec::with_capacity(capacity), values: Vec::with_capacity(capacity), entry: PhantomData }
+        Self { keys: Vec::with_capacity(capacity), values: Vec::with_capacity(capacity) }
     }
 
     /// Removes every entry and gives it to `take`. Nobody else may write the map meanwhile: an entry that is added behind the
