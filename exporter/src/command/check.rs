@@ -14,6 +14,7 @@ use std::{env, io};
 pub use self::report::{Cause, Item, Level, Report};
 
 use crate::command::{CheckOptions, Failure, observe};
+use crate::kernel::Selection;
 use crate::kernel::probe::{Calls, PrivilegeError, ReleaseError, ThisKernel};
 
 /// Where `check` looks.
@@ -24,8 +25,8 @@ pub struct Host<'a> {
     pub sys: &'a Path,
     /// The kernel.
     pub calls: &'a dyn Calls,
-    /// Whether an interface of this name is to be observed, by the patterns of the options.
-    pub observed: &'a dyn Fn(&str) -> bool,
+    /// The interfaces that the options choose.
+    pub selection: &'a Selection,
     /// An environment variable by its name.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
 }
@@ -40,7 +41,7 @@ pub fn this_host(options: &CheckOptions) -> Result<(), Failure> {
         proc: Path::new("/proc"),
         sys: Path::new("/sys"),
         calls: &ThisKernel,
-        observed: &|name| selection.wants(name),
+        selection: &selection,
         variable: &|name| env::var(name).ok(),
     };
     run(options, &host, &mut io::stdout().lock())
@@ -67,7 +68,7 @@ pub fn check(options: &CheckOptions, host: &Host<'_>) -> Report {
     let common = &options.common;
     let mut items = kernel::items(common.attach, host);
     items.extend(memory::items(common.memory, host));
-    items.extend(interfaces::items(common.loopback, host));
+    items.extend(interfaces::items(host));
     items.push(endpoint::item(host.variable));
     Report { items }
 }

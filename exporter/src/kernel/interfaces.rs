@@ -44,18 +44,7 @@ impl Interface {
     /// How its frames begin, or `None` if the programs cannot read them.
     #[must_use]
     pub fn link(&self) -> Option<Link> {
-        match self.device {
-            libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK => Some(Link::Ethernet),
-            libc::ARPHRD_NONE
-            | ARPHRD_RAWIP
-            | libc::ARPHRD_PPP
-            | libc::ARPHRD_TUNNEL
-            | libc::ARPHRD_TUNNEL6
-            | libc::ARPHRD_SIT
-            | libc::ARPHRD_IPGRE
-            | ARPHRD_IP6GRE => Some(Link::Ip),
-            _ => None,
-        }
+        link(self.device)
     }
 
     /// Whether it may be the same device as `other`, as far as one can tell from what is seen of both.
@@ -66,6 +55,22 @@ impl Interface {
 
 const ARPHRD_RAWIP: u16 = 519;
 const ARPHRD_IP6GRE: u16 = 823;
+
+/// How the frames of a type of device (`ARPHRD_*`) begin, or `None` if the programs cannot read them.
+pub(super) fn link(device: u16) -> Option<Link> {
+    match device {
+        libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK => Some(Link::Ethernet),
+        libc::ARPHRD_NONE
+        | ARPHRD_RAWIP
+        | libc::ARPHRD_PPP
+        | libc::ARPHRD_TUNNEL
+        | libc::ARPHRD_TUNNEL6
+        | libc::ARPHRD_SIT
+        | libc::ARPHRD_IPGRE
+        | ARPHRD_IP6GRE => Some(Link::Ip),
+        _ => None,
+    }
+}
 
 /// What happened to an interface.
 #[derive(Debug, PartialEq, Eq)]

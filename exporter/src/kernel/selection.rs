@@ -45,19 +45,12 @@ impl fmt::Display for Skip {
 }
 
 impl Selection {
-    /// Whether an interface of this name is chosen by the patterns.
-    #[must_use]
-    pub fn wants(&self, name: &str) -> bool {
-        let fits = |globs: &[Glob]| globs.iter().any(|glob| glob.matches(name));
-        (self.include.is_empty() || fits(&self.include)) && !fits(&self.exclude)
-    }
-
-    /// How an interface is to be hooked, or why it is not.
+    /// Whether an interface is chosen, or why it is not.
     ///
     /// # Errors
-    /// [`Skip`].
-    pub fn decide(&self, interface: &Interface) -> Result<Link, Skip> {
-        let fits = |glob: &&Glob| glob.matches(&interface.name);
+    /// [`Skip`], of the first rule that leaves it out.
+    pub fn choose(&self, name: &str, is_loopback: bool) -> Result<(), Skip> {
+        let fits = |glob: &&Glob| glob.matches(name);
         if self.exclude.iter().any(|glob| fits(&glob)) {
             return Err(Skip::Excluded);
         }
@@ -65,9 +58,18 @@ impl Selection {
         if !self.include.is_empty() && including.peek().is_none() {
             return Err(Skip::NotIncluded);
         }
-        if interface.is_loopback && !self.loopback && !including.any(Glob::is_literal) {
+        if is_loopback && !self.loopback && !including.any(Glob::is_literal) {
             return Err(Skip::Loopback);
         }
+        Ok(())
+    }
+
+    /// How an interface is to be hooked, or why it is not.
+    ///
+    /// # Errors
+    /// [`Skip`].
+    pub fn decide(&self, interface: &Interface) -> Result<Link, Skip> {
+        self.choose(&interface.name, interface.is_loopback)?;
         interface.link().ok_or(Skip::Device(interface.device))
     }
 }

@@ -3,12 +3,13 @@
 use std::fmt;
 
 use crate::command::check::{Cause, Host, Item};
+use crate::kernel::Selection;
 use crate::kernel::probe::{self, Interface, Kind};
 
 /// A node may have hundreds of interfaces.
 const MAX_NAMES: usize = 8;
 
-pub(super) fn items(loopback: bool, host: &Host<'_>) -> Vec<Item> {
+pub(super) fn items(host: &Host<'_>) -> Vec<Item> {
     let interfaces = match probe::interfaces(host.proc, host.sys) {
         Ok(interfaces) => interfaces,
         Err(error) => {
@@ -16,7 +17,7 @@ pub(super) fn items(loopback: bool, host: &Host<'_>) -> Vec<Item> {
             return vec![Item::missing("interfaces", Cause::Unavailable, finding).with_remedy("mount /proc")];
         }
     };
-    let sorted = Sorted::new(interfaces, loopback, host.observed);
+    let sorted = Sorted::new(interfaces, host.selection);
     let mut items = vec![sorted.hooked()];
     items.extend(sorted.not_understood());
     items.extend(sorted.left_out());
@@ -32,12 +33,12 @@ struct Sorted {
 }
 
 impl Sorted {
-    fn new(interfaces: Vec<Interface>, loopback: bool, observed: &dyn Fn(&str) -> bool) -> Self {
+    fn new(interfaces: Vec<Interface>, selection: &Selection) -> Self {
         let mut sorted = Self { hooked: Vec::new(), not_understood: Vec::new(), left_out: Vec::new() };
         for interface in interfaces {
             // The name tells the loopback interface where its kind is not known: a namespace has one, and it is named so.
             let is_loopback = interface.kind == Kind::Loopback || interface.name == "lo";
-            let place = if !observed(&interface.name) || (is_loopback && !loopback) {
+            let place = if selection.choose(&interface.name, is_loopback).is_err() {
                 &mut sorted.left_out
             } else if matches!(interface.kind, Kind::Other(_)) {
                 &mut sorted.not_understood

@@ -30,9 +30,10 @@ impl Calls for Answers {
 fn report(host: &Fixture, calls: &Answers, arguments: &[&str]) -> Report {
     let arguments = ["x", "check"].iter().chain(arguments);
     let Command::Check(options) = Cli::parse_from(arguments).command else { panic!("check") };
-    let observed = |name: &str| !name.starts_with("veth");
+    let mut selection = observe::selection(&options.common).unwrap();
+    selection.exclude.push("veth*".parse().unwrap());
     let (proc, sys) = (host.proc(), host.sys());
-    check(&options, &Host { proc: &proc, sys: &sys, calls, observed: &observed, variable: &|_| None })
+    check(&options, &Host { proc: &proc, sys: &sys, calls, selection: &selection, variable: &|_| None })
 }
 
 fn code(report: &Report) -> Option<u8> {
@@ -121,6 +122,9 @@ fn interfaces_are_told_with_what_happens_to_them() {
     }
     let text = report(&host, &GOOD, &["--loopback"]).to_string();
     assert!(text.contains("lo (loopback), tun0"), "{text}");
+    // As `run` takes it: the very name asks for loopback too.
+    let text = report(&host, &GOOD, &["--interface", "lo"]).to_string();
+    assert!(text.contains("1 would be hooked: lo (loopback)"), "{text}");
 }
 
 #[test]
@@ -145,7 +149,8 @@ fn the_report_is_written_before_the_failure() {
     let host = Fixture::new();
     let Command::Check(options) = Cli::parse_from(["x", "check"]).command else { panic!("check") };
     let (proc, sys) = (host.proc(), host.sys());
-    let host = Host { proc: &proc, sys: &sys, calls: &GOOD, observed: &|_| true, variable: &|_| None };
+    let host =
+        Host { proc: &proc, sys: &sys, calls: &GOOD, selection: &Selection::default(), variable: &|_| None };
     let mut out = Vec::new();
     let failure = run(&options, &host, &mut out).unwrap_err();
     assert_eq!(failure.code(), 77);
@@ -159,7 +164,7 @@ fn this_machine_is_understood() {
         proc: Path::new("/proc"),
         sys: Path::new("/sys"),
         calls: &crate::kernel::probe::ThisKernel,
-        observed: &|_| true,
+        selection: &Selection::default(),
         variable: &|_| None,
     };
     let report = check(&options, &host);

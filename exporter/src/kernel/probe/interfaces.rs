@@ -6,6 +6,9 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use packet::Link;
+
+use crate::kernel::interfaces;
 use crate::kernel::probe::{names, text};
 
 /// A network interface.
@@ -52,12 +55,11 @@ pub fn interfaces(proc: &Path, sys: &Path) -> io::Result<Vec<Interface>> {
 
 impl Kind {
     fn of(link_type: u16) -> Self {
-        match link_type {
-            1 => Self::Ethernet,
-            772 => Self::Loopback,
-            // NONE, TUNNEL, TUNNEL6, SIT, IPGRE
-            65534 | 768 | 769 | 776 | 778 => Self::Ip,
-            other => Self::Other(other),
+        match interfaces::link(link_type) {
+            Some(Link::Ethernet) if link_type == libc::ARPHRD_LOOPBACK => Self::Loopback,
+            Some(Link::Ethernet) => Self::Ethernet,
+            Some(Link::Ip) => Self::Ip,
+            None => Self::Other(link_type),
         }
     }
 }
@@ -98,6 +100,15 @@ mod tests {
             ("tun0", Kind::Ip),
         ];
         assert_eq!(kinds(&host), expected.map(|(name, kind)| (name.to_owned(), kind)));
+    }
+
+    #[test]
+    fn what_the_programs_read_is_understood() {
+        let host = Fixture::healthy();
+        host.interface("ppp0", 512).interface("wwan0", 519).interface("ip6gre0", 823);
+        for (name, kind) in kinds(&host).iter().filter(|(name, _)| !matches!(&**name, "eth0" | "lo")) {
+            assert_eq!(*kind, Kind::Ip, "{name}");
+        }
     }
 
     #[test]
