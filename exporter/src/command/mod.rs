@@ -12,7 +12,7 @@ use clap::{Parser, Subcommand};
 
 pub use self::exit::Failure;
 pub use self::flows::flows;
-pub use self::options::{AttachMethod, CheckOptions, Common, FlowsOptions, OutputFormat, RunOptions};
+pub use self::options::{CheckOptions, Common, FlowsOptions, RunOptions};
 pub use self::run::run;
 
 /// OpenTelemetry-native network flow exporter.

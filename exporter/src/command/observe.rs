@@ -1,21 +1,24 @@
 //! What `run` and `flows` have in common: settings from options, signals, the first and the last words on stderr.
 
+use std::env;
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
 
 use crate::agent::{Agent, AgentError, Settings};
-use crate::command::{AttachMethod, Common, Failure};
+use crate::command::{Common, Failure};
+use crate::flow::Hooks;
 use crate::kernel::probe::{kernel_release, privileges};
-use crate::kernel::{Glob, InstanceLock, Method, Selection, Summary, budget};
+use crate::kernel::{Glob, InstanceLock, Selection, Summary, budget};
 use crate::ledger::Ledger;
-use crate::outlet::Records;
+use crate::outlet::{Printing, Records};
 use crate::pipeline::{Outlet, PipelineError, lock};
+use crate::print::{Columns, Format, Width, printer};
 
 /// The signals that end a command in order.
 pub(super) struct Signals {
@@ -49,11 +52,7 @@ pub(super) fn settings(
 ) -> Result<Settings, Failure> {
     Ok(Settings {
         instance,
-        method: match common.attach {
-            AttachMethod::Auto => Method::Auto,
-            AttachMethod::Tcx => Method::Tcx,
-            AttachMethod::Clsact => Method::Clsact,
-        },
+        method: common.attach,
         selection: selection(common)?,
         plan: budget::plan(common.memory).map_err(|error| Failure::Configuration(error.to_string()))?,
         interval,
@@ -78,6 +77,12 @@ fn globs(option: &str, patterns: &[String]) -> Result<Vec<Glob>, Failure> {
         .collect()
 }
 
+/// Prints to the standard output, as wide as the terminal.
+pub(super) fn printing(format: Format, columns: Option<Columns>, ledger: &Arc<Ledger>) -> Printing {
+    let width = Width::of_stdout(env::var("COLUMNS").ok().as_deref());
+    Printing::new(printer(format, columns, width, BufWriter::new(io::stdout())), ledger)
+}
+
 /// Starts the agent, or says in one sentence why it cannot.
 pub(super) fn start<O: Outlet + Send + 'static>(
     settings: Settings,
@@ -99,10 +104,10 @@ pub(super) fn attached(summary: &Summary) {
             if summary.attached.len() == 1 { "" } else { "s" },
             summary.attached.join(", ")
         )),
-        None => say(format_args!("attached to no interface yet; waiting for one that is selected")),
+        None => say("attached to no interface yet; waiting for one that is selected"),
     }
     for failed in &summary.failed {
-        say(format_args!("{failed}"));
+        say(failed);
     }
 }
 
@@ -113,7 +118,15 @@ pub(super) fn quiet(summary: &Summary, records: &Records) {
     }
 }
 
-/// Stops the agent and settles accounts.
+/// Stops an agent that prints, and says where every packet went.
+pub(super) async fn finish(agent: Agent, ledger: &Ledger) -> Result<(), Failure> {
+    let hooks = Arc::clone(&agent.hooks);
+    let ended = stop(agent).await;
+    print_ledger(&hooks, ledger);
+    ended
+}
+
+/// Stops the agent; what it queued may still be on its way.
 pub(super) async fn stop(agent: Agent) -> Result<(), Failure> {
     let stopped = spawn_blocking(|| agent.stop()).await;
     let (stopped, ended) = stopped.map_err(|_| failure(&AgentError::Panic))?;
@@ -132,8 +145,8 @@ pub(super) async fn stop(agent: Agent) -> Result<(), Failure> {
 }
 
 /// Prints where every packet went.
-pub(super) fn print_ledger(agent_hooks: &std::sync::Mutex<crate::flow::Hooks>, ledger: &Ledger) {
-    say(format_args!("{}", ledger.report(&lock(agent_hooks))));
+pub(super) fn print_ledger(hooks: &Mutex<Hooks>, ledger: &Ledger) {
+    say(ledger.report(&lock(hooks)));
 }
 
 /// One line on stderr. Nobody is left to tell if that fails.

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use clap::Args;
 use clap::builder::BoolishValueParser;
-use clap::{Args, ValueEnum};
 
 use crate::command::value;
+use crate::kernel::Method;
+use crate::print::Format;
 
 /// Options of every command that observes.
 #[derive(Clone, Debug, Args)]
@@ -32,7 +34,7 @@ pub struct Common {
     pub loopback: bool,
     /// How to attach: TCX (Linux 6.6), clsact filters, or the first of them that works
     #[arg(long, value_name = "METHOD", default_value = "auto", env = "OTEL_FLOW_EXPORTER_ATTACH")]
-    pub attach: AttachMethod,
+    pub attach: Method,
     /// Memory of the kernel's maps and the process together
     #[arg(
         long,
@@ -90,7 +92,7 @@ pub struct FlowsOptions {
     pub common: Common,
     /// Form of the output
     #[arg(long, value_name = "FORMAT", default_value = "table")]
-    pub format: OutputFormat,
+    pub format: Format,
     /// Attributes to print, in this order, separated by commas
     #[arg(long, value_name = "NAMES")]
     pub columns: Option<String>,
@@ -108,28 +110,6 @@ pub struct CheckOptions {
     /// What would be observed.
     #[command(flatten)]
     pub common: Common,
-}
-
-/// How to attach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum AttachMethod {
-    /// TCX, else clsact.
-    Auto,
-    /// TCX.
-    Tcx,
-    /// Filters on a clsact qdisc.
-    Clsact,
-}
-
-/// Form of the output of `flows`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum OutputFormat {
-    /// Columns for a terminal.
-    Table,
-    /// One JSON object a line.
-    Json,
-    /// RFC 4180 with a header line.
-    Csv,
 }
 
 #[cfg(test)]
@@ -159,6 +139,6 @@ mod tests {
             ["x", "flows", "--interface", "eth*,br0", "-i", "wg0", "--format", "json", "--duration", "2s"];
         let Command::Flows(flows) = Cli::parse_from(line).command else { panic!("flows") };
         assert_eq!(flows.common.interfaces, ["eth*", "br0", "wg0"]);
-        assert_eq!((flows.format, flows.duration), (OutputFormat::Json, Some(Duration::from_secs(2))));
+        assert_eq!((flows.format, flows.duration), (Format::Json, Some(Duration::from_secs(2))));
     }
 }

@@ -1,7 +1,6 @@
 //! `run`: the agent. Exports by OTLP where there is an endpoint, else prints.
 
 use std::env;
-use std::io::{self, BufWriter};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +13,8 @@ use crate::export::{self, Batch, GrpcTransport, Limits, Outcome, Queue, Settle};
 use crate::kernel::InstanceLock;
 use crate::ledger::{Ledger, LossReason};
 use crate::otlp::{LogsWriter, Observer, describe};
-use crate::outlet::{Exporting, Printing};
-use crate::print::{Format, Width, printer};
+use crate::outlet::Exporting;
+use crate::print::Format;
 
 const EXPORT_INTERVAL: Duration = Duration::from_secs(10);
 const PRINT_INTERVAL: Duration = Duration::from_secs(1);
@@ -43,8 +42,7 @@ async fn print(options: &RunOptions, instance: InstanceLock) -> Result<(), Failu
     let mut signals = Signals::listen()?;
     let settings = observe::settings(&options.common, instance, options.interval.unwrap_or(PRINT_INTERVAL))?;
     let ledger = Arc::new(Ledger::default());
-    let width = Width::of_stdout(env::var("COLUMNS").ok().as_deref());
-    let printing = Printing::new(printer(Format::Table, None, width, BufWriter::new(io::stdout())), &ledger);
+    let printing = observe::printing(Format::Table, None, &ledger);
     let records = printing.records();
     let mut agent = observe::start(settings, &ledger, printing)?;
     observe::attached(&agent.summary);
@@ -63,10 +61,7 @@ async fn print(options: &RunOptions, instance: InstanceLock) -> Result<(), Failu
             () = agent.ended() => {}
         }
     }
-    let hooks = Arc::clone(&agent.hooks);
-    let ended = observe::stop(agent).await;
-    observe::print_ledger(&hooks, &ledger);
-    ended
+    observe::finish(agent, &ledger).await
 }
 
 async fn export(

@@ -25,7 +25,7 @@ pub use self::width::Width;
 use crate::flow::RecordSink;
 
 /// How records are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// Lines that fit the terminal, for people.
     #[default]

@@ -2,15 +2,14 @@
 
 use std::env::consts::ARCH;
 
-use crate::command::AttachMethod;
 use crate::command::check::{Cause, Host, Item};
-use crate::kernel::GracePeriod;
 use crate::kernel::probe::{self, FLOOR, ReleaseError, TCX_SINCE};
+use crate::kernel::{GracePeriod, Method};
 
 /// Where the exporter is tested.
 const TESTED: [&str; 2] = ["x86_64", "aarch64"];
 
-pub(super) fn items(attach: AttachMethod, host: &Host<'_>) -> Vec<Item> {
+pub(super) fn items(attach: Method, host: &Host<'_>) -> Vec<Item> {
     let privileges = probe::privileges(host.proc);
     let privileged = privileges.is_ok();
     let mut items = vec![
@@ -56,21 +55,21 @@ fn architecture() -> Item {
     }
 }
 
-fn attachment(method: AttachMethod, privileged: bool, host: &Host<'_>) -> Item {
+fn attachment(method: Method, privileged: bool, host: &Host<'_>) -> Item {
     const SUBJECT: &str = "attachment";
     let tcx = has_tcx(privileged, host);
     let (major, minor) = TCX_SINCE;
     match (method, tcx) {
-        (AttachMethod::Clsact, _) => Item::ok(SUBJECT, "clsact filters, as --attach says"),
-        (AttachMethod::Auto | AttachMethod::Tcx, true) => {
+        (Method::Clsact, _) => Item::ok(SUBJECT, "clsact filters, as --attach says"),
+        (Method::Auto | Method::Tcx, true) => {
             Item::ok(SUBJECT, "TCX links, which end with the process however it ends")
         }
-        (AttachMethod::Auto, false) => Item::limited(
+        (Method::Auto, false) => Item::limited(
             SUBJECT,
             "clsact filters, as this kernel has no TCX; if the process is killed they stay until its next start",
         )
         .with_remedy(format!("run on Linux {major}.{minor} or later for TCX")),
-        (AttachMethod::Tcx, false) => {
+        (Method::Tcx, false) => {
             Item::missing(SUBJECT, Cause::Unavailable, "this kernel has no TCX, which --attach asks for")
                 .with_remedy(format!("use --attach auto, or Linux {major}.{minor} or later"))
         }

@@ -12,7 +12,7 @@ use super::tcx;
 use crate::kernel::netlink::NetlinkError;
 
 /// How programs are to be attached.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Method {
     /// TCX, or clsact on a kernel without it.
     #[default]
