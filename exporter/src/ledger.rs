@@ -7,9 +7,10 @@
 
 mod report;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use crate::flow::{Counts, HookId, OtherReason};
+use crate::sync::lock;
 
 pub use self::report::Report;
 
@@ -113,7 +114,7 @@ impl Ledger {
 
     /// A thread that panicked under the lock left at worst a row that does not balance, and that is worth seeing.
     fn rows(&self) -> MutexGuard<'_, Vec<Row>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

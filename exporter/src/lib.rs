@@ -13,4 +13,5 @@ pub mod otlp;
 mod outlet;
 mod pipeline;
 pub mod print;
+mod sync;
 pub mod table;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use abi::Reason;
@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::flow::{Hooks, OtherReason, RecordSink, Unattributed};
 use crate::kernel::{Loss, ReadError, Reader};
 use crate::ledger::Ledger;
+use crate::sync::lock;
 use crate::table::{FlowTable, Output};
 
 /// How often the fill of the current generation is looked at.
@@ -110,9 +111,4 @@ fn lose<O: Outlet>(loss: &Loss, table: &mut FlowTable, out: &mut Output<'_, O>) 
         Reason::Malformed => OtherReason::Malformed,
     };
     table.apply_unattributed(&Unattributed { hook, reason, counts: loss.counts }, out);
-}
-
-/// Nothing is left half done under these locks, so a panic elsewhere does not spoil what they guard.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -17,8 +17,9 @@ use crate::kernel::probe::{kernel_release, privileges};
 use crate::kernel::{Glob, InstanceLock, Selection, Summary, budget};
 use crate::ledger::Ledger;
 use crate::outlet::{Printing, Records};
-use crate::pipeline::{Outlet, PipelineError, lock};
+use crate::pipeline::{Outlet, PipelineError};
 use crate::print::{Columns, Format, Width, printer};
+use crate::sync::lock;
 
 /// The signals that end a command in order.
 pub(super) struct Signals {

@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 use std::pin::pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use tokio::sync::Notify;
 
 use crate::export::batch::Batch;
+use crate::sync::lock;
 
 /// Batches that wait for delivery, at most a number of bytes of them; when they would be more, the oldest go.
 ///
@@ -116,7 +117,7 @@ impl Queue {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing between lock and unlock leaves the state half changed, so a panic elsewhere does not matter here.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

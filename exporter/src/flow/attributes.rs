@@ -63,7 +63,8 @@ const DESTINATION: Side = Side {
 };
 
 fn flow(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
-    sink.text(attribute::NETWORK_FLOW_ID, &text::hex(record.id.0));
+    let id = text::hex(record.id.0);
+    sink.text(attribute::NETWORK_FLOW_ID, &id);
     sink.int(attribute::NETWORK_FLOW_SEQUENCE, record.sequence.into());
     sink.text(attribute::NETWORK_FLOW_START_TIME, &text::timestamp(record.start));
     sink.text(attribute::NETWORK_FLOW_INTERVAL_START_TIME, &text::timestamp(record.interval_start));
@@ -94,11 +95,12 @@ fn flow(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
         sink.int(attribute::NETWORK_ICMP_TYPE, icmp.kind.into());
         sink.int(attribute::NETWORK_ICMP_CODE, icmp.code.into());
     }
-    sink.text(attribute::LOG_RECORD_UID, &text::record_uid(record.id.0, record.sequence));
+    sink.text(attribute::LOG_RECORD_UID, &text::record_uid(&id, record.sequence));
 }
 
 fn other(record: &OtherRecord<'_>, sink: &mut impl AttributeSink) {
-    sink.text(attribute::NETWORK_FLOW_ID, &text::hex(record.id.0));
+    let id = text::hex(record.id.0);
+    sink.text(attribute::NETWORK_FLOW_ID, &id);
     sink.int(attribute::NETWORK_FLOW_SEQUENCE, record.sequence.into());
     sink.text(attribute::NETWORK_FLOW_START_TIME, &text::timestamp(record.start));
     sink.text(attribute::NETWORK_FLOW_INTERVAL_START_TIME, &text::timestamp(record.interval_start));
@@ -109,7 +111,7 @@ fn other(record: &OtherRecord<'_>, sink: &mut impl AttributeSink) {
     sink.text(attribute::NETWORK_INTERFACE_NAME, &record.hook.interface);
     sink.text(attribute::NETWORK_INTERFACE_DIRECTION, direction_name(record.hook.direction));
     sink.text(attribute::NETWORK_FLOW_OTHER_REASON, record.reason.name());
-    sink.text(attribute::LOG_RECORD_UID, &text::record_uid(record.id.0, record.sequence));
+    sink.text(attribute::LOG_RECORD_UID, &text::record_uid(&id, record.sequence));
 }
 
 fn endpoint(side: &Side, endpoint: &Endpoint, sink: &mut impl AttributeSink) {

@@ -1,17 +1,10 @@
 //! What tells flows apart for good.
 
-use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 
-/// 128 bits, unique over agents and restarts, stable for the flow's life. Displayed as 32 hexadecimal digits.
+/// 128 bits, unique over agents and restarts, stable for the flow's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FlowId(pub u128);
-
-impl fmt::Display for FlowId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:032x}", self.0)
-    }
-}
 
 /// Gives out identities: a random half for the life of the process, and a counter that is scrambled so that neighbours in
 /// time are no neighbours in an index.

@@ -74,12 +74,11 @@ pub(super) fn hex(number: u128) -> Text<32> {
     text
 }
 
-/// `log.record.uid`: the flow's identity and the record's number in it.
-pub(super) fn record_uid(id: u128, sequence: u32) -> Text<43> {
+/// `log.record.uid`: the flow's identity, as of [`hex`], and the record's number in it.
+pub(super) fn record_uid(id: &Text<32>, sequence: u32) -> Text<43> {
     let mut text = Text::new();
-    for byte in id.to_be_bytes() {
-        text.push_hex(byte, LOWER);
-    }
+    text.bytes[..id.len].copy_from_slice(&id.bytes);
+    text.len = id.len;
     text.push(b'-');
     text.push_decimal(sequence.into());
     text
@@ -259,7 +258,7 @@ mod tests {
         #[test]
         fn numbers_read_back(id: u128, sequence: u32, bytes: [u8; 6]) {
             prop_assert_eq!(u128::from_str_radix(&hex(id), 16).unwrap(), id);
-            prop_assert_eq!(&*record_uid(id, sequence), format!("{id:032x}-{sequence}"));
+            prop_assert_eq!(&*record_uid(&hex(id), sequence), format!("{id:032x}-{sequence}"));
             prop_assert_eq!(&*mac(Mac(bytes)), Mac(bytes).to_string());
             prop_assert_eq!(&*decimal(sequence.into()), sequence.to_string());
         }

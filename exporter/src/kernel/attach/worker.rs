@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::mem;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use abi::Direction;
 use packet::Link;
@@ -21,6 +21,7 @@ use crate::kernel::interfaces::{Event, Interface, Watch};
 use crate::kernel::load::Programs;
 use crate::kernel::netlink::{Drained, NetlinkError};
 use crate::kernel::selection::{Selection, Skip};
+use crate::sync::lock;
 
 /// When what failed is tried again, unless its interface changes before.
 const RETRY: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
@@ -234,9 +235,7 @@ impl Worker {
         let mut failed = Vec::new();
         for direction in DIRECTIONS {
             // Before it counts: its first packet has a name.
-            let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
-            registry.register(self.scope, interface.ifindex, direction, &interface.name);
-            drop(registry);
+            lock(&self.registry).register(self.scope, interface.ifindex, direction, &interface.name);
             if self.attached.contains_key(&(interface.ifindex, direction)) {
                 continue;
             }
