@@ -85,13 +85,16 @@ fn any_endpoint() -> impl Strategy<Value = Endpoint> {
     )
 }
 
+/// With any name that an interface may have, and often with one that a format has to escape.
 pub(crate) fn any_hook() -> impl Strategy<Value = Hook> {
-    ("[^/\u{0}]{1,15}", any::<bool>()).prop_map(|(interface, ingress)| Hook {
-        scope: 0,
-        ifindex: 9,
-        direction: if ingress { Direction::Ingress } else { Direction::Egress },
-        interface: interface.into(),
-    })
+    ("[^/\u{0}]{1,15}|\\PC{1,4}|[\"\\\\,\n\u{1b}]{1,3}|eth[0-9]", any::<bool>()).prop_map(
+        |(interface, ingress)| Hook {
+            scope: 0,
+            ifindex: 9,
+            direction: if ingress { Direction::Ingress } else { Direction::Egress },
+            interface: interface.into(),
+        },
+    )
 }
 
 /// A flow record with everything that may be absent absent at times. The hook is lent when the record is used.

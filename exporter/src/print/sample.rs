@@ -1,7 +1,5 @@
 //! Records for the tests of all formats.
 
-use std::net::IpAddr;
-
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -10,7 +8,7 @@ use semconv::Attribute;
 use crate::clock::WallTime;
 use crate::flow::{
     AttributeSink, Counts, Direction, Ecn, EndReason, Endpoint, Evidence, FlowId, FlowRecord, Hook,
-    OtherReason, OtherRecord, Record, TcpFlags, Vlan,
+    OtherReason, OtherRecord, Record, TcpFlags, Vlan, samples,
 };
 
 /// 2026-01-02T03:04:05.000000006Z.
@@ -74,13 +72,7 @@ pub(super) fn endpoint(address: &str, port: u16, packets: u64, bytes: u64) -> En
 #[derive(Clone, Debug)]
 pub(super) struct Varied {
     hook: Hook,
-    source: Endpoint,
-    destination: Endpoint,
-    ip_version: u8,
-    protocol: u8,
-    duration: u64,
-    flags: Option<TcpFlags>,
-    vlan: Option<u16>,
+    flow: FlowRecord<'static>,
     is_other: bool,
 }
 
@@ -89,58 +81,18 @@ impl Varied {
         if self.is_other {
             return look(Record::Other(&other(&self.hook)));
         }
-        let record = FlowRecord {
-            source: self.source,
-            destination: self.destination,
-            ip_version: self.ip_version,
-            protocol: self.protocol,
-            duration: self.duration,
-            tcp_flags: self.flags,
-            vlan: Vlan { outer: self.vlan, inner: None },
-            ..flow(&self.hook)
-        };
-        look(Record::Flow(&record))
+        look(Record::Flow(&FlowRecord { hook: Some(&self.hook), ..self.flow.clone() }))
     }
 }
 
 prop_compose! {
-    /// Any record: IPv4 and IPv6, interfaces with odd names, any counts.
+    /// Any record, of a flow or, at times, without endpoints.
     pub(super) fn any_record()(
-        name in "\\PC{1,4}|[\"\\\\,\n\u{1b}]{1,3}|eth[0-9]",
-        addresses: [[u8; 16]; 2],
-        v4: bool,
-        ports: [Option<u16>; 2],
-        counts: [(u64, u64); 2],
-        ecn in 0_u8..16,
-        protocol: u8,
-        duration: u64,
-        flags in proptest::option::of(0_u16..512),
-        vlan in proptest::option::of(0_u16..4096),
+        hook in samples::any_hook(),
+        flow in samples::any_flow(),
         choice in 0_u8..8,
     ) -> Varied {
-        let end = |index: usize| {
-            let bytes: [u8; 16] = addresses[index];
-            let (packets, bytes_counted) = counts[index];
-            Endpoint {
-                address: if v4 { IpAddr::from([bytes[0], bytes[1], bytes[2], bytes[3]]) } else { IpAddr::from(bytes) },
-                port: ports[index],
-                mac: None,
-                counts: Counts { packets, bytes: bytes_counted },
-                dscp: ports[index].map(|port| port.to_be_bytes()[0]),
-                ecn: Ecn(ecn),
-            }
-        };
-        Varied {
-            hook: hook(&name),
-            source: end(0),
-            destination: end(1),
-            ip_version: if v4 { 4 } else { 6 },
-            protocol,
-            duration,
-            flags: flags.map(TcpFlags),
-            vlan,
-            is_other: choice == 0,
-        }
+        Varied { hook, flow, is_other: choice == 0 }
     }
 }
 
