@@ -7,12 +7,22 @@ use std::process::{Command, Stdio, id};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result, bail, ensure};
+use exporter::flow::Counts;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// A network namespace of its own; deleted with everything in it when dropped.
 #[derive(Debug)]
 pub struct Netns {
     name: String,
+}
+
+/// What an interface counted: whole frames.
+#[derive(Clone, Copy, Debug)]
+pub struct Counters {
+    /// Frames that came in.
+    pub received: Counts,
+    /// Frames that went out.
+    pub sent: Counts,
 }
 
 impl Netns {
@@ -33,6 +43,17 @@ impl Netns {
         &self.name
     }
 
+    /// Moves the calling thread inside. Threads and processes that it starts are inside too.
+    ///
+    /// # Errors
+    /// If the namespace cannot be entered.
+    pub fn join(&self) -> Result<()> {
+        let namespace =
+            File::open(format!("/run/netns/{}", self.name)).context("opening a network namespace")?;
+        move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
+            .context("entering a network namespace")
+    }
+
     /// Runs something on a thread of its own inside the namespace. Threads and processes that it starts are inside too.
     ///
     /// # Errors
@@ -41,16 +62,35 @@ impl Netns {
     /// # Panics
     /// If `work` does.
     pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T> {
-        let namespace =
-            File::open(format!("/run/netns/{}", self.name)).context("opening a network namespace")?;
         std::thread::scope(|scope| {
-            let thread = scope.spawn(|| {
-                move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
-                    .context("entering a network namespace")?;
-                Ok(work())
-            });
+            let thread = scope.spawn(|| self.join().map(|()| work()));
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
+    }
+
+    /// Link-layer address of an interface.
+    ///
+    /// # Errors
+    /// What `ip` says, such as that there is no such interface.
+    pub fn mac(&self, interface: &str) -> Result<String> {
+        let link = self.ip(&format!("-br link show {interface}"))?;
+        Ok(link.split_whitespace().nth(2).context("an interface without an address")?.to_owned())
+    }
+
+    /// What an interface itself counted.
+    ///
+    /// # Errors
+    /// If there is no such interface.
+    pub fn counters(&self, interface: &str) -> Result<Counters> {
+        // In /proc, because /sys shows the namespace in which it was mounted.
+        let table = self.enter(|| std::fs::read_to_string("/proc/thread-self/net/dev"))??;
+        let line = table
+            .lines()
+            .find_map(|line| line.trim().strip_prefix(interface)?.strip_prefix(':'))
+            .with_context(|| format!("no interface {interface}"))?;
+        let numbers: Vec<u64> = line.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+        let counts = |at: usize| Counts { packets: numbers[at + 1], bytes: numbers[at] };
+        Ok(Counters { received: counts(0), sent: counts(8) })
     }
 
     /// `ip` in the namespace; gives its output.

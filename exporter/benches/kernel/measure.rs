@@ -1,7 +1,6 @@
 //! The measurement: every candidate in turn under the same traffic, for several rounds.
 
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -9,7 +8,7 @@ use anyhow::{Context, Result};
 use exporter::kernel::GracePeriod;
 
 use crate::candidate::{CANDIDATES, Candidates, EMPTY, EXPORTER, Stats, YARDSTICK};
-use crate::lab::{Lab, Place, ifindex};
+use crate::lab::{Lab, ifindex};
 use crate::traffic::{Load, Traffic};
 
 /// Name, what is sent, and the most that the exporter may cost, as a part of the yardstick.
@@ -26,7 +25,7 @@ const SAMPLE: Duration = Duration::from_millis(700);
 
 /// All that is needed for a load.
 pub(crate) struct Bench {
-    lab: Arc<Lab>,
+    lab: Lab,
     candidates: Candidates,
     names: Vec<(&'static str, &'static str)>,
     devices: [u32; 2],
@@ -77,8 +76,8 @@ pub(crate) struct Reading {
 impl Bench {
     /// Of all candidates if none is chosen.
     pub(crate) fn new(chosen: &[String]) -> Result<Self> {
-        let lab = Arc::new(Lab::new()?);
-        lab.enter(Place::R)?;
+        let lab = Lab::new()?;
+        lab.r.join()?;
         let is_chosen = |name: &str| chosen.iter().any(|word| word == name);
         let all = !CANDIDATES.iter().any(|(name, _)| is_chosen(name));
         let names = CANDIDATES

@@ -11,7 +11,7 @@ use rustix::net::addr::SocketAddrArg;
 use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, sendmmsg};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
-use crate::lab::{Lab, NOBODY, Place, RECEIVER, SENDER};
+use crate::lab::{Lab, NOBODY, RECEIVER, SENDER};
 
 /// What is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,13 +42,15 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
-    pub(crate) fn start(load: Load, lab: &Arc<Lab>) -> Result<Self> {
+    pub(crate) fn start(load: Load, lab: &Lab) -> Result<Self> {
         let mut traffic = Self { stop: Arc::default(), threads: Vec::new() };
         match load {
             Load::Udp { flows, cpus } => {
-                let socket = Arc::new(in_place(lab, Place::A, || {
-                    UdpSocket::bind((SENDER, SOURCE_PORT)).context("cannot bind the sender")
-                })?);
+                // A socket stays in the namespace it was made in.
+                let socket =
+                    Arc::new(lab.a.enter(|| {
+                        UdpSocket::bind((SENDER, SOURCE_PORT)).context("cannot bind the sender")
+                    })??);
                 let flows: Arc<[SocketAddrV4]> = (0..flows).map(flow).collect();
                 for cpu in (0..cpus).rev() {
                     let (socket, flows) = (Arc::clone(&socket), Arc::clone(&flows));
@@ -58,14 +60,14 @@ impl Traffic {
                 }
             }
             Load::TcpStream => {
-                let listener = in_place(lab, Place::B, || {
-                    TcpListener::bind((RECEIVER, 0)).context("cannot bind the receiver")
-                })?;
+                let listener = lab
+                    .b
+                    .enter(|| TcpListener::bind((RECEIVER, 0)).context("cannot bind the receiver"))??;
                 let address = listener.local_addr().context("cannot read the receiver's address")?;
                 traffic.spawn(0, move |_| receive(&listener));
-                let stream = in_place(lab, Place::A, move || {
-                    TcpStream::connect(address).context("cannot connect to the receiver")
-                })?;
+                let stream = lab
+                    .a
+                    .enter(|| TcpStream::connect(address).context("cannot connect to the receiver"))??;
                 traffic.spawn(1, move |stop| stream_to(stream, stop));
             }
         }
@@ -90,16 +92,6 @@ impl Traffic {
         }
         Ok(())
     }
-}
-
-/// Runs `work` in a namespace: a socket stays in the one it was made in.
-fn in_place<T: Send + 'static>(
-    lab: &Arc<Lab>,
-    place: Place,
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let lab = Arc::clone(lab);
-    std::thread::spawn(move || lab.enter(place).and_then(|()| work())).join().expect("sockets do not panic")
 }
 
 fn flow(number: usize) -> SocketAddrV4 {

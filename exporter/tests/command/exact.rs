@@ -17,7 +17,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use serde_json::Value;
 
 use crate::program::{Program, Sums, command, sum};
-use crate::topology::{CLIENT, CLIENT_V6, FAR_SERVER, Pair, Routed, SERVER, SERVER_V6, counters};
+use crate::topology::{CLIENT, CLIENT_V6, FAR_SERVER, Pair, Routed, SERVER, SERVER_V6};
 
 /// Ethernet, IPv4 and UDP.
 const UDP_HEADERS: u64 = 14 + 20 + 8;
@@ -57,7 +57,10 @@ fn exchange(pair: &Pair, client: &str, server: &str, headers: u64) -> Result<()>
     }
     let ended = program.stop()?;
     let records = ended.records()?;
-    let expected = Sums { source: (1000, 1000 * (headers + 100)), destination: (500, 500 * (headers + 37)) };
+    let expected = Sums {
+        source: Counts { packets: 1000, bytes: 1000 * (headers + 100) },
+        destination: Counts { packets: 500, bytes: 500 * (headers + 37) },
+    };
     let sums = sum(&records, is("udp"));
     ensure!(sums == expected, "{sums:?}, not {expected:?}");
     for record in records.iter().filter(|record| is("udp")(record)) {
@@ -83,7 +86,7 @@ pub(crate) fn tcp_with_segmentation() -> Result<()> {
         Program::start(command(&routed.router, &["flows", "--interface", "rc", "--format", "json"]))?;
     stream(&routed.client, &routed.server, FAR_SERVER, 30 << 20)?;
     let records = program.stop()?.records()?;
-    let wire = counters(&routed.server, "s0")?;
+    let wire = routed.server.counters("s0")?;
     let sums = sum(&records, is("tcp"));
     ensure!(
         sums.source == wire.received,
@@ -92,8 +95,11 @@ pub(crate) fn tcp_with_segmentation() -> Result<()> {
         wire.received
     );
     ensure!(sums.destination == wire.sent, "back {:?}, on the wire {:?}", sums.destination, wire.sent);
-    let aggregated = counters(&routed.router, "rc")?;
-    ensure!(aggregated.received.0 * 4 < wire.received.0, "the stream was not aggregated at the hook");
+    let aggregated = routed.router.counters("rc")?;
+    ensure!(
+        aggregated.received.packets * 4 < wire.received.packets,
+        "the stream was not aggregated at the hook"
+    );
     Ok(())
 }
 
@@ -107,7 +113,7 @@ pub(crate) fn tcp_without_offloads() -> Result<()> {
     let program = Program::start(command(&pair.server, &arguments))?;
     stream(&pair.client, &pair.server, SERVER, 5 << 20)?;
     let sums = sum(&program.stop()?.records()?, is("tcp"));
-    let wire = counters(&pair.server, "s0")?;
+    let wire = pair.server.counters("s0")?;
     ensure!(sums == Sums { source: wire.received, destination: wire.sent }, "{sums:?} at the hook");
     Ok(())
 }
@@ -142,28 +148,26 @@ pub(crate) fn overflow() -> Result<()> {
     let arguments = ["flows", "--interface", "s0", "--format", "json", "--memory", "24MiB"];
     let program = Program::start(command(&pair.server, &arguments))?;
     let socket = pair.client.enter(|| UdpSocket::bind(address(CLIENT, 5000)))??;
-    let before = counters(&pair.server, "s0")?.received;
+    let before = pair.server.counters("s0")?.received;
     for _ in 0..ROUNDS {
         for port in 1..=FLOWS {
             socket.send_to(&[0; 22], address(NOWHERE, port))?;
         }
     }
-    let after = counters(&pair.server, "s0")?.received;
+    let after = pair.server.counters("s0")?.received;
     let ended = program.stop()?;
     let records = ended.records()?;
     let flows = sum(&records, is("udp")).source;
     let other = sum(&records, |record| record["network.flow.other.reason"] == "overflow").source;
-    ensure!(other.0 > 0, "nothing overflowed: {}", ended.stderr);
-    let seen = (flows.0 + other.0, flows.1 + other.1);
-    ensure!(seen == (after.0 - before.0, after.1 - before.1), "{flows:?} and {other:?}, sent {after:?}");
+    ensure!(other.packets > 0, "nothing overflowed: {}", ended.stderr);
+    ensure!(flows + other == after - before, "{flows:?} and {other:?}, sent {after:?}");
     ensure!(ended.stderr.contains("balances"), "no balance: {}", ended.stderr);
     Ok(())
 }
 
 /// Frames for an address that the server does not have: it takes and forgets them.
 fn towards_nowhere(pair: &Pair) -> Result<()> {
-    let link: Value = serde_json::from_str(&pair.server.ip("-j link show s0")?)?;
-    let mac = link[0]["address"].as_str().context("s0 has an address")?;
+    let mac = pair.server.mac("s0")?;
     pair.client.ip(&format!("neigh replace {NOWHERE} lladdr {mac} dev c0 nud permanent")).map(drop)
 }
 

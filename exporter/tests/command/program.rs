@@ -5,6 +5,7 @@ use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use exporter::flow::Counts;
 use flow_tests::harness::until;
 use flow_tests::netns::Netns;
 use rustix::process::{Pid, Signal, kill_process};
@@ -103,11 +104,11 @@ impl Drop for Program {
     }
 }
 
-/// Packets and bytes of a flow's ends.
+/// What both ends of a flow sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sums {
-    pub(crate) source: (u64, u64),
-    pub(crate) destination: (u64, u64),
+    pub(crate) source: Counts,
+    pub(crate) destination: Counts,
 }
 
 impl Ended {
@@ -123,10 +124,9 @@ pub(crate) fn sum<'a>(records: impl IntoIterator<Item = &'a Value>, of: impl Fn(
     let mut sums = Sums::default();
     for record in records.into_iter().filter(|record| of(record)) {
         let count = |key: &str| record[key].as_u64().unwrap_or_default();
-        sums.source.0 += count("source.packets");
-        sums.source.1 += count("source.bytes");
-        sums.destination.0 += count("destination.packets");
-        sums.destination.1 += count("destination.bytes");
+        sums.source += Counts { packets: count("source.packets"), bytes: count("source.bytes") };
+        sums.destination +=
+            Counts { packets: count("destination.packets"), bytes: count("destination.bytes") };
     }
     sums
 }

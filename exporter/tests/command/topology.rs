@@ -20,8 +20,8 @@ impl Pair {
     pub(crate) fn new() -> Result<Self> {
         let (client, server) = (quiet("client")?, quiet("server")?);
         client.connect(("c0", "10.77.1.1/24"), &server, ("s0", "10.77.1.2/24"))?;
-        silence(&client, "c0", SERVER, &mac(&server, "s0")?)?;
-        silence(&server, "s0", CLIENT, &mac(&client, "c0")?)?;
+        silence(&client, "c0", SERVER, &server.mac("s0")?)?;
+        silence(&server, "s0", CLIENT, &client.mac("c0")?)?;
         Ok(Self { client, server })
     }
 
@@ -29,8 +29,8 @@ impl Pair {
     pub(crate) fn with_ipv6() -> Result<Self> {
         let pair = Self::new()?;
         for (namespace, interface, address, peer) in [
-            (&pair.client, "c0", CLIENT_V6, (SERVER_V6, mac(&pair.server, "s0")?)),
-            (&pair.server, "s0", SERVER_V6, (CLIENT_V6, mac(&pair.client, "c0")?)),
+            (&pair.client, "c0", CLIENT_V6, (SERVER_V6, pair.server.mac("s0")?)),
+            (&pair.server, "s0", SERVER_V6, (CLIENT_V6, pair.client.mac("c0")?)),
         ] {
             sysctl(namespace, &format!("net.ipv6.conf.{interface}.disable_ipv6=0"))?;
             namespace.ip(&format!("addr add {address}/64 dev {interface} nodad"))?;
@@ -56,10 +56,10 @@ impl Routed {
         sysctl(&router, "net.ipv4.ip_forward=1")?;
         client.ip("route add default via 10.77.1.254")?;
         server.ip("route add default via 10.77.2.254")?;
-        silence(&client, "c0", "10.77.1.254", &mac(&router, "rc")?)?;
-        silence(&router, "rc", CLIENT, &mac(&client, "c0")?)?;
-        silence(&router, "rs", FAR_SERVER, &mac(&server, "s0")?)?;
-        silence(&server, "s0", "10.77.2.254", &mac(&router, "rs")?)?;
+        silence(&client, "c0", "10.77.1.254", &router.mac("rc")?)?;
+        silence(&router, "rc", CLIENT, &client.mac("c0")?)?;
+        silence(&router, "rs", FAR_SERVER, &server.mac("s0")?)?;
+        silence(&server, "s0", "10.77.2.254", &router.mac("rs")?)?;
         Ok(Self { client, router, server })
     }
 }
@@ -80,28 +80,6 @@ fn silence(namespace: &Netns, interface: &str, neighbour: &str, mac: &str) -> Re
     namespace.ip(&format!("neigh replace {neighbour} lladdr {mac} dev {interface} nud permanent")).map(drop)
 }
 
-fn mac(namespace: &Netns, interface: &str) -> Result<String> {
-    let link = namespace.ip(&format!("-j link show {interface}"))?;
-    let link: serde_json::Value = serde_json::from_str(&link)?;
-    Ok(link[0]["address"].as_str().unwrap_or_default().to_owned())
-}
-
 fn sysctl(namespace: &Netns, setting: &str) -> Result<()> {
     namespace.run(&["sysctl", "-qw", setting]).map(drop)
-}
-
-/// Packets and bytes that an interface received and sent, of which the bytes are whole frames.
-pub(crate) struct Counters {
-    pub(crate) received: (u64, u64),
-    pub(crate) sent: (u64, u64),
-}
-
-pub(crate) fn counters(namespace: &Netns, interface: &str) -> Result<Counters> {
-    let link: serde_json::Value =
-        serde_json::from_str(&namespace.ip(&format!("-j -s link show {interface}"))?)?;
-    let of = |direction: &str| {
-        let stats = &link[0]["stats64"][direction];
-        (stats["packets"].as_u64().unwrap_or_default(), stats["bytes"].as_u64().unwrap_or_default())
-    };
-    Ok(Counters { received: of("rx"), sent: of("tx") })
 }

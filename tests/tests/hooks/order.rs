@@ -3,7 +3,7 @@
 use std::net::UdpSocket;
 
 use abi::Direction;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use exporter::kernel::Method;
 use flow_tests::harness::Test;
 use flow_tests::netns::Netns;
@@ -82,8 +82,7 @@ fn clsact_order() -> Result<()> {
 fn sees_the_wire(method: Method) -> Result<()> {
     let (here, there) = (Netns::new("here")?, Netns::new("there")?);
     here.connect(("one", "192.0.2.1/24"), &there, ("two", "192.0.2.2/24"))?;
-    let mac = there.ip("-br link show two")?;
-    let mac = mac.split_whitespace().nth(2).context("no address")?;
+    let mac = there.mac("two")?;
     here.ip(&format!("neigh replace 192.0.2.2 lladdr {mac} dev one nud permanent"))?;
     let mut agents =
         [Agent::start(&here, Settings::of(method))?, Agent::start(&there, Settings::of(method))?];

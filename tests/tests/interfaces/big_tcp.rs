@@ -9,7 +9,7 @@ use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use abi::Direction;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use exporter::flow::Counts;
 use flow_tests::machine::Machine;
 use flow_tests::model::Seen;
@@ -74,7 +74,7 @@ fn stream(server_address: &str, is_big: bool) -> Result<()> {
 
     let (_, received) = settled(&mut behind, &server)?;
     before.read()?;
-    let sent = counter(&client, "c0", "tx")?;
+    let sent = client.counters("c0")?.sent;
     transfer(&client, &server, server_address.parse()?)?;
 
     let before = before.read()?;
@@ -90,7 +90,7 @@ fn stream(server_address: &str, is_big: bool) -> Result<()> {
     let all = behind.total(Direction::Ingress);
     ensure!(all == after - received, "{all:?} of {:?} on the interface", after - received);
     ensure!(frames.bytes > STREAM as u64, "{frames:?}");
-    let skbs = counter(&client, "c0", "tx")? - sent;
+    let skbs = client.counters("c0")?.sent - sent;
     let mean = skbs.bytes / skbs.packets;
     ensure!(!is_big || mean > 65_536, "no BIG TCP: {mean} bytes in a packet of {skbs:?}");
     ensure!(is_big || mean > 10_000, "no offload: {mean} bytes in a packet of {skbs:?}");
@@ -102,9 +102,9 @@ fn stream(server_address: &str, is_big: bool) -> Result<()> {
 fn settled(hooks: &mut Machine, server: &Netns) -> Result<(Seen, Counts)> {
     let mut seen = Seen::default();
     for _ in 0..20 {
-        let first = counter(server, "s0", "rx")?;
+        let first = server.counters("s0")?.received;
         seen.merge(hooks.read()?);
-        let second = counter(server, "s0", "rx")?;
+        let second = server.counters("s0")?.received;
         if first == second {
             return Ok((seen, second));
         }
@@ -153,19 +153,6 @@ fn transfer(client: &Netns, server: &Netns, address: IpAddr) -> Result<()> {
         ensure!(received == STREAM, "{received} bytes received");
         Ok(())
     })
-}
-
-/// What the interface itself counted.
-fn counter(netns: &Netns, interface: &str, direction: &str) -> Result<Counts> {
-    // In /proc, because /sys shows the namespace in which it was mounted.
-    let table = netns.enter(|| std::fs::read_to_string("/proc/thread-self/net/dev"))??;
-    let line = table
-        .lines()
-        .find_map(|line| line.trim().strip_prefix(interface)?.strip_prefix(':'))
-        .with_context(|| format!("no interface {interface}"))?;
-    let numbers: Vec<u64> = line.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
-    let at = if direction == "rx" { 0 } else { 8 };
-    Ok(Counts { packets: numbers[at + 1], bytes: numbers[at] })
 }
 
 /// Lets the interface send and aggregate packets beyond 64 KiB. `ip` of Debian 12 cannot say so for IPv4.
