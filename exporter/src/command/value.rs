@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
+use crate::kernel::{InstanceError, InstanceLock};
+
 /// `500ms`, `10s`, `2m`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text).map_err(|error| {
@@ -23,12 +25,9 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
     Ok(size.as_u64())
 }
 
-/// The name is part of socket and filter names, which are short.
-pub(super) fn instance(text: &str) -> Result<String, String> {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if text.is_empty() || text.len() > 32 || !text.chars().all(allowed) {
-        return Err("an instance name has 1 to 32 of the characters a-z, 0-9 and -".to_owned());
-    }
+/// A name for an agent.
+pub(super) fn instance(text: &str) -> Result<String, InstanceError> {
+    InstanceLock::check(text)?;
     Ok(text.to_owned())
 }
 
@@ -54,7 +53,7 @@ mod tests {
 
     #[test]
     fn an_instance_name_is_short_and_plain() {
-        assert_eq!(instance("node-2"), Ok("node-2".to_owned()));
+        assert_eq!(instance("node-2").unwrap(), "node-2");
         for wrong in ["", "UPPER", "a b", &"x".repeat(33)] {
             assert!(instance(wrong).is_err(), "{wrong:?}");
         }

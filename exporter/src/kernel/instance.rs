@@ -5,7 +5,8 @@ use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 
-const LONGEST: usize = 64;
+/// The name is part of socket and filter names, which are short.
+const LONGEST: usize = 32;
 const TEMPORARY: &str = "flows-";
 
 /// The right to an instance name in a network namespace, for as long as the value, or else the process, lives.
@@ -26,7 +27,7 @@ pub enum InstanceError {
     Taken(Box<str>),
     /// The name is part of the names of kernel objects.
     #[error(
-        "`{0}` cannot be an instance name: use 1 to 64 letters, digits, dots, dashes and underscores (--instance)"
+        "`{0}` cannot be an instance name: use 1 to {LONGEST} of the characters a-z, 0-9 and - (--instance)"
     )]
     Name(Box<str>),
     /// The kernel refuses the lock.
@@ -45,10 +46,7 @@ impl InstanceLock {
     /// # Errors
     /// [`InstanceError`]: another agent has the name, or it is none.
     pub fn acquire(name: &str) -> Result<Self, InstanceError> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-        if name.is_empty() || name.len() > LONGEST || !name.bytes().all(allowed) {
-            return Err(InstanceError::Name(name.into()));
-        }
+        Self::check(name)?;
         let bound = SocketAddr::from_abstract_name(format!("otel-flow-exporter/{name}"))
             .and_then(|address| UnixListener::bind_addr(&address));
         match bound {
@@ -56,6 +54,18 @@ impl InstanceLock {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(InstanceError::Taken(name.into())),
             Err(source) => Err(InstanceError::Socket { name: name.into(), source }),
         }
+    }
+
+    /// Whether a name can be one.
+    ///
+    /// # Errors
+    /// [`InstanceError::Name`].
+    pub fn check(name: &str) -> Result<(), InstanceError> {
+        let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+        if name.is_empty() || name.len() > LONGEST || !name.bytes().all(allowed) {
+            return Err(InstanceError::Name(name.into()));
+        }
+        Ok(())
     }
 
     /// Takes a name that no other has, for a command that runs beside the agent.
