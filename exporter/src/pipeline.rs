@@ -1,4 +1,4 @@
-//! The way from the kernel's counts to records. The only file that names more than one stage.
+//! The way from the kernel's counts to records: joins the stages up to there, as `outlet.rs` joins those behind.
 
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
