@@ -9,6 +9,7 @@ mod counters;
 mod filter;
 mod hook;
 mod place;
+mod said;
 mod tcx;
 mod worker;
 

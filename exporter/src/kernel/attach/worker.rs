@@ -3,7 +3,7 @@
 //! Events only change the picture of what is there; then one interface at a time is settled, with a look at the events in
 //! between, because attaching by TCX takes 14 ms and interfaces come in hundreds. So a backlog never acts on what is long gone.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
@@ -15,6 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::attacher::{AttachOptions, StartError, Stopped, Summary};
 use super::counters::Shared;
 use super::hook::{Failure, Hook, HookError, Hooker};
+use super::said::{Said, Weight};
 use crate::flow::Hooks;
 use crate::kernel::instance::InstanceLock;
 use crate::kernel::interfaces::{Event, Interface, Watch};
@@ -56,14 +57,6 @@ enum Wake {
     Events,
     /// What failed is due.
     Retry,
-}
-
-/// What has been said, and is not said again.
-#[derive(Default)]
-struct Said {
-    failures: HashSet<u32>,
-    devices: HashSet<u16>,
-    nothing_matches: bool,
 }
 
 impl Worker {
@@ -108,9 +101,11 @@ impl Worker {
                 Wake::Retry => self.pending.append(&mut self.failed),
                 Wake::Events => {}
             }
-            refused = false;
+            let again = mem::take(&mut refused);
             if let Err(error) = self.follow() {
-                tracing::warn!("cannot follow the network interfaces, trying again in a second: {error}");
+                if !again {
+                    tracing::warn!("cannot follow the network interfaces, trying every second: {error}");
+                }
                 refused = true;
             }
         }
@@ -168,7 +163,11 @@ impl Worker {
             }
             let Some(ifindex) = self.pending.pop_first() else { break };
             if let Some(interface) = self.interfaces.get(&ifindex).cloned() {
+                let was_hooked = self.is_hooked(ifindex);
                 let _ = self.settle(&interface);
+                if !was_hooked && self.is_hooked(ifindex) {
+                    tracing::info!("attached to {}", interface.name);
+                }
             }
         }
         self.say_if_nothing_matches();
@@ -252,14 +251,13 @@ impl Worker {
                 })),
             }
         }
-        if failed.is_empty() {
-            self.said.failures.remove(&interface.ifindex);
-        } else {
+        if self.is_hooked(interface.ifindex) {
+            self.said.recovered(&interface.name);
+        }
+        for error in &failed {
             self.failed.insert(interface.ifindex);
-            if self.said.failures.insert(interface.ifindex) {
-                for error in &failed {
-                    tracing::warn!("{error}");
-                }
+            if self.said.failed(&interface.name, error.cause.failure()) {
+                tracing::warn!("{error}");
             }
         }
         failed
@@ -278,7 +276,7 @@ impl Worker {
 
     fn unhook(&mut self, interface: &Interface, skip: Skip) {
         if let Skip::Device(device) = skip
-            && self.said.devices.insert(device)
+            && self.said.skipped(device)
         {
             tracing::info!("not hooking {}: {skip}", interface.name);
         }
@@ -297,7 +295,6 @@ impl Worker {
         for direction in DIRECTIONS {
             self.forget_hook(ifindex, direction);
         }
-        self.said.failures.remove(&ifindex);
     }
 
     fn forget_hook(&mut self, ifindex: u32, direction: Direction) {
@@ -313,15 +310,17 @@ impl Worker {
 
     fn say_if_nothing_matches(&mut self) {
         let nothing = !self.interfaces.values().any(|interface| self.selection.decide(interface).is_ok());
-        if nothing && !self.said.nothing_matches {
-            let names: Vec<&str> = self.interfaces.values().map(|interface| &*interface.name).collect();
-            tracing::warn!(
-                "no interface matches ({}); there are: {}; waiting for one",
-                self.selection,
-                names.join(", ")
-            );
+        let Some(weight) = self.said.matching(nothing) else { return };
+        let names: Vec<&str> = self.interfaces.values().map(|interface| &*interface.name).collect();
+        let sentence = format!(
+            "no interface matches ({}); there are: {}; waiting for one",
+            self.selection,
+            names.join(", ")
+        );
+        match weight {
+            Weight::Warning => tracing::warn!("{sentence}"),
+            Weight::Information => tracing::info!("{sentence}"),
         }
-        self.said.nothing_matches = nothing;
     }
 
     fn detach_all(mut self) -> Stopped {
