@@ -46,7 +46,8 @@ pub struct FlowTable {
     others: Others,
 }
 
-/// Where records go, and what it takes to make them. One reading of the clock serves one drain.
+/// Where records go, and what it takes to make them. One reading of the clock serves one step: all observations of a drain share
+/// one, and the records that are made after it have a later one, because a drain may take long.
 #[derive(Debug)]
 pub struct Output<'a, S> {
     /// Now.
