@@ -1,12 +1,11 @@
 //! Starts and stops the stages in order.
 //!
 //! Start: the right to the instance name, the programs, the thread that reads them, the hooks. Packets count from the first
-//! hook on. Stop: the hooks, a last reading, the flow table, and then, by the caller, the export queue.
+//! hook on. Stop: the hooks, a last reading, the flow table, and then, by the caller, the export queue; all within one deadline.
 
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use tokio::sync::oneshot;
@@ -15,16 +14,16 @@ use crate::flow::{FlowIds, Hooks};
 use crate::kernel::budget::Plan;
 use crate::kernel::{
     AttachOptions, Attacher, GracePeriod, InstanceLock, LoadError, Loaded, Method, Selection, StartError,
-    Stopped, Summary, load,
+    Summary, load,
 };
 use crate::ledger::Ledger;
-use crate::pipeline::{Outlet, Pipeline, PipelineError, Schedule};
+use crate::pipeline::{Finished, Outlet, Pipeline, PipelineError, Schedule};
 use crate::table::{self, FlowTable};
 
 /// The namespace that the process runs in.
 const OWN_SCOPE: u32 = 0;
-/// How long detaching may take: some hundred TCX links, 12 ms each.
-const DETACH: Duration = Duration::from_secs(30);
+/// Of the time for a stop, what detaching leaves for the last reading and its records. A TCX link takes 12 ms.
+const FOR_READING: Duration = Duration::from_secs(5);
 /// Between two readings, at most: a short enough time for a record to be near what it tells of.
 const LONGEST_READING: Duration = Duration::from_millis(2500);
 
@@ -55,6 +54,18 @@ pub(crate) enum AgentError {
     Pipeline(#[from] PipelineError),
     #[error("the thread that reads flows has panicked")]
     Panic,
+    #[error("the last reading took too long, so flows are missing: lower --memory to have fewer at a time")]
+    Late,
+}
+
+/// How an agent ended.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    /// What could not be detached, as sentences.
+    pub(crate) left: Vec<String>,
+    /// Whether the ledger has all that the hooks counted.
+    pub(crate) complete: bool,
+    pub(crate) result: Result<(), AgentError>,
 }
 
 /// A running agent. Dropping it detaches the hooks.
@@ -70,7 +81,7 @@ struct Reading {
     stop: SyncSender<()>,
     /// Resolves when the thread has ended by itself.
     ended: oneshot::Receiver<()>,
-    thread: JoinHandle<Result<(), PipelineError>>,
+    finished: Receiver<Finished>,
 }
 
 impl Agent {
@@ -114,10 +125,23 @@ impl Agent {
         let _ = (&mut self.reading.ended).await;
     }
 
-    /// Detaches, reads what is left and ends every flow. Blocks.
-    pub(crate) fn stop(self) -> (Stopped, Result<(), AgentError>) {
-        let stopped = self.attacher.stop(DETACH);
-        (stopped, self.reading.stop())
+    /// Hooks that are attached now.
+    pub(crate) fn attached(&self) -> u64 {
+        self.attacher.counters().attached
+    }
+
+    /// Detaches, reads what is left and ends every flow. Blocks, until `deadline` at most.
+    pub(crate) fn stop(self, deadline: Instant) -> Ending {
+        let time = deadline.saturating_duration_since(Instant::now());
+        let left = self.attacher.stop(time.saturating_sub(FOR_READING)).left;
+        match self.reading.stop(deadline) {
+            Ok(Finished { complete, result }) => Ending {
+                complete: complete && left.is_empty(),
+                left,
+                result: result.map_err(AgentError::Pipeline),
+            },
+            Err(error) => Ending { left, complete: false, result: Err(error) },
+        }
     }
 }
 
@@ -128,18 +152,46 @@ impl Reading {
     ) -> Result<Self, AgentError> {
         let (stop, stopped) = sync_channel(1);
         let (end, ended) = oneshot::channel();
+        let (report, finished) = sync_channel(1);
         let thread = thread::Builder::new().name("flows".to_owned()).spawn(move || {
-            let end_on_return = end;
-            pipeline.run(schedule, &stopped)?;
+            let end_on_return: oneshot::Sender<()> = end;
+            let ran = pipeline.run(schedule, &stopped);
             drop(end_on_return);
-            pipeline.finish()
+            if ran.is_err() {
+                // The last reading comes when the hooks are gone, as ever.
+                let _ = stopped.recv();
+            }
+            let Finished { complete, result } = pipeline.finish();
+            let _ = report.send(Finished { complete, result: ran.and(result) });
         });
-        Ok(Self { stop, ended, thread: thread.map_err(AgentError::Thread)? })
+        thread.map_err(AgentError::Thread)?;
+        Ok(Self { stop, ended, finished })
     }
 
-    fn stop(self) -> Result<(), AgentError> {
+    fn stop(self, deadline: Instant) -> Result<Finished, AgentError> {
         // A thread that has ended by itself takes no message, and needs none.
         let _ = self.stop.send(());
-        self.thread.join().map_err(|_| AgentError::Panic)?.map_err(AgentError::Pipeline)
+        self.finished.recv_timeout(deadline.saturating_duration_since(Instant::now())).map_err(|error| {
+            match error {
+                RecvTimeoutError::Timeout => AgentError::Late,
+                RecvTimeoutError::Disconnected => AgentError::Panic,
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_hangs_is_waited_for_until_the_deadline() {
+        let (stop, _stopped) = sync_channel(1);
+        let (_end, ended) = oneshot::channel();
+        let (hangs, finished) = sync_channel(1);
+        let reading = Reading { stop, ended, finished };
+        let stopped = reading.stop(Instant::now() + Duration::from_millis(10));
+        assert!(matches!(stopped, Err(AgentError::Late)), "{stopped:?}");
+        drop(hangs);
     }
 }

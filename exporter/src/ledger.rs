@@ -31,7 +31,7 @@ pub struct Row {
     pub path: Counts,
     /// What is in records that nobody has acknowledged yet.
     pub queued: Counts,
-    /// What is in records that were acknowledged.
+    /// What is in records that were acknowledged, or written to the output.
     pub delivered: Counts,
     /// What is in no flow's record and never will be, indexed by [`LossReason`].
     pub lost: [Counts; LossReason::COUNT],
@@ -50,6 +50,8 @@ pub enum LossReason {
     Rejected,
     /// The receiver was not reached before the deadline.
     Undelivered,
+    /// The output that the record was to be printed to took no more.
+    Output,
 }
 
 impl Ledger {
@@ -87,7 +89,7 @@ impl Ledger {
         self.row(hook, |row| transfer(counts, &mut row.table, &mut row.queued));
     }
 
-    /// A record's packets were acknowledged.
+    /// A record's packets were acknowledged, or written to the output.
     pub fn delivered(&self, hook: HookId, counts: Counts) {
         self.row(hook, |row| transfer(counts, &mut row.queued, &mut row.delivered));
     }
@@ -155,8 +157,8 @@ impl LossReason {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All reasons, in the order of [`Row::lost`].
-    pub const ALL: [Self; 5] =
-        [Self::Overflow, Self::Malformed, Self::QueueFull, Self::Rejected, Self::Undelivered];
+    pub const ALL: [Self; 6] =
+        [Self::Overflow, Self::Malformed, Self::QueueFull, Self::Rejected, Self::Undelivered, Self::Output];
 
     /// The reason in one word.
     #[must_use]
@@ -167,6 +169,7 @@ impl LossReason {
             Self::QueueFull => "queue_full",
             Self::Rejected => "rejected",
             Self::Undelivered => "undelivered",
+            Self::Output => "output",
         }
     }
 }

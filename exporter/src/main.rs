@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -22,9 +24,9 @@ fn main() -> ExitCode {
     match execute(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Nobody is left to tell if stderr is closed.
-            let _ = writeln!(io::stderr(), "otel-flow-exporter: {failure}");
-            ExitCode::from(&failure)
+            let code = ExitCode::from(&failure);
+            tell(failure);
+            code
         }
     }
 }
@@ -34,11 +36,24 @@ fn execute(command: Command) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::System(format!("cannot start the runtime: {error}")))?;
-    match command {
+    let ended = match command {
         Command::Run(options) => runtime.block_on(command::run(options)),
         Command::Flows(options) => runtime.block_on(command::flows(options)),
         Command::Check(options) => command::check::this_host(&options),
-    }
+    };
+    // What still hangs has had its time.
+    runtime.shutdown_background();
+    ended
+}
+
+/// Says why it failed. Nobody is left to tell if stderr is closed, or if nobody reads it.
+fn tell(failure: Failure) {
+    let (done, told) = sync_channel(1);
+    thread::spawn(move || {
+        let _ = writeln!(io::stderr(), "otel-flow-exporter: {failure}");
+        let _ = done.send(());
+    });
+    let _ = told.recv_timeout(command::LAST_WORDS);
 }
 
 /// Help and version are answers; anything else is a usage error.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use abi::Reason;
 
 use crate::clock::Clock;
-use crate::flow::{Hooks, OtherReason, RecordSink, Unattributed};
+use crate::flow::{Counts, HookId, Hooks, OtherReason, Record, RecordSink, Unattributed};
 use crate::kernel::{Loss, ReadError, Reader};
 use crate::ledger::Ledger;
 use crate::sync::lock;
@@ -17,13 +17,23 @@ use crate::table::{FlowTable, Output};
 /// How often the fill of the current generation is looked at.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Where records go.
+/// Where records go. Taking one never waits; the other calls may, until there is room or the wait is ended from elsewhere.
 pub(crate) trait Outlet: RecordSink {
+    /// Called after each record while nothing is held that others need: waits until there is room for the next.
+    fn make_room(&mut self);
+
     /// Hands on what was taken since the last call.
     ///
     /// # Errors
-    /// When nobody takes records any more, such as a closed pipe: then the pipeline ends.
+    /// When nobody takes records any more, such as a closed pipe: then the pipeline ends. Said once; records that are taken
+    /// all the same are entered in the ledger as lost.
     fn flush(&mut self) -> io::Result<()>;
+
+    /// The last flush: returns when everything has left this process's hands, or is lost.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    fn finish(&mut self) -> io::Result<()>;
 }
 
 /// When the kernel's counts are read.
@@ -55,6 +65,15 @@ pub(crate) enum PipelineError {
     Outlet(#[from] io::Error),
 }
 
+/// How the last reading went.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// Whether it took all that the hooks have counted.
+    pub(crate) complete: bool,
+    /// The first thing that went wrong.
+    pub(crate) result: Result<(), PipelineError>,
+}
+
 impl<O: Outlet> Pipeline<O> {
     /// Reads on schedule until `stop` says so or its other end is gone.
     pub(crate) fn run(&mut self, schedule: Schedule, stop: &Receiver<()>) -> Result<(), PipelineError> {
@@ -67,18 +86,32 @@ impl<O: Outlet> Pipeline<O> {
             }
             if last_read.elapsed() >= schedule.interval || self.reader.fill()? >= schedule.fill {
                 last_read = Instant::now();
-                self.read(FlowTable::emit_due)?;
+                let names = self.read()?;
+                self.emit(&names, Which::Due);
+                self.outlet.flush()?;
             }
         }
     }
 
-    /// The last reading, after the hooks are detached: every flow ends.
-    pub(crate) fn finish(&mut self) -> Result<(), PipelineError> {
-        self.read(FlowTable::finish)
+    /// The last reading, after the hooks are detached: every flow ends, also when the kernel cannot be read.
+    pub(crate) fn finish(&mut self) -> Finished {
+        let read = self.read();
+        let complete = read.is_ok();
+        let (names, read) = match read {
+            Ok(names) => (names, Ok(())),
+            Err(error) => (lock(&self.hooks).clone(), Err(error)),
+        };
+        self.emit(&names, Which::All);
+        let written = self.outlet.finish();
+        Finished {
+            complete,
+            result: read.map_err(PipelineError::Read).and(written.map_err(PipelineError::Outlet)),
+        }
     }
 
-    /// Reads the observations and the losses of the time since the last reading, and has the table make its records.
-    fn read(&mut self, emit: impl FnOnce(&mut FlowTable, &mut Output<'_, O>)) -> Result<(), PipelineError> {
+    /// Takes the observations and the losses of the time since the last reading into the flow table. Gives the names of the
+    /// hooks as they are then: records are made of it, and waited for, while others take the lock.
+    fn read(&mut self) -> Result<Hooks, ReadError> {
         let Self { reader, hooks, table, ledger, outlet } = self;
         let mut hooks = lock(hooks);
         let clock = Clock::now();
@@ -88,9 +121,36 @@ impl<O: Outlet> Pipeline<O> {
         reader.read_losses(&mut hooks, |hooks, loss| {
             lose(loss, table, &mut Output { clock, hooks, ledger, sink: outlet });
         })?;
-        emit(table, &mut Output { clock: Clock::now(), hooks: &hooks, ledger, sink: outlet });
-        drop(hooks);
-        Ok(self.outlet.flush()?)
+        Ok(hooks.clone())
+    }
+
+    /// Has the table make records.
+    fn emit(&mut self, hooks: &Hooks, which: Which) {
+        let Self { table, ledger, outlet, .. } = self;
+        // Full tables may have made records in the reading, which waits for nothing.
+        outlet.make_room();
+        let out = &mut Output { clock: Clock::now(), hooks, ledger, sink: &mut Paced(outlet) };
+        match which {
+            Which::Due => table.emit_due(out),
+            Which::All => table.finish(out),
+        }
+    }
+}
+
+/// The records that are made.
+#[derive(Clone, Copy, Debug)]
+enum Which {
+    Due,
+    All,
+}
+
+/// An outlet that is waited for after each record.
+struct Paced<'a, O>(&'a mut O);
+
+impl<O: Outlet> RecordSink for Paced<'_, O> {
+    fn record(&mut self, record: Record<'_>, accounted: &[(HookId, Counts)]) {
+        self.0.record(record, accounted);
+        self.0.make_room();
     }
 }
 

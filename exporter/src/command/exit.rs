@@ -26,10 +26,13 @@ pub enum Failure {
     /// The configuration is wrong.
     #[error("{0}")]
     Configuration(String),
+    /// The user did not wait for an orderly end.
+    #[error("{0}")]
+    Interrupted(String),
 }
 
 impl Failure {
-    /// The code of sysexits.h.
+    /// The code of sysexits.h, and a shell's for what a signal ended.
     #[must_use]
     pub fn code(&self) -> u8 {
         match self {
@@ -40,6 +43,7 @@ impl Failure {
             Self::Output(_) => 74,
             Self::Privilege(_) => 77,
             Self::Configuration(_) => 78,
+            Self::Interrupted(_) => 130,
         }
     }
 }

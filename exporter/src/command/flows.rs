@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::time::sleep;
 
+use crate::command::end::Signals;
 use crate::command::{Failure, FlowsOptions, observe};
 use crate::kernel::InstanceLock;
 use crate::ledger::Ledger;
@@ -21,20 +22,19 @@ pub async fn flows(options: FlowsOptions) -> Result<(), Failure> {
         .map(Columns::parse)
         .transpose()
         .map_err(|error| Failure::Usage(format!("--columns: {error}")))?;
-    let mut signals = observe::Signals::listen()?;
+    let mut signals = Signals::listen()?;
     let instance = InstanceLock::temporary().map_err(|error| Failure::System(error.to_string()))?;
     let settings = observe::settings(&options.common, instance, options.interval)?;
     let ledger = Arc::new(Ledger::default());
-    let printing = observe::printing(options.format, columns, &ledger);
-    let mut agent = observe::start(settings, &ledger, printing)?;
+    let printing = observe::printing(options.format, columns, &ledger)?;
+    let writer = printing.writer();
+    let agent = observe::start(settings, &ledger, printing)?;
     observe::attached(&agent.summary);
-    tokio::select! {
-        () = signals.stop() => {}
-        () = agent.ended() => {}
-        () = async { match options.duration {
+    let over = async {
+        match options.duration {
             Some(duration) => sleep(duration).await,
             None => pending().await,
-        } } => {}
-    }
-    observe::finish(agent, &ledger).await
+        }
+    };
+    observe::print(agent, ledger, writer, &mut signals, over).await
 }

@@ -1,6 +1,7 @@
 //! What the user types, and what the program answers with.
 
 pub mod check;
+mod end;
 mod exit;
 mod flows;
 mod observe;
@@ -10,6 +11,7 @@ mod value;
 
 use clap::{Parser, Subcommand};
 
+pub use self::end::LAST_WORDS;
 pub use self::exit::Failure;
 pub use self::flows::flows;
 pub use self::options::{CheckOptions, Common, FlowsOptions, RunOptions};

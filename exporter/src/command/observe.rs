@@ -1,49 +1,30 @@
-//! What `run` and `flows` have in common: settings from options, signals, the first and the last words on stderr.
+//! What `run` and `flows` have in common: settings from options, the start, printing.
 
 use std::env;
-use std::fmt::Display;
-use std::io::{self, BufWriter, Write};
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
-use crate::agent::{Agent, AgentError, Settings};
+use crate::agent::{Agent, Settings};
+use crate::command::end::{self, Signals, say};
 use crate::command::{Common, Failure};
-use crate::flow::Hooks;
 use crate::kernel::probe::{kernel_release, privileges};
 use crate::kernel::{Glob, InstanceLock, Selection, Summary, budget};
 use crate::ledger::Ledger;
-use crate::outlet::{Printing, Records};
-use crate::pipeline::{Outlet, PipelineError};
+use crate::outlet::{Printing, Writer};
+use crate::pipeline::Outlet;
 use crate::print::{Columns, Format, Width, printer};
-use crate::sync::lock;
 
-/// The signals that end a command in order.
-pub(super) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    /// From now on these signals no longer kill the process.
-    pub(super) fn listen() -> Result<Self, Failure> {
-        let listen = |kind| {
-            signal(kind).map_err(|error| Failure::System(format!("cannot listen for signals: {error}")))
-        };
-        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
-    }
-
-    /// Resolves with the first of them.
-    pub(super) async fn stop(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
+/// After this long without a packet a user wonders.
+const QUIET: Duration = Duration::from_secs(3);
+/// What the thread that reads flows needs to end once it no longer waits for the output.
+const HANDING_BACK: Duration = Duration::from_secs(1);
 
 /// The agent's settings from the options that every observing command has.
 pub(super) fn settings(
@@ -79,9 +60,17 @@ fn globs(option: &str, patterns: &[String]) -> Result<Vec<Glob>, Failure> {
 }
 
 /// Prints to the standard output, as wide as the terminal.
-pub(super) fn printing(format: Format, columns: Option<Columns>, ledger: &Arc<Ledger>) -> Printing {
+pub(super) fn printing(
+    format: Format,
+    columns: Option<Columns>,
+    ledger: &Arc<Ledger>,
+) -> Result<Printing, Failure> {
     let width = Width::of_stdout(env::var("COLUMNS").ok().as_deref());
-    Printing::new(printer(format, columns, width, BufWriter::new(io::stdout())), ledger)
+    // Not the library's own handle: it keeps bytes back, and what it has taken would count as written.
+    let output = io::stdout().as_fd().try_clone_to_owned().map(File::from);
+    output
+        .and_then(|output| Printing::new(printer(format, columns, width), output, ledger))
+        .map_err(|error| Failure::System(format!("cannot prepare the output: {error}")))
 }
 
 /// Starts the agent, or says in one sentence why it cannot.
@@ -93,7 +82,7 @@ pub(super) fn start<O: Outlet + Send + 'static>(
     let proc = Path::new("/proc");
     kernel_release(proc)?;
     privileges(proc)?;
-    Agent::start(settings, Arc::clone(ledger), outlet).map_err(|error| failure(&error))
+    Agent::start(settings, Arc::clone(ledger), outlet).map_err(|error| end::failure(&error))
 }
 
 /// Says what is observed, once hooks count.
@@ -112,56 +101,46 @@ pub(super) fn attached(summary: &Summary) {
     }
 }
 
-/// Says that there is nothing to say, where a user would wonder.
-pub(super) fn quiet(summary: &Summary, records: &Records) {
-    if records.is_none() {
-        say(format_args!("no packets yet; waiting for traffic on {}", summary.attached.join(", ")));
+/// Prints until a signal comes, `over` is reached or printing ends by itself; then stops the agent and says where every packet
+/// went.
+pub(super) async fn print(
+    mut agent: Agent,
+    ledger: Arc<Ledger>,
+    writer: Writer,
+    signals: &mut Signals,
+    over: impl Future<Output = ()>,
+) -> Result<(), Failure> {
+    let mut over = pin!(over);
+    let ended_early = tokio::select! {
+        () = signals.stop() => true,
+        () = agent.ended() => true,
+        () = &mut over => true,
+        () = sleep(QUIET) => false,
+    };
+    if !ended_early {
+        say_if_quiet(&agent, &ledger);
+        tokio::select! {
+            () = signals.stop() => {}
+            () = agent.ended() => {}
+            () = &mut over => {}
+        }
     }
-}
-
-/// Stops an agent that prints, and says where every packet went.
-pub(super) async fn finish(agent: Agent, ledger: &Ledger) -> Result<(), Failure> {
+    writer.stop_by(end::deadline(HANDING_BACK));
+    let deadline = end::deadline(Duration::ZERO);
     let hooks = Arc::clone(&agent.hooks);
-    let ended = stop(agent).await;
-    print_ledger(&hooks, ledger);
-    ended
+    signals.orderly(async { end::conclude(end::stop(agent, deadline).await, hooks, ledger).await }).await
 }
 
-/// Stops the agent; what it queued may still be on its way.
-pub(super) async fn stop(agent: Agent) -> Result<(), Failure> {
-    let stopped = spawn_blocking(|| agent.stop()).await;
-    let (stopped, ended) = stopped.map_err(|_| failure(&AgentError::Panic))?;
-    for left in stopped.left {
-        say(format_args!("not detached: {left}"));
+/// Says that there is nothing to say, where a user would wonder.
+fn say_if_quiet(agent: &Agent, ledger: &Ledger) {
+    if ledger.snapshot().iter().any(|(_, row)| row.seen != row.not_ip) {
+        return;
     }
-    match ended {
-        // Whoever read the output has enough of it.
-        Err(AgentError::Pipeline(PipelineError::Outlet(error)))
-            if error.kind() == io::ErrorKind::BrokenPipe =>
-        {
-            Ok(())
-        }
-        ended => ended.map_err(|error| failure(&error)),
-    }
-}
-
-/// Prints where every packet went.
-pub(super) fn print_ledger(hooks: &Mutex<Hooks>, ledger: &Ledger) {
-    say(ledger.report(&lock(hooks)));
-}
-
-/// One line on stderr. Nobody is left to tell if that fails.
-pub(super) fn say(line: impl Display) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
-}
-
-fn failure(error: &AgentError) -> Failure {
-    let sentence = error.to_string();
-    match error {
-        AgentError::GracePeriod(_) | AgentError::Load(_) | AgentError::Attach(_) | AgentError::Thread(_) => {
-            Failure::System(sentence)
-        }
-        AgentError::Pipeline(PipelineError::Outlet(_)) => Failure::Output(sentence),
-        AgentError::Pipeline(PipelineError::Read(_)) | AgentError::Panic => Failure::Software(sentence),
+    if agent.attached() == 0 {
+        say("no packets yet; waiting for an interface that is selected");
+    } else if agent.summary.attached.is_empty() {
+        say("no packets yet; waiting for traffic");
+    } else {
+        say(format_args!("no packets yet; waiting for traffic on {}", agent.summary.attached.join(", ")));
     }
 }

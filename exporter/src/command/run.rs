@@ -1,14 +1,13 @@
 //! `run`: the agent. Exports by OTLP where there is an endpoint, else prints.
 
 use std::env;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::sleep;
-
 use crate::clock::Clock;
-use crate::command::observe::{self, Signals};
-use crate::command::{Failure, RunOptions};
+use crate::command::end::{self, Signals, say};
+use crate::command::{Failure, RunOptions, observe};
 use crate::export::{self, Batch, GrpcTransport, Limits, Outcome, Queue, Settle};
 use crate::kernel::InstanceLock;
 use crate::ledger::{Ledger, LossReason};
@@ -20,8 +19,6 @@ const EXPORT_INTERVAL: Duration = Duration::from_secs(10);
 const PRINT_INTERVAL: Duration = Duration::from_secs(1);
 /// Bytes of a request. Receivers take 4 MiB by default.
 const REQUEST: usize = 1 << 20;
-/// After this long without a packet a user wonders.
-const QUIET: Duration = Duration::from_secs(3);
 
 /// Observes until a signal comes.
 ///
@@ -42,26 +39,12 @@ async fn print(options: &RunOptions, instance: InstanceLock) -> Result<(), Failu
     let mut signals = Signals::listen()?;
     let settings = observe::settings(&options.common, instance, options.interval.unwrap_or(PRINT_INTERVAL))?;
     let ledger = Arc::new(Ledger::default());
-    let printing = observe::printing(Format::Table, None, &ledger);
-    let records = printing.records();
-    let mut agent = observe::start(settings, &ledger, printing)?;
+    let printing = observe::printing(Format::Table, None, &ledger)?;
+    let writer = printing.writer();
+    let agent = observe::start(settings, &ledger, printing)?;
     observe::attached(&agent.summary);
-    observe::say(
-        "no OTLP endpoint is set (OTEL_EXPORTER_OTLP_ENDPOINT), so flows are printed here; Ctrl-C ends",
-    );
-    let ended_early = tokio::select! {
-        () = signals.stop() => true,
-        () = agent.ended() => true,
-        () = sleep(QUIET) => false,
-    };
-    if !ended_early {
-        observe::quiet(&agent.summary, &records);
-        tokio::select! {
-            () = signals.stop() => {}
-            () = agent.ended() => {}
-        }
-    }
-    observe::finish(agent, &ledger).await
+    say("no OTLP endpoint is set (OTEL_EXPORTER_OTLP_ENDPOINT), so flows are printed here; Ctrl-C ends");
+    observe::print(agent, ledger, writer, &mut signals, pending()).await
 }
 
 async fn export(
@@ -84,22 +67,27 @@ async fn export(
     let mut agent = observe::start(settings, &ledger, outlet)?;
     observe::attached(&agent.summary);
     tracing::info!(endpoint = %endpoint.endpoint, "exporting flows as OTLP logs over gRPC");
+    let limits = Limits::default();
     let delivery = tokio::spawn({
         let (queue, ledger) = (Arc::clone(&queue), Arc::clone(&ledger));
         let now = || Clock::now().monotonic();
-        async move { export::run(&queue, transport, Accounts(ledger), Limits::default(), now).await }
+        async move { export::run(&queue, transport, Accounts(ledger), limits, now).await }
     });
     tokio::select! {
         () = signals.stop() => {}
         () = agent.ended() => {}
     }
+    let deadline = end::deadline(limits.shutdown);
     let hooks = Arc::clone(&agent.hooks);
-    let ended = observe::stop(agent).await;
-    queue.close();
-    let delivered = delivery.await;
-    observe::print_ledger(&hooks, &ledger);
-    delivered.map_err(|_| Failure::Software("the task that exports has panicked".to_owned()))?;
-    ended
+    let ending = async {
+        let ending = end::stop(agent, deadline).await;
+        queue.close();
+        let delivered = delivery.await;
+        let ended = end::conclude(ending, hooks, ledger).await;
+        delivered.map_err(|_| Failure::Software("the task that exports has panicked".to_owned()))?;
+        ended
+    };
+    signals.orderly(ending).await
 }
 
 /// Enters in the ledger what became of each batch.

@@ -33,7 +33,7 @@ impl fmt::Display for Hook {
 pub struct HookId(pub u32);
 
 /// All hooks there were. A hook that is gone keeps its number and name: its last packets are read after it went.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Hooks {
     hooks: Vec<Hook>,
     numbers: HashMap<(u32, u32, Direction), HookId, foldhash::fast::FixedState>,

@@ -1,75 +1,65 @@
 //! Comma-separated values (RFC 4180): a header line, then one line for each record.
 
-use std::io;
-
-use crate::flow::{Counts, HookId, Record, RecordSink};
+use crate::flow::Record;
 use crate::print::Print;
 use crate::print::columns::Columns;
-use crate::print::output::Output;
 use crate::print::row::Row;
 use crate::print::value::Style;
 
 /// Writes one line of comma-separated values for each record. A list is JSON text; an attribute that is not known is empty.
 #[derive(Debug)]
-pub struct Csv<W> {
-    output: Output<W>,
+pub struct Csv {
     row: Row,
-    line: String,
 }
 
-impl<W: io::Write> Csv<W> {
-    /// Writes the header line: a table without rows still says what its columns are.
-    pub fn new(columns: Columns, writer: W) -> Self {
-        let mut csv =
-            Self { output: Output::new(writer), row: Row::new(columns, Style::Csv), line: String::new() };
-        write_line(&mut csv.line, csv.row.columns().as_slice().iter().map(|column| column.name()));
-        csv.output.write(&csv.line);
-        csv
+impl Csv {
+    /// Lines of these columns.
+    #[must_use]
+    pub fn new(columns: Columns) -> Self {
+        Self { row: Row::new(columns, Style::Csv) }
     }
 }
 
-impl<W: io::Write> RecordSink for Csv<W> {
-    fn record(&mut self, record: Record<'_>, _accounted: &[(HookId, Counts)]) {
+impl Print for Csv {
+    /// The header line: a table without rows still says what its columns are.
+    fn begin(&mut self, out: &mut String) {
+        write_line(out, self.row.columns().as_slice().iter().map(|column| column.name()));
+    }
+
+    fn record(&mut self, record: Record<'_>, out: &mut String) {
         self.row.fill(record);
-        write_line(&mut self.line, self.row.cells().map(|(_, value)| value.unwrap_or_default()));
-        self.output.write(&self.line);
+        write_line(out, self.row.cells().map(|(_, value)| value.unwrap_or_default()));
     }
 }
 
-impl<W: io::Write> Print for Csv<W> {
-    fn flush(&mut self) -> io::Result<()> {
-        self.output.flush()
-    }
-}
-
-fn write_line<'a>(line: &mut String, fields: impl Iterator<Item = &'a str>) {
-    line.clear();
+fn write_line<'a>(out: &mut String, fields: impl Iterator<Item = &'a str>) {
+    let start = out.len();
     for (index, field) in fields.enumerate() {
         if index > 0 {
-            line.push(',');
+            out.push(',');
         }
-        write_field(line, field);
+        write_field(out, field);
     }
-    if line.is_empty() {
+    if out.len() == start {
         // The only field is empty; readers skip a line with nothing on it.
-        line.push_str("\"\"");
+        out.push_str("\"\"");
     }
-    line.push_str("\r\n");
+    out.push_str("\r\n");
 }
 
-fn write_field(line: &mut String, field: &str) {
+fn write_field(out: &mut String, field: &str) {
     if !field.contains(['"', ',', '\r', '\n']) {
-        line.push_str(field);
+        out.push_str(field);
         return;
     }
-    line.push('"');
+    out.push('"');
     for (index, part) in field.split('"').enumerate() {
         if index > 0 {
-            line.push_str("\"\"");
+            out.push_str("\"\"");
         }
-        line.push_str(part);
+        out.push_str(part);
     }
-    line.push('"');
+    out.push('"');
 }
 
 #[cfg(test)]
@@ -82,9 +72,10 @@ mod tests {
     use crate::print::sample;
 
     fn print(columns: Columns, record: Record<'_>) -> String {
-        let mut csv = Csv::new(columns, Vec::new());
-        csv.record(record, &[]);
-        String::from_utf8(csv.output.into_inner()).unwrap()
+        let (mut csv, mut text) = (Csv::new(columns), String::new());
+        csv.begin(&mut text);
+        csv.record(record, &mut text);
+        text
     }
 
     /// Reads by the grammar of RFC 4180, section 2.
@@ -111,8 +102,9 @@ mod tests {
 
     #[test]
     fn the_default_columns_are_the_time_and_the_registry() {
-        let csv = Csv::new(Columns::default(), Vec::new());
-        let header = read(&String::from_utf8(csv.output.into_inner()).unwrap());
+        let mut text = String::new();
+        Csv::new(Columns::default()).begin(&mut text);
+        let header = read(&text);
         assert_eq!(header[0][0], "timestamp");
         assert!(header[0][1..].iter().eq(event::NETWORK_FLOW.attributes.iter().map(|known| known.key)));
     }

@@ -1,38 +1,31 @@
 //! JSON lines: one object for each record.
 
-use std::io;
-
 use semconv::Attribute;
 
-use crate::flow::{AttributeSink, Counts, HookId, Record, RecordSink, timestamp};
+use crate::flow::{AttributeSink, Record, timestamp};
 use crate::print::Print;
 use crate::print::columns::{Columns, TIMESTAMP};
-use crate::print::output::Output;
 use crate::print::row::{Row, time_of};
 use crate::print::value::Style;
 
 /// Writes one JSON object a line. An attribute that is not known is left out.
 #[derive(Debug)]
-pub struct Json<W> {
-    output: Output<W>,
+pub struct Json {
     object: Object,
     /// Cells of the chosen columns; `None`: the time and then everything that the record has, in its order.
     chosen: Option<Row>,
 }
 
-impl<W: io::Write> Json<W> {
-    /// Writes the chosen columns, or everything.
-    pub fn new(columns: Option<Columns>, writer: W) -> Self {
-        Self {
-            output: Output::new(writer),
-            object: Object::default(),
-            chosen: columns.map(|columns| Row::new(columns, Style::Json)),
-        }
+impl Json {
+    /// Objects of the chosen columns, or of everything.
+    #[must_use]
+    pub fn new(columns: Option<Columns>) -> Self {
+        Self { object: Object::default(), chosen: columns.map(|columns| Row::new(columns, Style::Json)) }
     }
 }
 
-impl<W: io::Write> RecordSink for Json<W> {
-    fn record(&mut self, record: Record<'_>, _accounted: &[(HookId, Counts)]) {
+impl Print for Json {
+    fn record(&mut self, record: Record<'_>, out: &mut String) {
         self.object.begin();
         if let Some(row) = &mut self.chosen {
             row.fill(record);
@@ -45,13 +38,7 @@ impl<W: io::Write> RecordSink for Json<W> {
             Style::Json.text(self.object.member(TIMESTAMP), &timestamp(time_of(record)));
             record.attributes(&mut self.object);
         }
-        self.output.write(self.object.end());
-    }
-}
-
-impl<W: io::Write> Print for Json<W> {
-    fn flush(&mut self) -> io::Result<()> {
-        self.output.flush()
+        out.push_str(self.object.end());
     }
 }
 
@@ -111,9 +98,9 @@ mod tests {
     use crate::print::sample;
 
     fn print(columns: Option<Columns>, record: Record<'_>) -> String {
-        let mut json = Json::new(columns, Vec::new());
-        json.record(record, &[]);
-        String::from_utf8(json.output.into_inner()).unwrap()
+        let mut text = String::new();
+        Json::new(columns).record(record, &mut text);
+        text
     }
 
     #[test]

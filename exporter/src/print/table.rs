@@ -6,16 +6,13 @@ mod layout;
 mod plain;
 mod units;
 
-use std::io;
-
 pub use self::plain::PlainTable;
 
 use self::cells::Cells;
 use self::fit::Line;
 use self::layout::{ADDRESS_MIN, Field, Layout};
-use crate::flow::{Counts, HookId, Record, RecordSink};
+use crate::flow::Record;
 use crate::print::Print;
-use crate::print::output::Output;
 use crate::print::width::Width;
 
 /// Lines between two headers on a terminal: fewer than a usual window has.
@@ -23,8 +20,7 @@ const LINES_PER_HEADER: usize = 40;
 
 /// Writes the facts that people ask for first, short. Names and numbers in full are in the other formats.
 #[derive(Debug)]
-pub struct Table<W> {
-    output: Output<W>,
+pub struct Table {
     width: Width,
     layout: Layout,
     header: Header,
@@ -34,11 +30,11 @@ pub struct Table<W> {
     wanted: [usize; 2],
 }
 
-impl<W: io::Write> Table<W> {
+impl Table {
     /// A table of this width.
-    pub fn new(width: Width, writer: W) -> Self {
+    #[must_use]
+    pub fn new(width: Width) -> Self {
         Self {
-            output: Output::new(writer),
             width,
             layout: Layout::fit(width.cells, [ADDRESS_MIN; 2]),
             header: Header::default(),
@@ -64,7 +60,7 @@ impl<W: io::Write> Table<W> {
         }
     }
 
-    fn write_header(&mut self) {
+    fn write_header(&mut self, out: &mut String) {
         if self.width.terminal {
             // Long addresses that went away give their room back. The line that comes now is in `cells`.
             self.wanted = [Field::Source, Field::Destination]
@@ -74,27 +70,21 @@ impl<W: io::Write> Table<W> {
         for &(field, width) in self.layout.columns() {
             self.line.push(field.heading(), width, field.alignment(), fit::Cut::End);
         }
-        self.output.write(self.line.end());
+        out.push_str(self.line.end());
     }
 }
 
-impl<W: io::Write> RecordSink for Table<W> {
-    fn record(&mut self, record: Record<'_>, _accounted: &[(HookId, Counts)]) {
+impl Print for Table {
+    fn record(&mut self, record: Record<'_>, out: &mut String) {
         self.cells.fill(record);
         self.follow_addresses();
         if self.header.is_due(self.width.terminal) {
-            self.write_header();
+            self.write_header(out);
         }
         for &(field, width) in self.layout.columns() {
             self.line.push(self.cells.get(field), width, field.alignment(), field.cut());
         }
-        self.output.write(self.line.end());
-    }
-}
-
-impl<W: io::Write> Print for Table<W> {
-    fn flush(&mut self) -> io::Result<()> {
-        self.output.flush()
+        out.push_str(self.line.end());
     }
 }
 

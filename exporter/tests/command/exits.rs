@@ -58,7 +58,11 @@ pub(crate) fn closed_pipe() -> Result<()> {
     program.close_stdout();
     let sending = pair.client.enter(|| UdpSocket::bind((CLIENT, 5000)))??;
     sending.send_to(&[0; 10], (SERVER, 6000))?;
-    program.wait_end()
+    program.wait_end()?;
+    let ended = program.wait()?;
+    ensure!(ended.status.success(), "exit {}: {}", ended.status, ended.stderr);
+    ensure!(ended.delivered()? == 0, "delivered to nobody: {}", ended.stderr);
+    Ok(())
 }
 
 pub(crate) fn instance() -> Result<()> {

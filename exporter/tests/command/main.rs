@@ -3,6 +3,7 @@
 mod collector;
 mod exact;
 mod exits;
+mod output;
 mod program;
 mod topology;
 
@@ -11,7 +12,7 @@ use std::process::ExitCode;
 use flow_tests::harness::{Test, run_privileged};
 
 fn main() -> ExitCode {
-    let tests: [Test; 15] = [
+    let tests: [Test; 21] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -25,6 +26,12 @@ fn main() -> ExitCode {
         ("wrong_configuration_exits_78", exits::configuration),
         ("without_privilege_it_exits_77_with_the_remedy", exits::privilege),
         ("a_closed_pipe_ends_the_output_quietly", exits::closed_pipe),
+        ("a_full_device_exits_74_and_nothing_counts_as_delivered", output::full_device),
+        ("stalled_output_holds_up_neither_hooks_nor_the_end", output::stalled),
+        ("a_second_signal_ends_it_at_once", output::second_signal),
+        ("a_slow_reader_gets_everything", output::slow),
+        ("where_nothing_comes_it_says_what_it_waits_for", output::quiet),
+        ("an_interface_that_comes_late_is_announced", output::late),
         ("an_instance_name_that_is_taken_exits_69", exits::instance),
         ("check_says_that_run_works", exits::check),
     ];

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use exporter::flow::Counts;
 use flow_tests::harness::until;
 use flow_tests::netns::Netns;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -54,26 +55,42 @@ impl Program {
         let mut child = command.spawn().context("starting the program")?;
         let errors = BufReader::new(child.stderr.take().context("stderr is piped")?);
         let mut program = Self { child, errors, said: String::new() };
-        while !program.said.contains("attached") {
-            let read = program.errors.read_line(&mut program.said)?;
-            ensure!(read > 0, "it ended before it attached: {}", program.said);
-        }
+        program.says("attached")?;
         Ok(program)
+    }
+
+    /// Waits until it has said something.
+    pub(crate) fn says(&mut self, words: &str) -> Result<()> {
+        while !self.said.contains(words) {
+            if self.errors.buffer().is_empty() {
+                let timeout = Timespec { tv_sec: 20, tv_nsec: 0 };
+                let ready = poll(&mut [PollFd::new(self.errors.get_ref(), PollFlags::IN)], Some(&timeout))?;
+                ensure!(ready > 0, "it does not say {words:?}: {}", self.said);
+            }
+            let read = self.errors.read_line(&mut self.said)?;
+            ensure!(read > 0, "it ended before it said {words:?}: {}", self.said);
+        }
+        Ok(())
     }
 
     /// Ends it as a supervisor does, and takes the rest.
     pub(crate) fn stop(self) -> Result<Ended> {
-        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
+        self.terminate()?;
         self.wait()
+    }
+
+    /// Tells it to end.
+    pub(crate) fn terminate(&self) -> Result<()> {
+        Ok(kill_process(Pid::from_child(&self.child), Signal::TERM)?)
     }
 
     /// Waits for its end.
     pub(crate) fn wait(mut self) -> Result<Ended> {
-        let mut stdout = self.child.stdout.take().context("stdout is piped")?;
+        let stdout = self.child.stdout.take();
         // The pipe of one stream may fill up while the other is read.
         let output = std::thread::spawn(move || {
             let mut text = String::new();
-            stdout.read_to_string(&mut text).map(|_| text)
+            stdout.map_or(Ok(0), |mut stdout| stdout.read_to_string(&mut text)).map(|_| text)
         });
         let mut said = std::mem::take(&mut self.said);
         self.errors.read_to_string(&mut said)?;
@@ -116,6 +133,21 @@ impl Ended {
     pub(crate) fn records(&self) -> Result<Vec<Value>> {
         ensure!(self.status.success(), "it ended with {}: {}", self.status, self.stderr);
         self.stdout.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
+    }
+}
+
+impl Ended {
+    /// Packets that it says it delivered.
+    pub(crate) fn delivered(&self) -> Result<u64> {
+        let mut lines = self.stderr.lines().skip_while(|line| !line.starts_with("hook "));
+        ensure!(
+            lines.next().is_some_and(|titles| titles.contains("delivered")),
+            "no balance: {}",
+            self.stderr
+        );
+        let total = lines.find(|line| line.starts_with("total ")).context("the totals")?;
+        // total, seen packets, (bytes), delivered packets
+        Ok(total.split_whitespace().nth(3).context("what was delivered")?.parse()?)
     }
 }
 

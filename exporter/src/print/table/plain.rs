@@ -1,13 +1,10 @@
 //! The table of chosen attributes, with their values as they are.
 
-use std::io;
-
 use semconv::{Kind, attribute};
 
-use crate::flow::{Counts, HookId, Record, RecordSink};
+use crate::flow::Record;
 use crate::print::Print;
 use crate::print::columns::{Column, Columns};
-use crate::print::output::Output;
 use crate::print::row::Row;
 use crate::print::table::Header;
 use crate::print::table::fit::{Align, Cut, GAP, Line};
@@ -16,8 +13,7 @@ use crate::print::width::Width;
 
 /// Writes exactly the chosen columns. If they want more room than there is, the widest give it.
 #[derive(Debug)]
-pub struct PlainTable<W> {
-    output: Output<W>,
+pub struct PlainTable {
     terminal: bool,
     row: Row,
     widths: Vec<usize>,
@@ -25,11 +21,11 @@ pub struct PlainTable<W> {
     line: Line,
 }
 
-impl<W: io::Write> PlainTable<W> {
+impl PlainTable {
     /// A table of these columns and this width.
-    pub fn new(columns: Columns, width: Width, writer: W) -> Self {
+    #[must_use]
+    pub fn new(columns: Columns, width: Width) -> Self {
         Self {
-            output: Output::new(writer),
             terminal: width.terminal,
             widths: widths(&columns, width.cells),
             row: Row::new(columns, Style::Plain),
@@ -38,31 +34,25 @@ impl<W: io::Write> PlainTable<W> {
         }
     }
 
-    fn write_header(&mut self) {
+    fn write_header(&mut self, out: &mut String) {
         for (column, &width) in self.row.columns().as_slice().iter().zip(&self.widths) {
             // The end of a name tells more than its begin.
             self.line.push(column.name(), width, alignment(*column), Cut::Start);
         }
-        self.output.write(self.line.end());
+        out.push_str(self.line.end());
     }
 }
 
-impl<W: io::Write> RecordSink for PlainTable<W> {
-    fn record(&mut self, record: Record<'_>, _accounted: &[(HookId, Counts)]) {
+impl Print for PlainTable {
+    fn record(&mut self, record: Record<'_>, out: &mut String) {
         if self.header.is_due(self.terminal) {
-            self.write_header();
+            self.write_header(out);
         }
         self.row.fill(record);
         for ((column, value), &width) in self.row.cells().zip(&self.widths) {
             self.line.push(value.unwrap_or("-"), width, alignment(column), Cut::End);
         }
-        self.output.write(self.line.end());
-    }
-}
-
-impl<W: io::Write> Print for PlainTable<W> {
-    fn flush(&mut self) -> io::Result<()> {
-        self.output.flush()
+        out.push_str(self.line.end());
     }
 }
 

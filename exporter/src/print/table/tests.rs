@@ -9,14 +9,12 @@ use crate::print::sample::{self, Varied};
 use crate::print::{Columns, Format, printer};
 
 fn print(columns: Option<Columns>, width: Width, records: &[Record<'_>]) -> String {
-    let mut bytes = Vec::new();
-    let mut printer = printer(Format::Table, columns, width, &mut bytes);
+    let mut text = String::new();
+    let mut printer = printer(Format::Table, columns, width);
     for &record in records {
-        printer.record(record, &[]);
+        printer.record(record, &mut text);
     }
-    printer.flush().unwrap();
-    drop(printer);
-    String::from_utf8(bytes).unwrap()
+    text
 }
 
 const fn terminal(cells: usize) -> Width {
@@ -108,13 +106,12 @@ fn chosen_columns_have_plain_values() {
 }
 
 fn widest(columns: Option<Columns>, width: Width, records: &[Varied]) -> usize {
-    let mut bytes = Vec::new();
-    let mut printer = printer(Format::Table, columns, width, &mut bytes);
+    let mut text = String::new();
+    let mut printer = printer(Format::Table, columns, width);
     for varied in records {
-        varied.with(|record| printer.record(record, &[]));
+        varied.with(|record| printer.record(record, &mut text));
     }
-    drop(printer);
-    String::from_utf8(bytes).unwrap().lines().map(fit::width).max().unwrap_or(0)
+    text.lines().map(fit::width).max().unwrap_or(0)
 }
 
 proptest! {
