@@ -1,13 +1,14 @@
 //! The flow table: observations of hooks in, records of flows out.
 //!
 //! Observations are deltas and come in any order; what a record says does not depend on it. A flow is found by its
-//! conversation's tuple ([`conversation`]), it adds up ([`flow`]), its one timer ([`wheel`]) says when to look at it, and the
+//! conversation's tuple ([`conversation`]) until a new connection takes it ([`reuse`]), it adds up ([`flow`]), its one timer ([`wheel`]) says when to look at it, and the
 //! [`Output`] takes its records. The ledger is kept in step: packets enter its table column in [`FlowTable::apply`], and leave
 //! it for the path here, or for a record in the [`RecordSink`].
 
 mod conversation;
 mod flow;
 mod others;
+mod reuse;
 mod settings;
 mod slab;
 mod tally;
@@ -22,8 +23,10 @@ use crate::clock::{Clock, MonotonicTime};
 use crate::flow::{EndReason, FlowIds, Hooks, Observation, RecordSink, Tuple, Unattributed};
 use crate::ledger::{Ledger, LossReason};
 
-use self::flow::Flow;
+use self::conversation::Side;
+use self::flow::{Closing, Flow};
 use self::others::Others;
+use self::reuse::Reading;
 use self::settings::Settings;
 use self::slab::{Slab, Slot};
 use self::tally::Place;
@@ -43,6 +46,10 @@ pub struct FlowTable {
     wheel: Wheel,
     /// Flows whose connection is closed and whose last packets may still come.
     closing: Vec<Slot>,
+    /// The running one.
+    reading: Reading,
+    /// What may be a new connection's, until the reading is over.
+    held: Vec<Observation>,
     others: Others,
 }
 
@@ -70,33 +77,26 @@ impl FlowTable {
             index: HashMap::default(),
             wheel: Wheel::new(),
             closing: Vec::new(),
+            reading: Reading::FIRST,
+            held: Vec::new(),
             others: Others::default(),
         }
     }
 
-    /// Takes what a hook saw of a tuple, and enters it in the ledger as observed. Makes a record only if the table is full and
-    /// a flow has to end for a new one.
+    /// Takes what a hook saw of a tuple, and enters it in the ledger as observed. Makes a record only if a flow has to end for a
+    /// new one: if the table is full, or for many new connections of old tuples.
     pub fn apply<S: RecordSink>(&mut self, observation: &Observation, out: &mut Output<'_, S>) {
         out.ledger.observed(observation.hook, observation.counts);
         let (conversation, side) = conversation::of(&observation.tuple);
-        let slot = match self.index.get(&conversation) {
-            Some(&slot) => slot,
-            None => self.admit(conversation, observation, out),
-        };
-        let flow = &mut self.flows[slot];
-        let place = flow.absorb(side, observation);
-        if place == Place::Path {
-            out.ledger.on_path(observation.hook, observation.counts);
-        }
-        if flow.is_closing() {
+        let slot = self.index.get(&conversation).copied();
+        let is_flow = |slot: Slot| !self.flows[slot].may_give_way(observation, self.reading);
+        if slot.is_none_or(is_flow) {
+            self.count(conversation, side, slot, observation, out);
             return;
         }
-        if flow.tcp().is_over() {
-            flow.close(out.clock.monotonic());
-            self.wheel.cancel(slot);
-            self.closing.push(slot);
-        } else if place == Place::Lead {
-            self.wheel.set(slot, flow.deadline(&self.settings));
+        self.held.push(*observation);
+        if self.held.len() >= reuse::MOST_HELD {
+            self.settle_held(out);
         }
     }
 
@@ -110,6 +110,7 @@ impl FlowTable {
     /// brings nothing for it.
     pub fn emit_due<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
         let now = out.clock.monotonic();
+        self.settle_held(out);
         self.end_closed(now, out);
         while let Some(slot) = self.wheel.take_due(now) {
             let flow = &mut self.flows[slot];
@@ -123,10 +124,12 @@ impl FlowTable {
             self.wheel.set(slot, flow.deadline(&self.settings));
         }
         self.others.emit_due(&self.settings, out);
+        self.reading = self.reading.next();
     }
 
     /// Ends every flow. A connection that was closed ends as such, the others because they have to.
     pub fn finish<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
+        self.settle_held(out);
         for slot in std::mem::take(&mut self.closing) {
             self.end(slot, EndReason::EndOfFlow, out);
         }
@@ -156,6 +159,73 @@ impl FlowTable {
         let closing = self.closing.iter().map(|&slot| self.flows[slot].not_before());
         let flows = self.wheel.next().map(|(_, deadline)| deadline);
         closing.chain(flows).chain(self.others.next_due(&self.settings)).min()
+    }
+
+    /// Adds packets to their conversation's flow.
+    fn count<S: RecordSink>(
+        &mut self,
+        conversation: Tuple,
+        side: Side,
+        slot: Option<Slot>,
+        observation: &Observation,
+        out: &mut Output<'_, S>,
+    ) {
+        let slot = slot.unwrap_or_else(|| self.admit(conversation, observation, out));
+        let flow = &mut self.flows[slot];
+        let place = flow.absorb(side, observation, self.reading);
+        if place == Place::Path {
+            out.ledger.on_path(observation.hook, observation.counts);
+        }
+        if flow.is_closing() {
+            return;
+        }
+        if flow.tcp().is_over() {
+            flow.close(out.clock.monotonic(), self.reading);
+            self.wheel.cancel(slot);
+            self.closing.push(slot);
+        } else if place == Place::Lead {
+            self.wheel.set(slot, flow.deadline(&self.settings));
+        }
+    }
+
+    /// Gives what was held to old flows and new ones.
+    fn settle_held<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
+        let mut held = std::mem::take(&mut self.held);
+        held.sort_unstable_by_key(|observation| conversation::of(&observation.tuple).0);
+        for group in held.chunk_by(|a, b| conversation::of(&a.tuple).0 == conversation::of(&b.tuple).0) {
+            let opened = self.reopened(group);
+            let is_old = |observation: &&Observation| {
+                opened.is_none_or(|(_, opened)| reuse::is_before(observation, opened))
+            };
+            for observation in group.iter().filter(is_old) {
+                self.count_held(observation, out);
+            }
+            let Some((old, _)) = opened else { continue };
+            self.closing.retain(|closing| *closing != old);
+            self.end(old, EndReason::EndOfFlow, out);
+            for observation in group.iter().filter(|observation| !is_old(observation)) {
+                self.count_held(observation, out);
+            }
+        }
+        // The room for them is used again.
+        held.clear();
+        self.held = held;
+    }
+
+    /// The flow whose tuple a new connection takes in a conversation's observations, and when that was opened.
+    fn reopened(&self, group: &[Observation]) -> Option<(Slot, MonotonicTime)> {
+        let slot = *self.index.get(&conversation::of(&group.first()?.tuple).0)?;
+        let opened = group.iter().filter_map(|observation| {
+            let (_, side) = conversation::of(&observation.tuple);
+            self.flows[slot].replaced_at(side, observation, self.reading)
+        });
+        Some((slot, opened.min()?))
+    }
+
+    fn count_held<S: RecordSink>(&mut self, observation: &Observation, out: &mut Output<'_, S>) {
+        let (conversation, side) = conversation::of(&observation.tuple);
+        let slot = self.index.get(&conversation).copied();
+        self.count(conversation, side, slot, observation, out);
     }
 
     /// Makes a flow for a conversation that has none.
@@ -190,11 +260,16 @@ impl FlowTable {
     fn end_closed<S: RecordSink>(&mut self, now: MonotonicTime, out: &mut Output<'_, S>) {
         let mut position = 0;
         while let Some(&slot) = self.closing.get(position) {
-            if self.flows[slot].lingers(now) {
-                position += 1;
-            } else {
-                self.closing.swap_remove(position);
-                self.end(slot, EndReason::EndOfFlow, out);
+            match self.flows[slot].closing(now) {
+                Closing::Lingers => position += 1,
+                Closing::Ends => {
+                    self.closing.swap_remove(position);
+                    self.end(slot, EndReason::EndOfFlow, out);
+                }
+                Closing::GoesOn => {
+                    self.closing.swap_remove(position);
+                    self.wheel.set(slot, self.flows[slot].deadline(&self.settings));
+                }
             }
         }
     }
