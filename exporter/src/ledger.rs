@@ -16,7 +16,24 @@ pub use self::report::Report;
 
 /// The accounts of all hooks. Shared between the thread that reads the kernel and the task that exports.
 #[derive(Debug, Default)]
-pub struct Ledger(Mutex<Vec<Row>>);
+pub struct Ledger(Mutex<Rows>);
+
+#[derive(Debug, Default)]
+struct Rows {
+    /// By number.
+    hooks: Vec<Row>,
+    /// The sum of the hooks that are forgotten.
+    gone: Row,
+}
+
+/// Whose a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Account {
+    /// One hook's.
+    Hook(HookId),
+    /// That of all hooks that left.
+    Gone,
+}
 
 /// The account of one hook, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,23 +114,40 @@ impl Ledger {
         self.row(hook, |row| transfer(counts, &mut row.queued, &mut row.lost[reason as usize]));
     }
 
-    /// All rows at one moment, by hook.
+    /// Adds the row of a hook that left to the sum of those, unless packets of it are still on their way: in the table, or in a
+    /// record that nobody has acknowledged. The number's row is then a new one.
     #[must_use]
-    pub fn snapshot(&self) -> Vec<(HookId, Row)> {
-        (0..).map(HookId).zip(self.rows().iter().copied()).collect()
+    pub fn close(&self, hook: HookId) -> bool {
+        let mut rows = self.rows();
+        let Rows { hooks, gone } = &mut *rows;
+        let Some(row) = hooks.get_mut(hook.0 as usize) else { return true };
+        let is_settled = row.table.is_zero() && row.queued.is_zero();
+        if is_settled {
+            gone.add(row);
+            *row = Row::default();
+        }
+        is_settled
+    }
+
+    /// All rows at one moment: the hooks by number, then what is no hook's.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<(Account, Row)> {
+        let rows = self.rows();
+        let hooks = (0..).map(|number| Account::Hook(HookId(number))).zip(rows.hooks.iter().copied());
+        hooks.chain([(Account::Gone, rows.gone)]).collect()
     }
 
     fn row(&self, hook: HookId, change: impl FnOnce(&mut Row)) {
-        let mut rows = self.rows();
+        let hooks = &mut self.rows().hooks;
         let index = hook.0 as usize;
-        if rows.len() <= index {
-            rows.resize(index + 1, Row::default());
+        if hooks.len() <= index {
+            hooks.resize(index + 1, Row::default());
         }
-        change(&mut rows[index]);
+        change(&mut hooks[index]);
     }
 
     /// A thread that panicked under the lock left at worst a row that does not balance, and that is worth seeing.
-    fn rows(&self) -> MutexGuard<'_, Vec<Row>> {
+    fn rows(&self) -> MutexGuard<'_, Rows> {
         lock(&self.0)
     }
 }
@@ -231,6 +265,23 @@ mod tests {
         assert!(!row(&ledger).balances(), "the late entry does not hide the wrong order");
         ledger.delivered(HOOK, counts(3));
         assert!(!row(&ledger).balances());
+    }
+
+    #[test]
+    fn a_row_is_closed_when_nothing_of_it_is_on_its_way() {
+        let ledger = Ledger::default();
+        ledger.observed(HOOK, counts(3));
+        assert!(!ledger.close(HOOK), "in the table");
+        ledger.queued(HOOK, counts(3));
+        assert!(!ledger.close(HOOK), "in a record");
+        ledger.delivered(HOOK, counts(3));
+        let before = row(&ledger);
+        assert!(ledger.close(HOOK));
+        ledger.observed(HOOK, counts(1));
+        let rows = ledger.snapshot();
+        assert_eq!(rows[2], (Account::Gone, before));
+        assert_eq!(rows[1].1.seen, counts(1));
+        assert!(ledger.close(HookId(7)), "a hook of which nothing was ever seen");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The way from the kernel's counts to records: joins the stages up to there, as `outlet.rs` joins those behind.
 
+mod retire;
+
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
@@ -89,6 +91,7 @@ impl<O: Outlet> Pipeline<O> {
             lose(loss, table, &mut Output { clock, hooks, ledger, sink: outlet });
         })?;
         emit(table, &mut Output { clock: Clock::now(), hooks: &hooks, ledger, sink: outlet });
+        retire::retire(&mut hooks, table, ledger);
         drop(hooks);
         Ok(self.outlet.flush()?)
     }

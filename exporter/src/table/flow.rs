@@ -106,6 +106,11 @@ impl Flow {
         self.tcp
     }
 
+    /// The hook of a direction's earliest packet, which records name.
+    pub(super) fn hook(&self, side: Side) -> Option<HookId> {
+        self.leads[side as usize].map(|lead| lead.hook)
+    }
+
     /// Whether a record would carry packets.
     pub(super) fn is_pending(&self) -> bool {
         !self.tallies.is_empty()

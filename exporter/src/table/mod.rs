@@ -15,12 +15,13 @@ mod tally;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod uses;
 mod wheel;
 
 use std::collections::HashMap;
 
 use crate::clock::{Clock, MonotonicTime};
-use crate::flow::{EndReason, FlowIds, Hooks, Observation, RecordSink, Tuple, Unattributed};
+use crate::flow::{EndReason, FlowIds, HookId, Hooks, Observation, RecordSink, Tuple, Unattributed};
 use crate::ledger::{Ledger, LossReason};
 
 use self::conversation::Side;
@@ -30,6 +31,7 @@ use self::reuse::Reading;
 use self::settings::Settings;
 use self::slab::{Slab, Slot};
 use self::tally::Place;
+use self::uses::Uses;
 use self::wheel::Wheel;
 
 pub use self::settings::Config;
@@ -51,6 +53,7 @@ pub struct FlowTable {
     /// What may be a new connection's, until the reading is over.
     held: Vec<Observation>,
     others: Others,
+    uses: Uses,
 }
 
 /// Where records go, and what it takes to make them. One reading of the clock serves one drain.
@@ -80,6 +83,7 @@ impl FlowTable {
             reading: Reading::FIRST,
             held: Vec::new(),
             others: Others::default(),
+            uses: Uses::default(),
         }
     }
 
@@ -103,7 +107,7 @@ impl FlowTable {
     /// Takes packets that the kernel counted without a flow, and enters them in the ledger as lost.
     pub fn apply_unattributed<S: RecordSink>(&mut self, packets: &Unattributed, out: &mut Output<'_, S>) {
         out.ledger.lost_in_kernel(packets.hook, LossReason::from(packets.reason), packets.counts);
-        self.others.apply(packets, &mut self.ids, out.clock);
+        self.others.apply(packets, &mut self.ids, &mut self.uses, out.clock);
     }
 
     /// Makes the records that are due. To be called once after each drain: a closed connection ends with the first drain that
@@ -123,7 +127,7 @@ impl FlowTable {
             }
             self.wheel.set(slot, flow.deadline(&self.settings));
         }
-        self.others.emit_due(&self.settings, out);
+        self.others.emit_due(&self.settings, &mut self.uses, out);
         self.reading = self.reading.next();
     }
 
@@ -138,7 +142,7 @@ impl FlowTable {
             self.end(slot, EndReason::ForcedEnd, out);
             from = slot.0;
         }
-        self.others.finish(out);
+        self.others.finish(&mut self.uses, out);
     }
 
     /// Number of live flows.
@@ -151,6 +155,12 @@ impl FlowTable {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether records to come may name the hook. Its packets in the table are in the ledger.
+    #[must_use]
+    pub fn names(&self, hook: HookId) -> bool {
+        !self.uses.are_none(hook)
     }
 
     /// When [`Self::emit_due`] may have something to do at the earliest, if no observation comes before.
@@ -172,7 +182,9 @@ impl FlowTable {
     ) {
         let slot = slot.unwrap_or_else(|| self.admit(conversation, observation, out));
         let flow = &mut self.flows[slot];
+        let before = flow.hook(side);
         let place = flow.absorb(side, observation, self.reading);
+        self.uses.change(before, flow.hook(side));
         if place == Place::Path {
             out.ledger.on_path(observation.hook, observation.counts);
         }
@@ -282,6 +294,9 @@ impl FlowTable {
         // A TCP connection says that it is over even if nothing came since its last record; others just fall silent.
         if flow.is_pending() || flow.conversation().is_tcp() {
             flow.emit(reason, &self.settings, out);
+        }
+        for side in Side::BOTH {
+            self.uses.change(flow.hook(side), None);
         }
     }
 }

@@ -169,6 +169,14 @@ fn run(settings: &str) -> Result<()> {
             "attached" => answer([attacher.counters().attached.to_string()])?,
             "counters" => answer([format!("{:?}", attacher.counters())])?,
             "hooks" => answer(lock().iter().map(|(_, hook)| hook.to_string()))?,
+            "forget" => {
+                for _ in 0..2 {
+                    reader.read(&mut lock(), |_, _| {})?;
+                    lock().read_through();
+                }
+                lock().forget(|_| true);
+                answer([])?;
+            }
             "read" => {
                 let mut counts = BTreeMap::<String, u64>::new();
                 reader.read(&mut lock(), |hooks, observation| {

@@ -306,8 +306,8 @@ impl Bench {
 
     /// Every hook's row balances.
     pub(in crate::table) fn assert_balance(&self) {
-        for (hook, row) in self.ledger.snapshot() {
-            assert!(row.balances(), "{hook:?} {row:?}");
+        for (account, row) in self.ledger.snapshot() {
+            assert!(row.balances(), "{account:?} {row:?}");
         }
     }
 
