@@ -24,6 +24,8 @@ struct Rows {
     hooks: Vec<Row>,
     /// The sum of the hooks that are forgotten.
     gone: Row,
+    /// What the kernel had no room to tell apart by hook.
+    unknown: Row,
 }
 
 /// Whose a row is.
@@ -33,6 +35,8 @@ pub enum Account {
     Hook(HookId),
     /// That of all hooks that left.
     Gone,
+    /// That of packets whose hook is not known.
+    Unknown,
 }
 
 /// The account of one hook, since the start.
@@ -78,17 +82,17 @@ impl Ledger {
         });
     }
 
-    /// Packets were counted in the kernel, but without a flow.
-    pub fn lost_in_kernel(&self, hook: HookId, reason: LossReason, counts: Counts) {
-        self.row(hook, |row| {
+    /// Packets were counted in the kernel, but without a flow; `None` if the kernel does not say where.
+    pub fn lost_in_kernel(&self, hook: Option<HookId>, reason: LossReason, counts: Counts) {
+        self.row_or_unknown(hook, |row| {
             row.seen += counts;
             row.lost[reason as usize] += counts;
         });
     }
 
-    /// Packets were counted in the kernel that are not IP.
-    pub fn not_ip(&self, hook: HookId, counts: Counts) {
-        self.row(hook, |row| {
+    /// Packets were counted in the kernel that are not IP; `None` if the kernel does not say where.
+    pub fn not_ip(&self, hook: Option<HookId>, counts: Counts) {
+        self.row_or_unknown(hook, |row| {
             row.seen += counts;
             row.not_ip += counts;
         });
@@ -119,7 +123,7 @@ impl Ledger {
     #[must_use]
     pub fn close(&self, hook: HookId) -> bool {
         let mut rows = self.rows();
-        let Rows { hooks, gone } = &mut *rows;
+        let Rows { hooks, gone, .. } = &mut *rows;
         let Some(row) = hooks.get_mut(hook.0 as usize) else { return true };
         let is_settled = row.table.is_zero() && row.queued.is_zero();
         if is_settled {
@@ -134,7 +138,14 @@ impl Ledger {
     pub fn snapshot(&self) -> Vec<(Account, Row)> {
         let rows = self.rows();
         let hooks = (0..).map(|number| Account::Hook(HookId(number))).zip(rows.hooks.iter().copied());
-        hooks.chain([(Account::Gone, rows.gone)]).collect()
+        hooks.chain([(Account::Gone, rows.gone), (Account::Unknown, rows.unknown)]).collect()
+    }
+
+    fn row_or_unknown(&self, hook: Option<HookId>, change: impl FnOnce(&mut Row)) {
+        match hook {
+            Some(hook) => self.row(hook, change),
+            None => change(&mut self.rows().unknown),
+        }
     }
 
     fn row(&self, hook: HookId, change: impl FnOnce(&mut Row)) {
@@ -239,8 +250,8 @@ mod tests {
         let ledger = Ledger::default();
         let steps: [fn(&Ledger); 7] = [
             |ledger| ledger.observed(HOOK, counts(10)),
-            |ledger| ledger.lost_in_kernel(HOOK, LossReason::Overflow, counts(2)),
-            |ledger| ledger.not_ip(HOOK, counts(1)),
+            |ledger| ledger.lost_in_kernel(Some(HOOK), LossReason::Overflow, counts(2)),
+            |ledger| ledger.not_ip(Some(HOOK), counts(1)),
             |ledger| ledger.on_path(HOOK, counts(3)),
             |ledger| ledger.queued(HOOK, counts(7)),
             |ledger| ledger.delivered(HOOK, counts(5)),
@@ -265,6 +276,17 @@ mod tests {
         assert!(!row(&ledger).balances(), "the late entry does not hide the wrong order");
         ledger.delivered(HOOK, counts(3));
         assert!(!row(&ledger).balances());
+    }
+
+    #[test]
+    fn what_no_hook_is_known_of_has_a_row_of_its_own() {
+        let ledger = Ledger::default();
+        ledger.lost_in_kernel(None, LossReason::Malformed, counts(2));
+        ledger.not_ip(None, counts(1));
+        let rows = ledger.snapshot();
+        let [_, (Account::Unknown, row)] = rows[..] else { panic!("{rows:?}") };
+        assert!(row.balances());
+        assert_eq!((row.seen, row.all_lost(), row.not_ip), (counts(3), counts(2), counts(1)));
     }
 
     #[test]

@@ -62,6 +62,7 @@ impl Report<'_> {
         match account {
             Account::Hook(hook) => self.hooks.get(hook).to_string(),
             Account::Gone => "interfaces that left".to_owned(),
+            Account::Unknown => "not told apart".to_owned(),
         }
     }
 }
@@ -144,7 +145,7 @@ mod tests {
         ledger.delivered(HookId(0), counts(7));
         ledger.observed(HookId(2), counts(12));
         ledger.on_path(HookId(2), counts(12));
-        ledger.lost_in_kernel(HookId(2), LossReason::Overflow, counts(1));
+        ledger.lost_in_kernel(Some(HookId(2)), LossReason::Overflow, counts(1));
         let expected = "\
 hook                  seen  delivered       path  lost: overflow
 eth0 ingress       7 (700)    7 (700)      0 (0)           0 (0)
@@ -156,17 +157,19 @@ balances: every packet seen is accounted for
     }
 
     #[test]
-    fn a_report_sums_up_the_interfaces_that_left() {
+    fn a_report_sums_up_the_interfaces_that_left_and_what_has_none() {
         let ledger = Ledger::default();
+        ledger.lost_in_kernel(None, LossReason::Overflow, counts(1));
         for hook in [HookId(0), HookId(2)] {
             ledger.observed(hook, counts(2));
             ledger.on_path(hook, counts(2));
             assert!(ledger.close(hook));
         }
         let expected = "\
-hook                     seen  delivered     path
-interfaces that left  4 (400)      0 (0)  4 (400)
-total                 4 (400)      0 (0)  4 (400)
+hook                     seen  delivered     path  lost: overflow
+interfaces that left  4 (400)      0 (0)  4 (400)           0 (0)
+not told apart        1 (100)      0 (0)    0 (0)         1 (100)
+total                 5 (500)      0 (0)  4 (400)         1 (100)
 balances: every packet seen is accounted for
 ";
         assert_eq!(ledger.report(&hooks()).to_string(), expected);

@@ -14,7 +14,8 @@ pub(super) struct Others(Vec<Other>);
 
 #[derive(Debug)]
 struct Other {
-    hook: HookId,
+    /// `None` if the kernel had no room to tell.
+    hook: Option<HookId>,
     reason: OtherReason,
     id: FlowId,
     sequence: u32,
@@ -35,7 +36,7 @@ impl Others {
         if let Some(other) = self.0.iter_mut().find(same) {
             other.add(packets.counts, clock.monotonic());
         } else {
-            uses.add(packets.hook);
+            uses.change(None, packets.hook);
             self.0.push(Other::new(ids.next_id(), packets, clock));
         }
     }
@@ -51,7 +52,7 @@ impl Others {
             let is_idle = now.since(other.last) >= settings.idle_timeout(false);
             if is_idle {
                 other.emit(EndReason::IdleTimeout, out);
-                uses.remove(other.hook);
+                uses.change(other.hook, None);
             } else if other.due(settings).is_some_and(|due| due <= now) {
                 other.emit(EndReason::ActiveTimeout, out);
                 other.not_before = settings.record_after(now, other.id);
@@ -63,7 +64,7 @@ impl Others {
     pub(super) fn finish<S: RecordSink>(&mut self, uses: &mut Uses, out: &mut Output<'_, S>) {
         for mut other in self.0.drain(..) {
             other.emit(EndReason::ForcedEnd, out);
-            uses.remove(other.hook);
+            uses.change(other.hook, None);
         }
     }
 
@@ -118,7 +119,7 @@ impl Other {
             interval_start: self.interval_start,
             observed: out.clock.wall(),
             end_reason: reason,
-            hook: out.hooks.get(self.hook),
+            hook: self.hook.map(|hook| out.hooks.get(hook)),
             reason: self.reason,
             counts: self.counts,
         };

@@ -7,7 +7,7 @@ use crate::flow::HookId;
 pub(super) struct Uses(Vec<u32>);
 
 impl Uses {
-    pub(super) fn add(&mut self, hook: HookId) {
+    fn add(&mut self, hook: HookId) {
         let index = hook.0 as usize;
         if self.0.len() <= index {
             self.0.resize(index + 1, 0);
@@ -15,7 +15,7 @@ impl Uses {
         self.0[index] += 1;
     }
 
-    pub(super) fn remove(&mut self, hook: HookId) {
+    fn remove(&mut self, hook: HookId) {
         self.0[hook.0 as usize] -= 1;
     }
 

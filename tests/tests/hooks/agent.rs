@@ -153,7 +153,7 @@ fn run(settings: &str) -> Result<()> {
         Selection { include: vec![include.parse()?], exclude: vec![exclude.parse()?], loopback: false };
     let instance =
         if instance == "temporary" { InstanceLock::temporary()? } else { InstanceLock::acquire(instance)? };
-    let Loaded { programs, mut reader } = load(0, Sizes { observations: 1024 }, GracePeriod::probe()?)?;
+    let Loaded { programs, mut reader } = load(0, Sizes::of_observations(1024), GracePeriod::probe()?)?;
     let hooks = Arc::new(Mutex::new(Hooks::default()));
     let options = AttachOptions { instance, scope: 0, method: method.context("no such method")?, selection };
     let (attacher, summary) = Attacher::start(options, Arc::new(programs), Arc::clone(&hooks))?;

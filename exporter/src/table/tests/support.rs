@@ -141,6 +141,8 @@ pub(in crate::table) struct Seen {
     pub(in crate::table) packets: (u64, u64),
     pub(in crate::table) bytes: (u64, u64),
     pub(in crate::table) accounted: Vec<(HookId, Counts)>,
+    /// `None` if it is not known.
+    pub(in crate::table) hook: Option<String>,
     /// `None` for an `other` record.
     pub(in crate::table) flow: Option<SeenFlow>,
     pub(in crate::table) other: Option<OtherReason>,
@@ -220,6 +222,7 @@ impl RecordSink for Keeper<'_> {
                 packets: (record.source.counts.packets, record.destination.counts.packets),
                 bytes: (record.source.counts.bytes, record.destination.counts.bytes),
                 accounted,
+                hook: record.hook.map(ToString::to_string),
                 flow: Some(SeenFlow::of(record)),
                 other: None,
             },
@@ -234,6 +237,7 @@ impl RecordSink for Keeper<'_> {
                 packets: (record.counts.packets, 0),
                 bytes: (record.counts.bytes, 0),
                 accounted,
+                hook: record.hook.map(ToString::to_string),
                 flow: None,
                 other: Some(record.reason),
             },
