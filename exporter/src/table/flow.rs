@@ -4,11 +4,12 @@ use smallvec::SmallVec;
 
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
-    Counts, Ecn, EndReason, Endpoint, Evidence, FlowId, FlowRecord, HookId, Observation, Record, RecordSink,
-    TcpFlags, Tuple,
+    Counts, Ecn, EndReason, Endpoint, FlowId, FlowRecord, HookId, Observation, Record, RecordSink, TcpFlags,
+    Tuple,
 };
 use crate::table::Output;
 use crate::table::conversation::{Side, Sides};
+use crate::table::facts::Facts;
 use crate::table::reuse::{self, Reading};
 use crate::table::settings::Settings;
 use crate::table::tally::{Lead, Place, Tally};
@@ -57,15 +58,6 @@ pub(super) enum Closing {
     Ends,
     /// It is not over: both ends still talk.
     GoesOn,
-}
-
-/// What the first record said and the others repeat.
-#[derive(Clone, Copy, Debug)]
-struct Facts {
-    source: Side,
-    evidence: Evidence,
-    /// The side whose lead gives the hook and the VLAN: the source's if it was seen then.
-    shown: Side,
 }
 
 /// One direction's share of a record.
@@ -365,20 +357,5 @@ impl Flow {
                 ..self.conversation
             }),
         }
-    }
-}
-
-impl Facts {
-    fn of(tcp: Tcp, leads: &[Option<Lead>; 2]) -> Self {
-        let first = |side: Side| leads[side as usize].map_or(MonotonicTime(u64::MAX), |lead| lead.first);
-        let earlier = if first(Side::Against) < first(Side::Along) { Side::Against } else { Side::Along };
-        let (source, evidence) = match Side::BOTH.map(|side| tcp.is_opener(side)) {
-            [true, false] => (Side::Along, Evidence::Syn),
-            [false, true] => (Side::Against, Evidence::Syn),
-            [true, true] => (earlier, Evidence::Syn),
-            [false, false] => (earlier, Evidence::FirstPacket),
-        };
-        let shown = if leads[source as usize].is_some() { source } else { source.other() };
-        Self { source, evidence, shown }
     }
 }

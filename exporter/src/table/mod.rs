@@ -6,6 +6,7 @@
 //! it for the path here, or for a record in the [`RecordSink`].
 
 mod conversation;
+mod facts;
 mod flow;
 mod others;
 mod reuse;
