@@ -201,46 +201,6 @@ impl FlowTable {
         }
     }
 
-    /// Gives what was held to old flows and new ones.
-    fn settle_held<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
-        let mut held = std::mem::take(&mut self.held);
-        held.sort_unstable_by_key(|observation| conversation::of(&observation.tuple).0);
-        for group in held.chunk_by(|a, b| conversation::of(&a.tuple).0 == conversation::of(&b.tuple).0) {
-            let opened = self.reopened(group);
-            let is_old = |observation: &&Observation| {
-                opened.is_none_or(|(_, opened)| reuse::is_before(observation, opened))
-            };
-            for observation in group.iter().filter(is_old) {
-                self.count_held(observation, out);
-            }
-            let Some((old, _)) = opened else { continue };
-            self.closing.retain(|closing| *closing != old);
-            self.end(old, EndReason::EndOfFlow, out);
-            for observation in group.iter().filter(|observation| !is_old(observation)) {
-                self.count_held(observation, out);
-            }
-        }
-        // The room for them is used again.
-        held.clear();
-        self.held = held;
-    }
-
-    /// The flow whose tuple a new connection takes in a conversation's observations, and when that was opened.
-    fn reopened(&self, group: &[Observation]) -> Option<(Slot, MonotonicTime)> {
-        let slot = *self.index.get(&conversation::of(&group.first()?.tuple).0)?;
-        let opened = group.iter().filter_map(|observation| {
-            let (_, side) = conversation::of(&observation.tuple);
-            self.flows[slot].replaced_at(side, observation, self.reading)
-        });
-        Some((slot, opened.min()?))
-    }
-
-    fn count_held<S: RecordSink>(&mut self, observation: &Observation, out: &mut Output<'_, S>) {
-        let (conversation, side) = conversation::of(&observation.tuple);
-        let slot = self.index.get(&conversation).copied();
-        self.count(conversation, side, slot, observation, out);
-    }
-
     /// Makes a flow for a conversation that has none.
     fn admit<S: RecordSink>(
         &mut self,

@@ -20,10 +20,12 @@
 //!   closed connections must end, it goes on.
 
 use crate::clock::MonotonicTime;
-use crate::flow::Observation;
+use crate::flow::{EndReason, Observation, RecordSink};
+use crate::table::slab::Slot;
+use crate::table::{FlowTable, Output, conversation};
 
-/// Observations that are held, at most; more are settled early, and are then divided by what is known so far.
-pub(super) const MOST_HELD: usize = 1024;
+/// Observations that are held, at most (below 1 MiB); more are settled early, and are then divided by what is known so far.
+pub(super) const MOST_HELD: usize = 4096;
 
 /// The number of a reading, from 0. One a tenth of a second is enough for 13 years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,4 +50,51 @@ pub(super) fn opening(observation: &Observation) -> Option<MonotonicTime> {
 /// Whether all packets came before a connection was opened, as far as the coarse clock of the last one tells.
 pub(super) fn is_before(observation: &Observation, opened: MonotonicTime) -> bool {
     observation.last < opened && opening(observation).is_none_or(|opening| opening < opened)
+}
+
+impl FlowTable {
+    /// Gives what was held to old flows and new ones.
+    pub(super) fn settle_held<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
+        let mut held = std::mem::take(&mut self.held);
+        held.sort_unstable_by_key(|observation| conversation::of(&observation.tuple).0);
+        let groups = held.chunk_by(|a, b| conversation::of(&a.tuple).0 == conversation::of(&b.tuple).0);
+        let groups: Vec<_> = groups.map(|group| (group, self.reopened(group))).collect();
+        let parts = groups.iter().flat_map(|&(group, reopened)| {
+            let opened = reopened.map(|(_, opened)| opened);
+            group.iter().map(move |one| (one, opened.is_some_and(|opened| !is_before(one, opened))))
+        });
+        for (observation, _) in parts.clone().filter(|&(_, is_new)| !is_new) {
+            self.count_held(observation, out);
+        }
+        // Asked again: a full table may have ended some of them meanwhile. All at once: a search for each would take long.
+        let mut old: Vec<Slot> =
+            groups.iter().filter_map(|&(group, _)| self.reopened(group)).map(|(slot, _)| slot).collect();
+        old.sort_unstable();
+        self.closing.retain(|slot| old.binary_search(slot).is_err());
+        for slot in old {
+            self.end(slot, EndReason::EndOfFlow, out);
+        }
+        for (observation, _) in parts.filter(|&(_, is_new)| is_new) {
+            self.count_held(observation, out);
+        }
+        // The room for them is used again.
+        held.clear();
+        self.held = held;
+    }
+
+    /// The flow whose tuple a new connection takes in a conversation's observations, and when that was opened.
+    fn reopened(&self, group: &[Observation]) -> Option<(Slot, MonotonicTime)> {
+        let slot = *self.index.get(&conversation::of(&group.first()?.tuple).0)?;
+        let opened = group.iter().filter_map(|observation| {
+            let (_, side) = conversation::of(&observation.tuple);
+            self.flows[slot].replaced_at(side, observation, self.reading)
+        });
+        Some((slot, opened.min()?))
+    }
+
+    fn count_held<S: RecordSink>(&mut self, observation: &Observation, out: &mut Output<'_, S>) {
+        let (conversation, side) = conversation::of(&observation.tuple);
+        let slot = self.index.get(&conversation).copied();
+        self.count(conversation, side, slot, observation, out);
+    }
 }

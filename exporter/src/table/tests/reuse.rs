@@ -1,6 +1,8 @@
 //! A tuple that a new connection takes.
 
-use crate::flow::{EndReason, Evidence, Observation};
+use std::time::Duration;
+
+use crate::flow::{EndReason, Evidence, Observation, Tuple};
 use crate::table::tests::support::*;
 
 fn client(record: &Seen) -> bool {
@@ -169,4 +171,25 @@ fn more_new_connections_than_are_held_are_all_counted() {
     bench.finish(3_000);
     assert_eq!(bench.records.len(), 2);
     assert_eq!(bench.records[1].packets.0, 2 * many.len() as u64);
+}
+
+#[test]
+fn a_full_table_of_connections_that_are_tried_again_takes_no_search_for_each() {
+    const FLOWS: u32 = 100_000;
+    let mut bench = Bench::full_at(FLOWS as usize);
+    let refused = |number: u32, moment| {
+        let [high, low] = [number / 50_000, number % 50_000];
+        let port = |tuple: Tuple| Tuple { source_port: Some(u16::try_from(low + 1).unwrap()), ..tuple };
+        let syn = seen(port(tcp(u8::try_from(high + 1).unwrap()))).at(moment).flags(SYN);
+        [syn, syn.back().at(moment + 1).flags(RST | ACK)]
+    };
+    let begin = std::time::Instant::now();
+    for reading in 1..4 {
+        let drain: Vec<_> = (0..FLOWS).flat_map(|number| refused(number, reading * 1_000 - 100)).collect();
+        bench.drain(reading * 1_000, &drain);
+    }
+    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
+    bench.finish(4_000);
+    assert_eq!(bench.records.len(), 3 * FLOWS as usize);
+    assert!(bench.records.iter().all(|record| record.packets == (1, 1)));
 }
