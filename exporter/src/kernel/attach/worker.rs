@@ -302,6 +302,8 @@ impl Worker {
     fn forget(&mut self, ifindex: u32) {
         for direction in DIRECTIONS {
             self.forget_hook(ifindex, direction);
+            // Also if attaching failed: it has a name since before.
+            lock(&self.registry).leave(self.scope, ifindex, direction);
         }
         self.said.failures.remove(&ifindex);
     }
@@ -311,8 +313,6 @@ impl Worker {
             hook.abandon();
             self.shared.set_attached(self.attached.len());
         }
-        // Also if attaching failed: it has a name since before.
-        lock(&self.registry).leave(self.scope, ifindex, direction);
     }
 
     fn is_hooked(&self, ifindex: u32) -> bool {
