@@ -16,7 +16,28 @@ pub use self::report::Report;
 
 /// The accounts of all hooks. Shared between the thread that reads the kernel and the task that exports.
 #[derive(Debug, Default)]
-pub struct Ledger(Mutex<Vec<Row>>);
+pub struct Ledger(Mutex<Rows>);
+
+#[derive(Debug, Default)]
+struct Rows {
+    /// By number.
+    hooks: Vec<Row>,
+    /// The sum of the hooks that are forgotten.
+    gone: Row,
+    /// What the kernel had no room to tell apart by hook.
+    unknown: Row,
+}
+
+/// Whose a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Account {
+    /// One hook's.
+    Hook(HookId),
+    /// That of all hooks that left.
+    Gone,
+    /// That of packets whose hook is not known.
+    Unknown,
+}
 
 /// The account of one hook, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,17 +84,17 @@ impl Ledger {
         });
     }
 
-    /// Packets were counted in the kernel, but without a flow.
-    pub fn lost_in_kernel(&self, hook: HookId, reason: LossReason, counts: Counts) {
-        self.row(hook, |row| {
+    /// Packets were counted in the kernel, but without a flow; `None` if the kernel does not say where.
+    pub fn lost_in_kernel(&self, hook: Option<HookId>, reason: LossReason, counts: Counts) {
+        self.row_or_unknown(hook, |row| {
             row.seen += counts;
             row.lost[reason as usize] += counts;
         });
     }
 
-    /// Packets were counted in the kernel that are not IP.
-    pub fn not_ip(&self, hook: HookId, counts: Counts) {
-        self.row(hook, |row| {
+    /// Packets were counted in the kernel that are not IP; `None` if the kernel does not say where.
+    pub fn not_ip(&self, hook: Option<HookId>, counts: Counts) {
+        self.row_or_unknown(hook, |row| {
             row.seen += counts;
             row.not_ip += counts;
         });
@@ -99,23 +120,47 @@ impl Ledger {
         self.row(hook, |row| transfer(counts, &mut row.queued, &mut row.lost[reason as usize]));
     }
 
-    /// All rows at one moment, by hook.
+    /// Adds the row of a hook that left to the sum of those, unless packets of it are still on their way: in the table, or in a
+    /// record that nobody has acknowledged. The number's row is then a new one.
     #[must_use]
-    pub fn snapshot(&self) -> Vec<(HookId, Row)> {
-        (0..).map(HookId).zip(self.rows().iter().copied()).collect()
+    pub fn close(&self, hook: HookId) -> bool {
+        let mut rows = self.rows();
+        let Rows { hooks, gone, .. } = &mut *rows;
+        let Some(row) = hooks.get_mut(hook.0 as usize) else { return true };
+        let is_settled = row.table.is_zero() && row.queued.is_zero();
+        if is_settled {
+            gone.add(row);
+            *row = Row::default();
+        }
+        is_settled
+    }
+
+    /// All rows at one moment: the hooks by number, then what is no hook's.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<(Account, Row)> {
+        let rows = self.rows();
+        let hooks = (0..).map(|number| Account::Hook(HookId(number))).zip(rows.hooks.iter().copied());
+        hooks.chain([(Account::Gone, rows.gone), (Account::Unknown, rows.unknown)]).collect()
+    }
+
+    fn row_or_unknown(&self, hook: Option<HookId>, change: impl FnOnce(&mut Row)) {
+        match hook {
+            Some(hook) => self.row(hook, change),
+            None => change(&mut self.rows().unknown),
+        }
     }
 
     fn row(&self, hook: HookId, change: impl FnOnce(&mut Row)) {
-        let mut rows = self.rows();
+        let hooks = &mut self.rows().hooks;
         let index = hook.0 as usize;
-        if rows.len() <= index {
-            rows.resize(index + 1, Row::default());
+        if hooks.len() <= index {
+            hooks.resize(index + 1, Row::default());
         }
-        change(&mut rows[index]);
+        change(&mut hooks[index]);
     }
 
     /// A thread that panicked under the lock left at worst a row that does not balance, and that is worth seeing.
-    fn rows(&self) -> MutexGuard<'_, Vec<Row>> {
+    fn rows(&self) -> MutexGuard<'_, Rows> {
         lock(&self.0)
     }
 }
@@ -208,8 +253,8 @@ mod tests {
         let ledger = Ledger::default();
         let steps: [fn(&Ledger); 7] = [
             |ledger| ledger.observed(HOOK, counts(10)),
-            |ledger| ledger.lost_in_kernel(HOOK, LossReason::Overflow, counts(2)),
-            |ledger| ledger.not_ip(HOOK, counts(1)),
+            |ledger| ledger.lost_in_kernel(Some(HOOK), LossReason::Overflow, counts(2)),
+            |ledger| ledger.not_ip(Some(HOOK), counts(1)),
             |ledger| ledger.on_path(HOOK, counts(3)),
             |ledger| ledger.queued(HOOK, counts(7)),
             |ledger| ledger.delivered(HOOK, counts(5)),
@@ -234,6 +279,34 @@ mod tests {
         assert!(!row(&ledger).balances(), "the late entry does not hide the wrong order");
         ledger.delivered(HOOK, counts(3));
         assert!(!row(&ledger).balances());
+    }
+
+    #[test]
+    fn what_no_hook_is_known_of_has_a_row_of_its_own() {
+        let ledger = Ledger::default();
+        ledger.lost_in_kernel(None, LossReason::Malformed, counts(2));
+        ledger.not_ip(None, counts(1));
+        let rows = ledger.snapshot();
+        let [_, (Account::Unknown, row)] = rows[..] else { panic!("{rows:?}") };
+        assert!(row.balances());
+        assert_eq!((row.seen, row.all_lost(), row.not_ip), (counts(3), counts(2), counts(1)));
+    }
+
+    #[test]
+    fn a_row_is_closed_when_nothing_of_it_is_on_its_way() {
+        let ledger = Ledger::default();
+        ledger.observed(HOOK, counts(3));
+        assert!(!ledger.close(HOOK), "in the table");
+        ledger.queued(HOOK, counts(3));
+        assert!(!ledger.close(HOOK), "in a record");
+        ledger.delivered(HOOK, counts(3));
+        let before = row(&ledger);
+        assert!(ledger.close(HOOK));
+        ledger.observed(HOOK, counts(1));
+        let rows = ledger.snapshot();
+        assert_eq!(rows[2], (Account::Gone, before));
+        assert_eq!(rows[1].1.seen, counts(1));
+        assert!(ledger.close(HookId(7)), "a hook of which nothing was ever seen");
     }
 
     #[test]

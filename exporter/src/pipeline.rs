@@ -1,15 +1,16 @@
 //! The way from the kernel's counts to records: joins the stages up to there, as `outlet.rs` joins those behind.
 
+mod loss;
+mod retire;
+
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use abi::Reason;
-
 use crate::clock::Clock;
-use crate::flow::{Counts, HookId, Hooks, OtherReason, Record, RecordSink, Unattributed};
-use crate::kernel::{Loss, ReadError, Reader};
+use crate::flow::{Counts, HookId, Hooks, Record, RecordSink};
+use crate::kernel::{ReadError, Reader};
 use crate::ledger::Ledger;
 use crate::sync::lock;
 use crate::table::{FlowTable, Output};
@@ -119,8 +120,13 @@ impl<O: Outlet> Pipeline<O> {
             table.apply(observation, &mut Output { clock, hooks, ledger, sink: outlet });
         })?;
         reader.read_losses(&mut hooks, |hooks, loss| {
-            lose(loss, table, &mut Output { clock, hooks, ledger, sink: outlet });
+            loss::account(loss, table, &mut Output { clock, hooks, ledger, sink: outlet });
         })?;
+        for hook in hooks.read_through() {
+            reader.forget_losses(hook, &hooks, |loss| {
+                loss::account(loss, table, &mut Output { clock, hooks: &hooks, ledger, sink: outlet });
+            })?;
+        }
         Ok(hooks.clone())
     }
 
@@ -134,6 +140,7 @@ impl<O: Outlet> Pipeline<O> {
             Which::Due => table.emit_due(out),
             Which::All => table.finish(out),
         }
+        retire::retire(&mut lock(&self.hooks), &self.table, &self.ledger);
     }
 }
 
@@ -152,23 +159,4 @@ impl<O: Outlet> RecordSink for Paced<'_, O> {
         self.0.record(record, accounted);
         self.0.make_room();
     }
-}
-
-/// Accounts for packets that are in no observation, and has a record written of those that are IP.
-fn lose<O: Outlet>(loss: &Loss, table: &mut FlowTable, out: &mut Output<'_, O>) {
-    let Some(hook) = loss.hook else {
-        tracing::warn!(
-            packets = loss.counts.packets,
-            bytes = loss.counts.bytes,
-            "packets were lost ({:?}) at hooks beyond those that losses are told apart for",
-            loss.reason
-        );
-        return;
-    };
-    let reason = match loss.reason {
-        Reason::NotIp => return out.ledger.not_ip(hook, loss.counts),
-        Reason::Overflow => OtherReason::Overflow,
-        Reason::Malformed => OtherReason::Malformed,
-    };
-    table.apply_unattributed(&Unattributed { hook, reason, counts: loss.counts }, out);
 }

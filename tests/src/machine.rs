@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use abi::Direction;
 use anyhow::{Context, Result, bail};
-use exporter::flow::{Hooks, Observation};
-use exporter::kernel::{GracePeriod, Loaded, PacketContext, Sizes, attach_tcx, load, test_run};
+use exporter::flow::{HookId, Hooks, Observation};
+use exporter::kernel::{GracePeriod, Loaded, Loss, PacketContext, Sizes, attach_tcx, load, test_run};
 use packet::Link;
 use rustix::net::netdevice::name_to_index;
 use rustix::net::{AddressFamily, SocketType, socket};
@@ -49,15 +49,19 @@ impl Machine {
     /// # Errors
     /// Where the kernel refuses.
     pub fn new(observations: u32) -> Result<Self> {
+        Self::with(Sizes::of_observations(observations))
+    }
+
+    /// The same with all sizes.
+    ///
+    /// # Errors
+    /// Where the kernel refuses.
+    pub fn with(sizes: Sizes) -> Result<Self> {
         let mut cpus = CpuSet::new();
         cpus.set(0);
         sched_setaffinity(None, &cpus).context("cannot stay on one CPU")?;
         let grace = GracePeriod::probe().context("no way to wait for a grace period")?;
-        Ok(Self {
-            loaded: load(0, Sizes { observations }, grace)?,
-            hooks: Hooks::default(),
-            links: Vec::new(),
-        })
+        Ok(Self { loaded: load(0, sizes, grace)?, hooks: Hooks::default(), links: Vec::new() })
     }
 
     /// Sends a packet to its hook. `false` if it is too short for a test run, where the kernel wants all of an IP header.
@@ -85,13 +89,31 @@ impl Machine {
         self.loaded.reader.read(&mut self.hooks, |hooks, observation| {
             seen.add_observation(hooks.get(observation.hook).direction, observation);
         })?;
-        let mut losses = Vec::new();
-        self.loaded.reader.read_losses(&mut self.hooks, |_, loss| losses.push(*loss))?;
-        for loss in losses {
+        for loss in self.losses()? {
             let hook = loss.hook.context("a loss without a hook")?;
             seen.add_loss(self.hooks.get(hook).direction, loss.reason, loss.counts);
         }
         Ok(seen)
+    }
+
+    /// What is in no observation, since the last time.
+    ///
+    /// # Errors
+    /// If the maps cannot be read.
+    pub fn losses(&mut self) -> Result<Vec<Loss>> {
+        let mut losses = Vec::new();
+        self.loaded.reader.read_losses(&mut self.hooks, |_, loss| losses.push(*loss))?;
+        Ok(losses)
+    }
+
+    /// Makes room for the losses of other hooks, and gives those of this one since the last time.
+    ///
+    /// # Errors
+    /// If the map cannot be read or written.
+    pub fn forget_losses(&mut self, hook: HookId) -> Result<Vec<Loss>> {
+        let mut losses = Vec::new();
+        self.loaded.reader.forget_losses(hook, &self.hooks, |loss| losses.push(*loss))?;
+        Ok(losses)
     }
 
     /// Hooks an interface of the thread's network namespace, as long as this value lives.

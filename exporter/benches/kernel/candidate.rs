@@ -73,7 +73,7 @@ impl Candidates {
             let program: &mut SchedClassifier = program.try_into()?;
             program.load().with_context(|| format!("the kernel refuses the variant {name}"))?;
         }
-        let exporter = kernel::load(0, Sizes { observations: ENTRIES }, GracePeriod::probe()?)?;
+        let exporter = kernel::load(0, Sizes::of_observations(ENTRIES), GracePeriod::probe()?)?;
         Ok(Self { variants, exporter, hooks: Hooks::default() })
     }
 

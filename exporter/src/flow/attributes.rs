@@ -108,8 +108,10 @@ fn other(record: &OtherRecord<'_>, sink: &mut impl AttributeSink) {
     sink.text(attribute::NETWORK_FLOW_END_REASON, record.end_reason.name());
     sink.int(SOURCE.bytes, integer(record.counts.bytes));
     sink.int(SOURCE.packets, integer(record.counts.packets));
-    sink.text(attribute::NETWORK_INTERFACE_NAME, &record.hook.interface);
-    sink.text(attribute::NETWORK_INTERFACE_DIRECTION, direction_name(record.hook.direction));
+    if let Some(hook) = record.hook {
+        sink.text(attribute::NETWORK_INTERFACE_NAME, &hook.interface);
+        sink.text(attribute::NETWORK_INTERFACE_DIRECTION, direction_name(hook.direction));
+    }
     sink.text(attribute::NETWORK_FLOW_OTHER_REASON, record.reason.name());
     sink.text(attribute::LOG_RECORD_UID, &text::record_uid(&id, record.sequence));
 }

@@ -3,6 +3,7 @@
 mod attributes;
 mod counts;
 mod hook;
+mod hooks;
 mod identity;
 mod observation;
 mod record;
@@ -14,7 +15,8 @@ mod tuple;
 
 pub use self::attributes::AttributeSink;
 pub use self::counts::Counts;
-pub use self::hook::{Hook, HookId, Hooks};
+pub use self::hook::{Hook, HookId};
+pub use self::hooks::Hooks;
 pub use self::identity::{FlowId, FlowIds};
 pub use self::observation::{Handshake, Observation, Unattributed};
 pub use self::record::{

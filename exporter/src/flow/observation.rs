@@ -44,8 +44,8 @@ pub struct Handshake {
 /// Packets of a hook that belong to no observation, since the last reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unattributed {
-    /// Where.
-    pub hook: HookId,
+    /// Where, if the kernel had room to tell.
+    pub hook: Option<HookId>,
     /// Why.
     pub reason: OtherReason,
     /// How much. Never zero.

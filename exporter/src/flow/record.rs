@@ -94,8 +94,8 @@ pub struct OtherRecord<'a> {
     pub observed: WallTime,
     /// Why there is a record.
     pub end_reason: EndReason,
-    /// Where.
-    pub hook: &'a Hook,
+    /// Where, if the kernel had room to tell.
+    pub hook: Option<&'a Hook>,
     /// Why the packets have no endpoints.
     pub reason: OtherReason,
     /// How much.

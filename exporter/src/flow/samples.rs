@@ -60,7 +60,7 @@ pub(crate) fn other(hook: &Hook) -> OtherRecord<'_> {
         interval_start: WallTime(1_764_000_010_000_000_000),
         observed: WallTime(1_764_000_020_000_000_000),
         end_reason: EndReason::ActiveTimeout,
-        hook,
+        hook: Some(hook),
         reason: OtherReason::Overflow,
         counts: Counts { packets: 5, bytes: 320 },
     }

@@ -75,7 +75,7 @@ fn of_flows(flows: u64, granted: u64) -> Plan {
     let generation = flows * entry + flows.next_power_of_two() * BUCKET;
     Plan {
         flows,
-        sizes: Sizes { observations: u32::try_from(flows).unwrap_or(u32::MAX) },
+        sizes: Sizes::of_observations(u32::try_from(flows).unwrap_or(u32::MAX)),
         kernel_bytes: GENERATIONS * generation,
         process_bytes: PROCESS + flows * BYTES_PER_FLOW,
         queue_bytes: (granted / QUEUE_SHARE).max(MIN_QUEUE),

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use abi::Direction;
-use abi::maps::{OBSERVATIONS_0, OBSERVATIONS_1, SCOPE_GLOBAL};
+use abi::maps::{LOSS_ENTRIES, LOSSES, OBSERVATIONS_0, OBSERVATIONS_1, SCOPE_GLOBAL};
 use aya::programs::{ProgramError, SchedClassifier};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use packet::Link;
@@ -18,6 +18,16 @@ use crate::kernel::sys::GracePeriod;
 pub struct Sizes {
     /// Observations that each generation holds.
     pub observations: u32,
+    /// Hooks times reasons that losses are told apart for.
+    pub losses: u32,
+}
+
+impl Sizes {
+    /// With the usual room for losses.
+    #[must_use]
+    pub const fn of_observations(observations: u32) -> Self {
+        Self { observations, losses: LOSS_ENTRIES }
+    }
 }
 
 /// The loaded programs and the way to what they count.
@@ -81,6 +91,7 @@ pub fn load(scope: u32, sizes: Sizes, grace: GracePeriod) -> Result<Loaded, Load
         .override_global(SCOPE_GLOBAL, &scope, true)
         .map_max_entries(OBSERVATIONS_0, sizes.observations)
         .map_max_entries(OBSERVATIONS_1, sizes.observations)
+        .map_max_entries(LOSSES, sizes.losses)
         .load(object::bytes())
         .map_err(LoadError::Maps)?;
     let programs = Programs {

@@ -4,20 +4,17 @@
 //! old one (a grace period), and then owns the old one alone: reads it, empties it, and hands its counts on as the deltas of
 //! the time since the last reading. No entry is ever removed, or written by user space, while a program can hold it.
 
-use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsFd;
 
-use abi::maps::{
-    CONTROL, INSERTED, LOSSES, OBSERVATIONS_0, OBSERVATIONS_1, SLOTS, SLOTS_PER_GENERATION, UNATTRIBUTED,
-};
-use abi::{LossKey, ObservationKey, Reason, Slot, Tally};
+use abi::maps::{CONTROL, INSERTED, OBSERVATIONS_0, OBSERVATIONS_1, SLOTS, SLOTS_PER_GENERATION};
+use abi::{ObservationKey, Slot};
 use aya::Ebpf;
-use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, PerCpuHashMap, PerCpuValues};
-use foldhash::fast::FixedState;
+use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, PerCpuValues};
 
-use crate::flow::{Counts, HookId, Hooks, Observation};
+use crate::flow::{HookId, Hooks, Observation};
 use crate::kernel::decode;
+use crate::kernel::losses::{Loss, Losses};
 use crate::kernel::sys::{Batch, GracePeriod};
 
 /// Entries of one batch call: 557 KiB of buffers; larger ones gain nothing.
@@ -29,27 +26,12 @@ pub struct Reader {
     observations: [MapData; 2],
     slots: PerCpuArray<MapData, Slot>,
     inserted: PerCpuArray<MapData, u64>,
-    losses: PerCpuHashMap<MapData, LossKey, Tally>,
-    unattributed: PerCpuArray<MapData, Tally>,
+    losses: Losses,
     grace: GracePeriod,
     generation: u32,
     batch: Batch<ObservationKey, abi::Observation>,
     /// Slots of the generation that is being read, CPU by CPU.
     slots_read: Vec<Slot>,
-    /// Losses as of the last reading.
-    known_losses: HashMap<LossKey, Counts, FixedState>,
-    known_unattributed: [Counts; Reason::ALL.len()],
-}
-
-/// Packets that a hook saw and that are in no observation, since the last reading.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Loss {
-    /// Where; `None` for hooks beyond those that losses are told apart for.
-    pub hook: Option<HookId>,
-    /// Why.
-    pub reason: Reason,
-    /// How much. Never zero.
-    pub counts: Counts,
 }
 
 /// Why the maps cannot be read. What was counted stays in them for the next reading.
@@ -81,14 +63,11 @@ impl Reader {
             observations: [hash(ebpf, OBSERVATIONS_0)?, hash(ebpf, OBSERVATIONS_1)?],
             slots: take(ebpf, SLOTS)?.try_into().map_err(at(SLOTS))?,
             inserted: take(ebpf, INSERTED)?.try_into().map_err(at(INSERTED))?,
-            losses: take(ebpf, LOSSES)?.try_into().map_err(at(LOSSES))?,
-            unattributed: take(ebpf, UNATTRIBUTED)?.try_into().map_err(at(UNATTRIBUTED))?,
+            losses: Losses::new(ebpf)?,
             grace,
             generation: 0,
             batch: Batch::with_capacity(BATCH),
             slots_read: Vec::new(),
-            known_losses: HashMap::default(),
-            known_unattributed: Default::default(),
         })
     }
 
@@ -176,23 +155,23 @@ impl Reader {
     pub fn read_losses(
         &mut self,
         hooks: &mut Hooks,
-        mut take: impl FnMut(&Hooks, &Loss),
+        take: impl FnMut(&Hooks, &Loss),
     ) -> Result<(), ReadError> {
-        for entry in &self.losses {
-            let (key, tallies) = entry.map_err(at(LOSSES))?;
-            let Ok(reason) = Reason::try_from(key.reason) else { continue };
-            if let Some(counts) = growth(self.known_losses.entry(key).or_default(), &tallies) {
-                let hook = Some(decode::hook(key.scope, key.ifindex, key.direction, hooks));
-                take(hooks, &Loss { hook, reason, counts });
-            }
-        }
-        for (index, reason) in (0..).zip(Reason::ALL) {
-            let tallies = self.unattributed.get(&index, 0).map_err(at(UNATTRIBUTED))?;
-            if let Some(counts) = growth(&mut self.known_unattributed[reason as usize], &tallies) {
-                take(hooks, &Loss { hook: None, reason, counts });
-            }
-        }
-        Ok(())
+        self.losses.read(hooks, take)
+    }
+
+    /// Makes room for the losses of other hooks. The program must have been detached from this one before the last reading
+    /// began; what it lost and was not given yet is given now.
+    ///
+    /// # Errors
+    /// [`ReadError::Map`].
+    pub fn forget_losses(
+        &mut self,
+        hook: HookId,
+        hooks: &Hooks,
+        take: impl FnMut(&Loss),
+    ) -> Result<(), ReadError> {
+        self.losses.forget(hook, hooks, take)
     }
 }
 
@@ -205,14 +184,7 @@ fn place(key: &ObservationKey) -> usize {
     usize::from(key.cpu) * SLOTS_PER_GENERATION as usize + Slot::index(key) as usize
 }
 
-/// What a running total grew by, if at all.
-fn growth(known: &mut Counts, tallies: &PerCpuValues<Tally>) -> Option<Counts> {
-    let now = tallies.iter().map(|tally| Counts { packets: tally.packets, bytes: tally.bytes }).sum();
-    let grown = now - std::mem::replace(known, now);
-    (!grown.is_zero()).then_some(grown)
-}
-
-fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, ReadError> {
+pub(super) fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, ReadError> {
     ebpf.take_map(name).ok_or(ReadError::Missing(name))
 }
 
@@ -223,6 +195,6 @@ fn hash(ebpf: &mut Ebpf, name: &'static str) -> Result<MapData, ReadError> {
     }
 }
 
-fn at(name: &'static str) -> impl FnOnce(MapError) -> ReadError {
+pub(super) fn at(name: &'static str) -> impl FnOnce(MapError) -> ReadError {
     move |source| ReadError::Map { name, source }
 }

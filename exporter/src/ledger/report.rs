@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-use crate::flow::{Counts, HookId, Hooks};
-use crate::ledger::{Ledger, LossReason, Row};
+use crate::flow::{Counts, Hooks};
+use crate::ledger::{Account, Ledger, LossReason, Row};
 
 /// What an incomplete ledger does not know.
 const UNREAD: &str = "what the hooks counted since the last reading that succeeded is missing";
 
 /// A snapshot of the ledger with the names of the hooks. Displayed as an aligned table of packets (bytes), a line of totals,
-/// and a sentence that says whether it balances. A column or a hook that holds nothing is left out.
+/// and a sentence that says whether it balances. A column or a row that holds nothing is left out.
 #[derive(Debug)]
 pub struct Report<'a> {
-    rows: Vec<(HookId, Row)>,
+    rows: Vec<(Account, Row)>,
     hooks: &'a Hooks,
     complete: bool,
 }
@@ -38,21 +38,22 @@ impl fmt::Display for Report<'_> {
             .filter(|column| column.always || !(column.value)(&total).is_zero())
             .collect();
         let mut lines = vec![Line::of("hook", columns.iter().map(|column| column.title.clone()))];
-        for (hook, row) in &rows {
-            lines.push(Line::of(&self.name(*hook), columns.iter().map(|column| cell((column.value)(row)))));
+        for (account, row) in &rows {
+            lines
+                .push(Line::of(&self.name(*account), columns.iter().map(|column| cell((column.value)(row)))));
         }
         lines.push(Line::of("total", columns.iter().map(|column| cell((column.value)(&total)))));
         write_aligned(formatter, &lines)?;
 
         let mut balances = true;
-        for (hook, row) in rows {
+        for (account, row) in rows {
             if !row.balances() {
                 balances = false;
                 let (seen, held) = (cell(row.seen), cell(row.held()));
                 writeln!(
                     formatter,
                     "does not balance: {}: seen {seen}, accounted for {held}",
-                    self.name(*hook)
+                    self.name(*account)
                 )?;
             }
         }
@@ -66,8 +67,12 @@ impl fmt::Display for Report<'_> {
 }
 
 impl Report<'_> {
-    fn name(&self, hook: HookId) -> String {
-        self.hooks.get(hook).to_string()
+    fn name(&self, account: Account) -> String {
+        match account {
+            Account::Hook(hook) => self.hooks.get(hook).to_string(),
+            Account::Gone => "interfaces that left".to_owned(),
+            Account::Unknown => "not told apart".to_owned(),
+        }
     }
 }
 
@@ -126,6 +131,7 @@ fn write_aligned(formatter: &mut fmt::Formatter<'_>, lines: &[Line]) -> fmt::Res
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::HookId;
     use abi::Direction;
 
     fn counts(packets: u64) -> Counts {
@@ -148,12 +154,31 @@ mod tests {
         ledger.delivered(HookId(0), counts(7));
         ledger.observed(HookId(2), counts(12));
         ledger.on_path(HookId(2), counts(12));
-        ledger.lost_in_kernel(HookId(2), LossReason::Overflow, counts(1));
+        ledger.lost_in_kernel(Some(HookId(2)), LossReason::Overflow, counts(1));
         let expected = "\
 hook                  seen  delivered       path  lost: overflow
 eth0 ingress       7 (700)    7 (700)      0 (0)           0 (0)
 veth1234 egress  13 (1300)      0 (0)  12 (1200)         1 (100)
 total            20 (2000)    7 (700)  12 (1200)         1 (100)
+balances: every packet seen is accounted for
+";
+        assert_eq!(ledger.report(&hooks(), true).to_string(), expected);
+    }
+
+    #[test]
+    fn a_report_sums_up_the_interfaces_that_left_and_what_has_none() {
+        let ledger = Ledger::default();
+        ledger.lost_in_kernel(None, LossReason::Overflow, counts(1));
+        for hook in [HookId(0), HookId(2)] {
+            ledger.observed(hook, counts(2));
+            ledger.on_path(hook, counts(2));
+            assert!(ledger.close(hook));
+        }
+        let expected = "\
+hook                     seen  delivered     path  lost: overflow
+interfaces that left  4 (400)      0 (0)  4 (400)           0 (0)
+not told apart        1 (100)      0 (0)    0 (0)         1 (100)
+total                 5 (500)      0 (0)  4 (400)         1 (100)
 balances: every packet seen is accounted for
 ";
         assert_eq!(ledger.report(&hooks(), true).to_string(), expected);

@@ -51,7 +51,7 @@ pub(super) fn other(hook: &Hook) -> OtherRecord<'_> {
         interval_start: TIME,
         observed: TIME,
         end_reason: EndReason::ActiveTimeout,
-        hook,
+        hook: Some(hook),
         reason: OtherReason::Malformed,
         counts: Counts { packets: 7, bytes: 700 },
     }

@@ -33,6 +33,23 @@ impl Side {
     }
 }
 
+/// Neither side, one or both, in a byte: a flow has several of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sides(u8);
+
+impl Sides {
+    pub(super) const NONE: Self = Self(0);
+    pub(super) const BOTH: Self = Self(0b11);
+
+    pub(super) fn add(&mut self, side: Side) {
+        self.0 |= 1 << side as u8;
+    }
+
+    pub(super) fn has(self, side: Side) -> bool {
+        self.0 & 1 << side as u8 != 0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,16 +4,18 @@ use smallvec::SmallVec;
 
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
-    Counts, Ecn, EndReason, Endpoint, Evidence, FlowId, FlowRecord, HookId, Observation, Record, RecordSink,
-    TcpFlags, Tuple,
+    Counts, Ecn, EndReason, Endpoint, FlowId, FlowRecord, HookId, Observation, Record, RecordSink, TcpFlags,
+    Tuple,
 };
 use crate::table::Output;
-use crate::table::conversation::Side;
+use crate::table::conversation::{Side, Sides};
+use crate::table::facts::Facts;
+use crate::table::reuse::{self, Reading};
 use crate::table::settings::Settings;
 use crate::table::tally::{Lead, Place, Tally};
 use crate::table::tcp::Tcp;
 
-/// How long a closed connection may still get packets if every drain brings some, in nanoseconds.
+/// How long a closed connection may still get packets of one end if every drain brings some, in nanoseconds.
 const LINGER: u64 = 5_000_000_000;
 
 /// In nanoseconds: a step of the wall clock below this is its adjustment, which a record hides.
@@ -41,18 +43,21 @@ pub(super) struct Flow {
     facts: Option<Facts>,
     /// Of the next record.
     sequence: u32,
-    is_closing: bool,
-    /// Closing, and the running drain brought something.
-    stirred: bool,
+    /// The reading that brought the end of its connection.
+    closed: Reading,
+    /// Closing, and the running drain brought something of a side.
+    stirred: Sides,
 }
 
-/// What the first record said and the others repeat.
-#[derive(Clone, Copy, Debug)]
-struct Facts {
-    source: Side,
-    evidence: Evidence,
-    /// The side whose lead gives the hook and the VLAN: the source's if it was seen then.
-    shown: Side,
+/// What becomes of a closing flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Closing {
+    /// More may come.
+    Lingers,
+    /// It is over.
+    Ends,
+    /// It is not over: both ends still talk.
+    GoesOn,
 }
 
 /// One direction's share of a record.
@@ -80,8 +85,8 @@ impl Flow {
             tcp: Tcp::default(),
             facts: None,
             sequence: 0,
-            is_closing: false,
-            stirred: false,
+            closed: Reading::NEVER,
+            stirred: Sides::NONE,
         }
     }
 
@@ -93,17 +98,24 @@ impl Flow {
         self.tcp
     }
 
+    /// The hook of a direction's earliest packet, which records name.
+    pub(super) fn hook(&self, side: Side) -> Option<HookId> {
+        self.leads[side as usize].map(|lead| lead.hook)
+    }
+
     /// Whether a record would carry packets.
     pub(super) fn is_pending(&self) -> bool {
         !self.tallies.is_empty()
     }
 
     /// Takes an observation of the packets that `side` sent.
-    pub(super) fn absorb(&mut self, side: Side, observation: &Observation) -> Place {
-        self.stirred = self.is_closing;
+    pub(super) fn absorb(&mut self, side: Side, observation: &Observation, reading: Reading) -> Place {
+        if self.is_closing() {
+            self.stirred.add(side);
+        }
         self.live_at(observation);
         if self.conversation.is_tcp() {
-            self.tcp.absorb(side, observation);
+            self.tcp.absorb(side, observation, reading);
         }
         let place = self.lead(side, observation);
         if place != Place::Path {
@@ -132,19 +144,45 @@ impl Flow {
     }
 
     pub(super) fn is_closing(&self) -> bool {
-        self.is_closing
+        self.closed != Reading::NEVER
+    }
+
+    /// Whether these packets may be those of a new connection: see [`reuse`].
+    pub(super) fn may_give_way(&self, observation: &Observation, reading: Reading) -> bool {
+        let is_past_opening = || Side::BOTH.into_iter().any(|side| self.tcp.is_past_opening(side, reading));
+        self.closed < reading || (reuse::opening(observation).is_some() && is_past_opening())
+    }
+
+    /// When the packets that `side` sent opened a new connection, if they did.
+    pub(super) fn replaced_at(
+        &self,
+        side: Side,
+        observation: &Observation,
+        reading: Reading,
+    ) -> Option<MonotonicTime> {
+        let is_replaced = self.closed < reading || self.tcp.is_past_opening(side, reading);
+        reuse::opening(observation).filter(|_| is_replaced)
     }
 
     /// The connection is over. The flow takes its last packets until a drain brings none, for [`LINGER`] at most.
-    pub(super) fn close(&mut self, now: MonotonicTime) {
-        self.is_closing = true;
-        self.stirred = true;
+    pub(super) fn close(&mut self, now: MonotonicTime, reading: Reading) {
+        self.closed = reading;
+        self.stirred = Sides::BOTH;
         self.not_before = now.after(LINGER);
     }
 
-    /// Whether a closing flow waits for more, asked at the end of each drain.
-    pub(super) fn lingers(&mut self, now: MonotonicTime) -> bool {
-        std::mem::take(&mut self.stirred) && now < self.not_before
+    /// What becomes of a closing flow, asked at the end of each drain.
+    pub(super) fn closing(&mut self, now: MonotonicTime) -> Closing {
+        match std::mem::take(&mut self.stirred) {
+            Sides::NONE => Closing::Ends,
+            _ if now < self.not_before => Closing::Lingers,
+            Sides::BOTH => {
+                self.closed = Reading::NEVER;
+                self.tcp.go_on();
+                Closing::GoesOn
+            }
+            _ => Closing::Ends,
+        }
     }
 
     pub(super) fn not_before(&self) -> MonotonicTime {
@@ -319,20 +357,5 @@ impl Flow {
                 ..self.conversation
             }),
         }
-    }
-}
-
-impl Facts {
-    fn of(tcp: Tcp, leads: &[Option<Lead>; 2]) -> Self {
-        let first = |side: Side| leads[side as usize].map_or(MonotonicTime(u64::MAX), |lead| lead.first);
-        let earlier = if first(Side::Against) < first(Side::Along) { Side::Against } else { Side::Along };
-        let (source, evidence) = match tcp.openers() {
-            [true, false] => (Side::Along, Evidence::Syn),
-            [false, true] => (Side::Against, Evidence::Syn),
-            [true, true] => (earlier, Evidence::Syn),
-            [false, false] => (earlier, Evidence::FirstPacket),
-        };
-        let shown = if leads[source as usize].is_some() { source } else { source.other() };
-        Self { source, evidence, shown }
     }
 }

@@ -1,32 +1,38 @@
 //! The flow table: observations of hooks in, records of flows out.
 //!
 //! Observations are deltas and come in any order; what a record says does not depend on it. A flow is found by its
-//! conversation's tuple ([`conversation`]), it adds up ([`flow`]), its one timer ([`wheel`]) says when to look at it, and the
+//! conversation's tuple ([`conversation`]) until a new connection takes it ([`reuse`]), it adds up ([`flow`]), its one timer ([`wheel`]) says when to look at it, and the
 //! [`Output`] takes its records. The ledger is kept in step: packets enter its table column in [`FlowTable::apply`], and leave
 //! it for the path here, or for a record in the [`RecordSink`].
 
 mod conversation;
+mod facts;
 mod flow;
 mod others;
+mod reuse;
 mod settings;
 mod slab;
 mod tally;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod uses;
 mod wheel;
 
 use std::collections::HashMap;
 
 use crate::clock::{Clock, MonotonicTime};
-use crate::flow::{EndReason, FlowIds, Hooks, Observation, RecordSink, Tuple, Unattributed};
+use crate::flow::{EndReason, FlowIds, HookId, Hooks, Observation, RecordSink, Tuple, Unattributed};
 use crate::ledger::{Ledger, LossReason};
 
-use self::flow::Flow;
+use self::conversation::Side;
+use self::flow::{Closing, Flow};
 use self::others::Others;
+use self::reuse::Reading;
 use self::settings::Settings;
 use self::slab::{Slab, Slot};
 use self::tally::Place;
+use self::uses::Uses;
 use self::wheel::Wheel;
 
 pub use self::settings::Config;
@@ -43,7 +49,12 @@ pub struct FlowTable {
     wheel: Wheel,
     /// Flows whose connection is closed and whose last packets may still come.
     closing: Vec<Slot>,
+    /// The running one.
+    reading: Reading,
+    /// What may be a new connection's, until the reading is over.
+    held: Vec<Observation>,
     others: Others,
+    uses: Uses,
 }
 
 /// Where records go, and what it takes to make them. One reading of the clock serves one step: all observations of a drain share
@@ -71,46 +82,41 @@ impl FlowTable {
             index: HashMap::default(),
             wheel: Wheel::new(),
             closing: Vec::new(),
+            reading: Reading::FIRST,
+            held: Vec::new(),
             others: Others::default(),
+            uses: Uses::default(),
         }
     }
 
-    /// Takes what a hook saw of a tuple, and enters it in the ledger as observed. Makes a record only if the table is full and
-    /// a flow has to end for a new one.
+    /// Takes what a hook saw of a tuple, and enters it in the ledger as observed. Makes a record only if a flow has to end for a
+    /// new one: if the table is full, or for many new connections of old tuples.
     pub fn apply<S: RecordSink>(&mut self, observation: &Observation, out: &mut Output<'_, S>) {
         out.ledger.observed(observation.hook, observation.counts);
         let (conversation, side) = conversation::of(&observation.tuple);
-        let slot = match self.index.get(&conversation) {
-            Some(&slot) => slot,
-            None => self.admit(conversation, observation, out),
-        };
-        let flow = &mut self.flows[slot];
-        let place = flow.absorb(side, observation);
-        if place == Place::Path {
-            out.ledger.on_path(observation.hook, observation.counts);
-        }
-        if flow.is_closing() {
+        let slot = self.index.get(&conversation).copied();
+        let is_flow = |slot: Slot| !self.flows[slot].may_give_way(observation, self.reading);
+        if slot.is_none_or(is_flow) {
+            self.count(conversation, side, slot, observation, out);
             return;
         }
-        if flow.tcp().is_over() {
-            flow.close(out.clock.monotonic());
-            self.wheel.cancel(slot);
-            self.closing.push(slot);
-        } else if place == Place::Lead {
-            self.wheel.set(slot, flow.deadline(&self.settings));
+        self.held.push(*observation);
+        if self.held.len() >= reuse::MOST_HELD {
+            self.settle_held(out);
         }
     }
 
     /// Takes packets that the kernel counted without a flow, and enters them in the ledger as lost.
     pub fn apply_unattributed<S: RecordSink>(&mut self, packets: &Unattributed, out: &mut Output<'_, S>) {
         out.ledger.lost_in_kernel(packets.hook, LossReason::from(packets.reason), packets.counts);
-        self.others.apply(packets, &mut self.ids, out.clock);
+        self.others.apply(packets, &mut self.ids, &mut self.uses, out.clock);
     }
 
     /// Makes the records that are due. To be called once after each drain: a closed connection ends with the first drain that
     /// brings nothing for it.
     pub fn emit_due<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
         let now = out.clock.monotonic();
+        self.settle_held(out);
         self.end_closed(now, out);
         while let Some(slot) = self.wheel.take_due(now) {
             let flow = &mut self.flows[slot];
@@ -123,11 +129,13 @@ impl FlowTable {
             }
             self.wheel.set(slot, flow.deadline(&self.settings));
         }
-        self.others.emit_due(&self.settings, out);
+        self.others.emit_due(&self.settings, &mut self.uses, out);
+        self.reading = self.reading.next();
     }
 
     /// Ends every flow. A connection that was closed ends as such, the others because they have to.
     pub fn finish<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
+        self.settle_held(out);
         for slot in std::mem::take(&mut self.closing) {
             self.end(slot, EndReason::EndOfFlow, out);
         }
@@ -136,7 +144,7 @@ impl FlowTable {
             self.end(slot, EndReason::ForcedEnd, out);
             from = slot.0;
         }
-        self.others.finish(out);
+        self.others.finish(&mut self.uses, out);
     }
 
     /// Number of live flows.
@@ -151,12 +159,47 @@ impl FlowTable {
         self.len() == 0
     }
 
+    /// Whether records to come may name the hook. Its packets in the table are in the ledger.
+    #[must_use]
+    pub fn names(&self, hook: HookId) -> bool {
+        !self.uses.are_none(hook)
+    }
+
     /// When [`Self::emit_due`] may have something to do at the earliest, if no observation comes before.
     #[must_use]
     pub fn next_due(&self) -> Option<MonotonicTime> {
         let closing = self.closing.iter().map(|&slot| self.flows[slot].not_before());
         let flows = self.wheel.next().map(|(_, deadline)| deadline);
         closing.chain(flows).chain(self.others.next_due(&self.settings)).min()
+    }
+
+    /// Adds packets to their conversation's flow.
+    fn count<S: RecordSink>(
+        &mut self,
+        conversation: Tuple,
+        side: Side,
+        slot: Option<Slot>,
+        observation: &Observation,
+        out: &mut Output<'_, S>,
+    ) {
+        let slot = slot.unwrap_or_else(|| self.admit(conversation, observation, out));
+        let flow = &mut self.flows[slot];
+        let before = flow.hook(side);
+        let place = flow.absorb(side, observation, self.reading);
+        self.uses.change(before, flow.hook(side));
+        if place == Place::Path {
+            out.ledger.on_path(observation.hook, observation.counts);
+        }
+        if flow.is_closing() {
+            return;
+        }
+        if flow.tcp().is_over() {
+            flow.close(out.clock.monotonic(), self.reading);
+            self.wheel.cancel(slot);
+            self.closing.push(slot);
+        } else if place == Place::Lead {
+            self.wheel.set(slot, flow.deadline(&self.settings));
+        }
     }
 
     /// Makes a flow for a conversation that has none.
@@ -191,11 +234,16 @@ impl FlowTable {
     fn end_closed<S: RecordSink>(&mut self, now: MonotonicTime, out: &mut Output<'_, S>) {
         let mut position = 0;
         while let Some(&slot) = self.closing.get(position) {
-            if self.flows[slot].lingers(now) {
-                position += 1;
-            } else {
-                self.closing.swap_remove(position);
-                self.end(slot, EndReason::EndOfFlow, out);
+            match self.flows[slot].closing(now) {
+                Closing::Lingers => position += 1,
+                Closing::Ends => {
+                    self.closing.swap_remove(position);
+                    self.end(slot, EndReason::EndOfFlow, out);
+                }
+                Closing::GoesOn => {
+                    self.closing.swap_remove(position);
+                    self.wheel.set(slot, self.flows[slot].deadline(&self.settings));
+                }
             }
         }
     }
@@ -208,6 +256,9 @@ impl FlowTable {
         // A TCP connection says that it is over even if nothing came since its last record; others just fall silent.
         if flow.is_pending() || flow.conversation().is_tcp() {
             flow.emit(reason, &self.settings, out);
+        }
+        for side in Side::BOTH {
+            self.uses.change(flow.hook(side), None);
         }
     }
 }

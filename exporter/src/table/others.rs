@@ -6,6 +6,7 @@ use crate::flow::{
 };
 use crate::table::Output;
 use crate::table::settings::Settings;
+use crate::table::uses::Uses;
 
 /// One entry per hook and reason that has such packets: a handful, so a list is searched.
 #[derive(Debug, Default)]
@@ -13,7 +14,8 @@ pub(super) struct Others(Vec<Other>);
 
 #[derive(Debug)]
 struct Other {
-    hook: HookId,
+    /// `None` if the kernel had no room to tell.
+    hook: Option<HookId>,
     reason: OtherReason,
     id: FlowId,
     sequence: u32,
@@ -29,20 +31,28 @@ struct Other {
 }
 
 impl Others {
-    pub(super) fn apply(&mut self, packets: &Unattributed, ids: &mut FlowIds, clock: Clock) {
+    pub(super) fn apply(&mut self, packets: &Unattributed, ids: &mut FlowIds, uses: &mut Uses, clock: Clock) {
         let same = |other: &&mut Other| other.hook == packets.hook && other.reason == packets.reason;
-        match self.0.iter_mut().find(same) {
-            Some(other) => other.add(packets.counts, clock.monotonic()),
-            None => self.0.push(Other::new(ids.next_id(), packets, clock)),
+        if let Some(other) = self.0.iter_mut().find(same) {
+            other.add(packets.counts, clock.monotonic());
+        } else {
+            uses.change(None, packets.hook);
+            self.0.push(Other::new(ids.next_id(), packets, clock));
         }
     }
 
-    pub(super) fn emit_due<S: RecordSink>(&mut self, settings: &Settings, out: &mut Output<'_, S>) {
+    pub(super) fn emit_due<S: RecordSink>(
+        &mut self,
+        settings: &Settings,
+        uses: &mut Uses,
+        out: &mut Output<'_, S>,
+    ) {
         let now = out.clock.monotonic();
         self.0.retain_mut(|other| {
             let is_idle = now.since(other.last) >= settings.idle_timeout(false);
             if is_idle {
                 other.emit(EndReason::IdleTimeout, out);
+                uses.change(other.hook, None);
             } else if other.due(settings).is_some_and(|due| due <= now) {
                 other.emit(EndReason::ActiveTimeout, out);
                 other.not_before = settings.record_after(now, other.id);
@@ -51,9 +61,10 @@ impl Others {
         });
     }
 
-    pub(super) fn finish<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
+    pub(super) fn finish<S: RecordSink>(&mut self, uses: &mut Uses, out: &mut Output<'_, S>) {
         for mut other in self.0.drain(..) {
             other.emit(EndReason::ForcedEnd, out);
+            uses.change(other.hook, None);
         }
     }
 
@@ -108,7 +119,7 @@ impl Other {
             interval_start: self.interval_start,
             observed: out.clock.wall(),
             end_reason: reason,
-            hook: out.hooks.get(self.hook),
+            hook: self.hook.map(|hook| out.hooks.get(hook)),
             reason: self.reason,
             counts: self.counts,
         };

@@ -3,7 +3,7 @@
 use std::ops::{Index, IndexMut};
 
 /// A value's number in a [`Slab`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Slot(pub(super) u32);
 
 #[derive(Debug)]

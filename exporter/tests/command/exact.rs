@@ -218,7 +218,7 @@ pub(crate) fn ten_million() -> Result<()> {
 type Hooked = (Arc<Mutex<Hooks>>, Reader, Attacher);
 
 fn hooked() -> Result<Hooked> {
-    let loaded = load(0, Sizes { observations: 1024 }, GracePeriod::probe()?)?;
+    let loaded = load(0, Sizes::of_observations(1024), GracePeriod::probe()?)?;
     let hooks = Arc::new(Mutex::new(Hooks::default()));
     let options = AttachOptions {
         instance: InstanceLock::temporary()?,

@@ -3,6 +3,7 @@
 mod collector;
 mod exact;
 mod exits;
+mod lifetime;
 mod output;
 mod program;
 mod topology;
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 use flow_tests::harness::{Test, run_privileged};
 
 fn main() -> ExitCode {
-    let tests: [Test; 21] = [
+    let tests: [Test; 22] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         ("what_overflows_the_map_is_told_and_adds_up", exact::overflow),
         ("ten_million_packets_under_constant_flips", exact::ten_million),
         ("a_connection_has_one_oriented_flow_that_ends_once", exact::one_connection),
+        ("an_interface_that_left_is_in_the_balance", lifetime::interface),
         ("a_collector_receives_what_was_sent", collector::receives),
         ("a_collector_that_comes_late_still_receives", collector::comes_late),
         ("wrong_usage_exits_64", exits::usage),

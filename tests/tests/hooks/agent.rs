@@ -153,7 +153,7 @@ fn run(settings: &str) -> Result<()> {
         Selection { include: vec![include.parse()?], exclude: vec![exclude.parse()?], loopback: false };
     let instance =
         if instance == "temporary" { InstanceLock::temporary()? } else { InstanceLock::acquire(instance)? };
-    let Loaded { programs, mut reader } = load(0, Sizes { observations: 1024 }, GracePeriod::probe()?)?;
+    let Loaded { programs, mut reader } = load(0, Sizes::of_observations(1024), GracePeriod::probe()?)?;
     let hooks = Arc::new(Mutex::new(Hooks::default()));
     let options = AttachOptions { instance, scope: 0, method: method.context("no such method")?, selection };
     let (attacher, summary) = Attacher::start(options, Arc::new(programs), Arc::clone(&hooks))?;
@@ -169,6 +169,14 @@ fn run(settings: &str) -> Result<()> {
             "attached" => answer([attacher.counters().attached.to_string()])?,
             "counters" => answer([format!("{:?}", attacher.counters())])?,
             "hooks" => answer(lock().iter().map(|(_, hook)| hook.to_string()))?,
+            "forget" => {
+                for _ in 0..2 {
+                    reader.read(&mut lock(), |_, _| {})?;
+                    lock().read_through();
+                }
+                lock().forget(|_| true);
+                answer([])?;
+            }
             "read" => {
                 let mut counts = BTreeMap::<String, u64>::new();
                 reader.read(&mut lock(), |hooks, observation| {

@@ -38,6 +38,9 @@ fn churn(method: Method) -> Result<()> {
     until("all but the first are forgotten", SETTLED, || Ok(agent.attached()? == 4))?;
     let forgotten = begin.elapsed();
 
+    agent.ask("forget")?;
+    let hooks = agent.ask("hooks")?;
+    ensure!(hooks.len() == 4, "the registry still has {hooks:?}");
     let counters = agent.ask("counters")?.concat();
     let grown = agent.anonymous_kib()?.saturating_sub(memory);
     writeln!(

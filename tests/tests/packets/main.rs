@@ -2,6 +2,7 @@
 //! the same bytes, which the parser's own tests compare with what the packets really are.
 
 mod catalogue;
+mod losses;
 mod sequence;
 
 use std::process::ExitCode;
@@ -25,6 +26,8 @@ fn main() -> ExitCode {
         ("two_flows_share_a_slot_of_the_cache", sequence::shared_slot),
         ("a_reading_between_two_packets_loses_none", sequence::reading_between_packets),
         ("what_a_full_map_refuses_is_counted_as_overflow", sequence::full_map),
+        ("losses_of_more_hooks_than_are_told_apart_add_up", losses::more_hooks_than_entries),
+        ("the_room_of_a_hook_that_left_is_anothers", losses::room_of_a_hook_that_left),
         ("the_last_packet_ends_the_observation", sequence::last_packet),
     ])
 }

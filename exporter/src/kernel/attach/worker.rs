@@ -205,6 +205,11 @@ impl Worker {
         tracing::debug!("interface events were lost, listing the interfaces");
         let list = self.watch.list()?;
         let known = mem::replace(&mut self.interfaces, list);
+        let gone: Vec<_> =
+            known.keys().copied().filter(|ifindex| !self.interfaces.contains_key(ifindex)).collect();
+        for ifindex in gone {
+            self.forget(ifindex);
+        }
         let hooks: Vec<_> = self.attached.keys().copied().collect();
         for (ifindex, direction) in hooks {
             let same = match (known.get(&ifindex), self.interfaces.get(&ifindex)) {
@@ -281,10 +286,11 @@ impl Worker {
             tracing::info!("not hooking {}: {skip}", interface.name);
         }
         for direction in DIRECTIONS {
-            if let Some(hook) = self.attached.remove(&(interface.ifindex, direction))
-                && let Err(error) = hook.detach()
-            {
-                tracing::warn!("cannot detach from {}: {error}", interface.name);
+            let hook = self.attached.remove(&(interface.ifindex, direction));
+            match hook.map_or(Ok(()), Hook::detach) {
+                Ok(()) => lock(&self.registry).leave(self.scope, interface.ifindex, direction),
+                // Its program may still run.
+                Err(error) => tracing::warn!("cannot detach from {}: {error}", interface.name),
             }
         }
         self.shared.set_attached(self.attached.len());
@@ -294,6 +300,8 @@ impl Worker {
     fn forget(&mut self, ifindex: u32) {
         for direction in DIRECTIONS {
             self.forget_hook(ifindex, direction);
+            // Also if attaching failed: it has a name since before.
+            lock(&self.registry).leave(self.scope, ifindex, direction);
         }
     }
 

@@ -55,7 +55,10 @@ impl Cells {
     fn fill_other(&mut self, other: &OtherRecord<'_>) {
         self.put(Field::Transport, format_args!("-"));
         self.put(Field::Source, format_args!("({})", other.reason.name()));
-        self.put(Field::Destination, format_args!("at {}", other.hook));
+        match other.hook {
+            Some(hook) => self.put(Field::Destination, format_args!("at {hook}")),
+            None => self.put(Field::Destination, format_args!("at some interface")),
+        }
         self.put(Field::PacketsSent, format_args!("{}", units::Count(other.counts.packets)));
         self.put(Field::BytesSent, format_args!("{}", units::Bytes(other.counts.bytes)));
         self.put(Field::EndReason, format_args!("{}", end_reason(other.end_reason)));

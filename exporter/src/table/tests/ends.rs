@@ -1,6 +1,7 @@
 //! When a flow ends, and what it says then.
 
 use crate::flow::{Counts, EndReason, HookId, OtherReason, Unattributed};
+use crate::ledger::Account;
 use crate::table::tests::support::*;
 
 fn closed(bench: &mut Bench) {
@@ -151,7 +152,7 @@ fn a_flow_lives_through_many_drains() {
 fn packets_without_a_flow_leave_as_other_records() {
     let mut bench = Bench::new();
     let packets = |reason, packets| Unattributed {
-        hook: HookId(1),
+        hook: Some(HookId(1)),
         reason,
         counts: Counts { packets, bytes: 60 * packets },
     };
@@ -170,4 +171,19 @@ fn packets_without_a_flow_leave_as_other_records() {
     bench.unattributed(61_000, &packets(OtherReason::Overflow, 1));
     let again = bench.finish(62_000);
     assert_eq!((again[0].end_reason, again[0].sequence), (EndReason::ForcedEnd, 0));
+}
+
+#[test]
+fn packets_of_which_no_hook_is_known_leave_as_other_records_too() {
+    let mut bench = Bench::new();
+    let lost =
+        Unattributed { hook: None, reason: OtherReason::Overflow, counts: Counts { packets: 5, bytes: 300 } };
+    bench.unattributed(100, &lost);
+    bench.unattributed(200, &Unattributed { hook: Some(HookId(0)), ..lost });
+    let mut records = bench.finish(300);
+    records.sort_by_key(|record| record.hook.clone());
+    assert_eq!((records.len(), records[0].packets.0, &records[0].hook), (2, 5, &None));
+    assert_eq!(records[1].hook.as_deref(), Some("eth0 ingress"));
+    let (account, row) = *bench.ledger.snapshot().last().unwrap();
+    assert_eq!((account, row.seen, row.all_lost()), (Account::Unknown, lost.counts, lost.counts));
 }

@@ -6,4 +6,5 @@ mod ends;
 mod orientation;
 mod properties;
 mod records;
+mod reuse;
 pub(super) mod support;

@@ -64,7 +64,7 @@ pub(in crate::table) fn seen(tuple: Tuple) -> Observation {
         counts: Counts { packets: 1, bytes: 100 },
         first: milliseconds(0),
         last: milliseconds(0),
-        handshake: Handshake::default(),
+        handshake: Handshake { ack: tuple.is_tcp().then_some(milliseconds(0)), ..Handshake::default() },
         macs: Some((Mac([2, 0, 0, 0, 0, 1]), Mac([2, 0, 0, 0, 0, 2]))),
         vlan: Vlan::default(),
         tcp_flags: TcpFlags(if tuple.is_tcp() { ACK } else { 0 }),
@@ -80,8 +80,10 @@ pub(in crate::table) trait Build: Sized {
     fn at(self, moment: u64) -> Self;
     fn until(self, moment: u64) -> Self;
     fn packets(self, packets: u64) -> Self;
-    /// SYN and SYN-ACK, if they are among the flags, are the first packet.
+    /// SYN, SYN-ACK or ACK, if it is among the flags, is the first packet.
     fn flags(self, flags: u16) -> Self;
+    /// A new connection's SYN (or SYN-ACK) at a moment, with what was seen of the old one before.
+    fn opens_at(self, moment: u64) -> Self;
 }
 
 impl Build for Observation {
@@ -109,9 +111,19 @@ impl Build for Observation {
         let handshake = Handshake {
             syn: (flags & (SYN | ACK) == SYN).then_some(self.first),
             syn_ack: (flags & (SYN | ACK) == SYN | ACK).then_some(self.first),
-            ack: None,
+            ack: (flags & (SYN | ACK) == ACK).then_some(self.first),
         };
         Self { tcp_flags: TcpFlags(flags), handshake, ..self }
+    }
+
+    fn opens_at(self, moment: u64) -> Self {
+        let handshake = match self.handshake {
+            Handshake { syn_ack: Some(_), .. } => {
+                Handshake { syn_ack: Some(milliseconds(moment)), ..self.handshake }
+            }
+            _ => Handshake { syn: Some(milliseconds(moment)), ..self.handshake },
+        };
+        Self { tcp_flags: TcpFlags(self.tcp_flags.0 | SYN), handshake, ..self }
     }
 }
 
@@ -129,6 +141,8 @@ pub(in crate::table) struct Seen {
     pub(in crate::table) packets: (u64, u64),
     pub(in crate::table) bytes: (u64, u64),
     pub(in crate::table) accounted: Vec<(HookId, Counts)>,
+    /// `None` if it is not known.
+    pub(in crate::table) hook: Option<String>,
     /// `None` for an `other` record.
     pub(in crate::table) flow: Option<SeenFlow>,
     pub(in crate::table) other: Option<OtherReason>,
@@ -208,6 +222,7 @@ impl RecordSink for Keeper<'_> {
                 packets: (record.source.counts.packets, record.destination.counts.packets),
                 bytes: (record.source.counts.bytes, record.destination.counts.bytes),
                 accounted,
+                hook: record.hook.map(ToString::to_string),
                 flow: Some(SeenFlow::of(record)),
                 other: None,
             },
@@ -222,6 +237,7 @@ impl RecordSink for Keeper<'_> {
                 packets: (record.counts.packets, 0),
                 bytes: (record.counts.bytes, 0),
                 accounted,
+                hook: record.hook.map(ToString::to_string),
                 flow: None,
                 other: Some(record.reason),
             },
@@ -294,8 +310,8 @@ impl Bench {
 
     /// Every hook's row balances.
     pub(in crate::table) fn assert_balance(&self) {
-        for (hook, row) in self.ledger.snapshot() {
-            assert!(row.balances(), "{hook:?} {row:?}");
+        for (account, row) in self.ledger.snapshot() {
+            assert!(row.balances(), "{account:?} {row:?}");
         }
     }
 

@@ -1,0 +1,230 @@
+//! The registry of hooks: as many as there are, and those that left and are still spoken of.
+
+use std::collections::HashMap;
+
+use abi::Direction;
+
+use crate::flow::{Hook, HookId};
+
+/// Readings after which nothing more comes from a hook that left. One is enough: what ran at the hook when it was detached has
+/// ended by the grace period of the next reading. The second is for what one has not thought of.
+const QUIET: u8 = 2;
+
+/// All hooks that somebody may speak of. A hook that left keeps its number and name until its last packets are read and
+/// accounted for.
+#[derive(Clone, Debug, Default)]
+pub struct Hooks {
+    entries: Vec<Entry>,
+    numbers: HashMap<(u32, u32, Direction), HookId, foldhash::fast::FixedState>,
+    left: Vec<HookId>,
+    free: Vec<HookId>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    hook: Hook,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Packets may come.
+    There,
+    /// The program is detached; complete readings since, or since its last packet.
+    Left { readings: u8 },
+    /// The number is nobody's.
+    Free,
+}
+
+impl Hooks {
+    /// The number of a hook, new or known. A known interface takes the name: it may have been renamed.
+    pub fn register(&mut self, scope: u32, ifindex: u32, direction: Direction, interface: &str) -> HookId {
+        let id = self.find_or_add(scope, ifindex, direction, || interface.into());
+        let Entry { hook, state } = &mut self.entries[id.0 as usize];
+        if *hook.interface != *interface {
+            hook.interface = interface.into();
+        }
+        if std::mem::replace(state, State::There) != State::There {
+            self.left.retain(|left| *left != id);
+        }
+        id
+    }
+
+    /// The number of the hook that a kernel-side key names. A hook that was never registered gets its index as name, and is one
+    /// that has left: nobody will say so later.
+    pub fn resolve(&mut self, scope: u32, ifindex: u32, direction: Direction) -> HookId {
+        let id = self.find_or_add(scope, ifindex, direction, || format!("if{ifindex}").into());
+        if let State::Left { readings } = &mut self.entries[id.0 as usize].state {
+            *readings = 0;
+        }
+        id
+    }
+
+    /// A hook's program is detached for good, or was never attached: no packet passes it any more.
+    pub fn leave(&mut self, scope: u32, ifindex: u32, direction: Direction) {
+        let Some(&id) = self.numbers.get(&(scope, ifindex, direction)) else { return };
+        let state = &mut self.entries[id.0 as usize].state;
+        if *state == State::There {
+            *state = State::Left { readings: 0 };
+            self.left.push(id);
+        }
+    }
+
+    /// Says that a reading is complete, and gives the hooks of which none will bring anything more.
+    pub fn read_through(&mut self) -> Vec<HookId> {
+        let Self { entries, left, .. } = self;
+        let is_quiet = |id: &HookId| match &mut entries[id.0 as usize].state {
+            State::Left { readings } if *readings < QUIET => {
+                *readings += 1;
+                *readings == QUIET
+            }
+            _ => false,
+        };
+        left.iter().copied().filter(is_quiet).collect()
+    }
+
+    /// Forgets the hooks that left, bring nothing more, and may be forgotten by what `is_forgotten` says: from then on nobody may
+    /// use the number that it was asked about.
+    pub fn forget(&mut self, mut is_forgotten: impl FnMut(HookId) -> bool) {
+        let Self { entries, numbers, left, free } = self;
+        left.retain(|&id| {
+            let Entry { hook, state } = &mut entries[id.0 as usize];
+            if *state != (State::Left { readings: QUIET }) || !is_forgotten(id) {
+                return true;
+            }
+            *state = State::Free;
+            numbers.remove(&(hook.scope, hook.ifindex, hook.direction));
+            hook.interface = Box::default();
+            free.push(id);
+            false
+        });
+    }
+
+    /// The hook of a number that this registry gave out.
+    #[must_use]
+    pub fn get(&self, id: HookId) -> &Hook {
+        &self.entries[id.0 as usize].hook
+    }
+
+    /// All hooks by number.
+    pub fn iter(&self) -> impl Iterator<Item = (HookId, &Hook)> {
+        let entries = (0..).map(HookId).zip(&self.entries);
+        entries.filter(|(_, entry)| entry.state != State::Free).map(|(id, entry)| (id, &entry.hook))
+    }
+
+    /// Numbers that were given out so far, those that are free again included.
+    #[must_use]
+    pub fn numbers(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn find_or_add(
+        &mut self,
+        scope: u32,
+        ifindex: u32,
+        direction: Direction,
+        name: impl FnOnce() -> Box<str>,
+    ) -> HookId {
+        let Self { entries, numbers, left, free } = self;
+        *numbers.entry((scope, ifindex, direction)).or_insert_with(|| {
+            let hook = Hook { scope, ifindex, direction, interface: name() };
+            let entry = Entry { hook, state: State::Left { readings: 0 } };
+            let id = if let Some(id) = free.pop() {
+                entries[id.0 as usize] = entry;
+                id
+            } else {
+                entries.push(entry);
+                HookId(u32::try_from(entries.len() - 1).expect("fewer than 2^32 hooks fit into memory"))
+            };
+            left.push(id);
+            id
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn forget_all(hooks: &mut Hooks) -> Vec<HookId> {
+        let mut asked = Vec::new();
+        hooks.forget(|id| {
+            asked.push(id);
+            true
+        });
+        asked
+    }
+
+    #[test]
+    fn a_renamed_interface_keeps_its_number() {
+        let mut hooks = Hooks::default();
+        let before = hooks.register(0, 7, Direction::Ingress, "veth0");
+        let after = hooks.register(0, 7, Direction::Ingress, "lan");
+        assert_eq!(before, after);
+        assert_eq!(hooks.get(after).to_string(), "lan ingress");
+    }
+
+    #[test]
+    fn equal_indexes_of_two_namespaces_are_two_hooks() {
+        let mut hooks = Hooks::default();
+        assert_ne!(
+            hooks.register(0, 2, Direction::Egress, "eth0"),
+            hooks.register(1, 2, Direction::Egress, "eth0")
+        );
+    }
+
+    #[test]
+    fn a_hook_that_nobody_registered_is_named_by_its_index() {
+        let mut hooks = Hooks::default();
+        let id = hooks.resolve(0, 9, Direction::Egress);
+        assert_eq!(&*hooks.get(id).interface, "if9");
+    }
+
+    #[test]
+    fn a_hook_is_forgotten_two_readings_after_it_left_and_its_number_is_given_out_again() {
+        let mut hooks = Hooks::default();
+        let (stays, leaves) =
+            (hooks.register(0, 1, Direction::Ingress, "a"), hooks.register(0, 2, Direction::Ingress, "b"));
+        assert!(hooks.read_through().is_empty());
+        hooks.leave(0, 2, Direction::Ingress);
+        assert!(hooks.read_through().is_empty() && forget_all(&mut hooks).is_empty());
+        assert_eq!(hooks.read_through(), [leaves]);
+        hooks.forget(|_| false);
+        assert!(hooks.read_through().is_empty(), "it is told once");
+        assert_eq!(forget_all(&mut hooks), [leaves]);
+        assert_eq!(hooks.register(0, 3, Direction::Ingress, "c"), leaves);
+        assert_eq!(hooks.iter().map(|(id, _)| id).collect::<Vec<_>>(), [stays, leaves]);
+        assert_eq!(hooks.get(leaves).to_string(), "c ingress");
+    }
+
+    #[test]
+    fn a_late_packet_puts_the_end_off() {
+        let mut hooks = Hooks::default();
+        hooks.register(0, 1, Direction::Ingress, "a");
+        hooks.leave(0, 1, Direction::Ingress);
+        hooks.read_through();
+        let id = hooks.resolve(0, 1, Direction::Ingress);
+        assert!(hooks.read_through().is_empty());
+        assert_eq!(hooks.read_through(), [id]);
+    }
+
+    #[test]
+    fn a_hook_that_comes_back_is_not_forgotten() {
+        let mut hooks = Hooks::default();
+        let id = hooks.register(0, 1, Direction::Ingress, "a");
+        hooks.leave(0, 1, Direction::Ingress);
+        hooks.read_through();
+        assert_eq!(hooks.register(0, 1, Direction::Ingress, "a"), id);
+        assert!(hooks.read_through().is_empty() && hooks.read_through().is_empty());
+        assert!(forget_all(&mut hooks).is_empty());
+    }
+
+    #[test]
+    fn a_hook_that_nobody_registered_is_forgotten_too() {
+        let mut hooks = Hooks::default();
+        let id = hooks.resolve(0, 9, Direction::Egress);
+        hooks.read_through();
+        assert_eq!(hooks.read_through(), [id]);
+        assert_eq!(forget_all(&mut hooks), [id]);
+    }
+}

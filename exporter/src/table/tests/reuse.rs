@@ -1,0 +1,195 @@
+//! A tuple that a new connection takes.
+
+use std::time::Duration;
+
+use crate::flow::{EndReason, Evidence, Observation, Tuple};
+use crate::table::tests::support::*;
+
+fn client(record: &Seen) -> bool {
+    record.flow().source.1 == Some(40_000)
+}
+
+fn from_client() -> Observation {
+    seen(tcp(1))
+}
+
+fn from_server() -> Observation {
+    seen(tcp(1)).back().hook(1)
+}
+
+/// A whole connection in one reading, and its last packets' answer.
+fn whole(moment: u64) -> [Observation; 2] {
+    let client = from_client().at(moment).until(moment + 50).packets(5).flags(SYN);
+    let server = from_server().at(moment + 1).until(moment + 50).packets(4).flags(SYN | ACK);
+    [client, server]
+        .map(|side| Observation { tcp_flags: crate::flow::TcpFlags(side.tcp_flags.0 | FIN | ACK), ..side })
+}
+
+fn opened(moment: u64) -> [Observation; 2] {
+    [
+        from_client().at(moment).until(moment + 40).packets(2).flags(SYN),
+        from_server().at(moment + 1).until(moment + 40).packets(2).flags(SYN | ACK),
+    ]
+}
+
+/// Two flows, both the client's: the first closed, and the second alive for many readings more, until its own end.
+fn assert_two_flows(mut bench: Bench, moment: u64, first: (u64, u64), second: (u64, u64)) {
+    for moment in (moment..moment + 60_000).step_by(1_000) {
+        bench.drain(moment + 100, &[from_client().at(moment + 50), from_server().at(moment + 50)]);
+    }
+    assert_eq!(bench.table.len(), 1);
+    bench.finish(moment + 60_000);
+    let old = bench.records[0].id;
+    let (old, new): (Vec<_>, Vec<_>) = bench.records.iter().partition(|record| record.id == old);
+    assert!(new.iter().all(|record| record.id == new[0].id), "more than two flows");
+    assert!(bench.records.iter().all(|record| client(record) && record.flow().evidence == Evidence::Syn));
+    assert_eq!(old.last().unwrap().end_reason, EndReason::EndOfFlow);
+    let sum = |records: &[&Seen]| {
+        records.iter().fold((0, 0), |sum, record| (sum.0 + record.packets.0, sum.1 + record.packets.1))
+    };
+    assert_eq!(sum(&old), first);
+    assert_eq!(sum(&new), (second.0 + 60, second.1 + 60));
+}
+
+#[test]
+fn a_syn_after_the_close_begins_a_new_flow_in_either_order_at_any_hook() {
+    let [syn, syn_ack] = opened(1_500);
+    let at_others = [syn.hook(2), syn_ack.hook(3)];
+    let orders = [
+        [syn, at_others[0], syn_ack, at_others[1]],
+        [at_others[1], syn_ack, at_others[0], syn],
+        [syn_ack, syn, at_others[1], at_others[0]],
+    ];
+    for order in orders {
+        let mut bench = Bench::new();
+        bench.drain(1_000, &whole(900));
+        bench.drain(2_000, &order);
+        assert_eq!(bench.records.len(), 1);
+        assert_two_flows(bench, 2_000, (5, 4), (2, 2));
+    }
+}
+
+#[test]
+fn late_packets_of_the_old_connection_stay_its_own() {
+    for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
+        let [syn, syn_ack] = opened(1_500);
+        let drain = [from_server().at(1_100).packets(3), syn, syn_ack];
+        let mut bench = Bench::new();
+        bench.drain(1_000, &whole(900));
+        bench.drain(2_000, &order.map(|index: usize| drain[index]));
+        assert_two_flows(bench, 2_000, (5, 7), (2, 2));
+    }
+}
+
+#[test]
+fn packets_of_the_new_connection_on_another_cpu_are_the_new_flows() {
+    let [syn, syn_ack] = opened(1_500);
+    let mut bench = Bench::new();
+    bench.drain(1_000, &whole(900));
+    bench.drain(2_000, &[from_client().at(1_520).packets(7), syn_ack, syn]);
+    assert_two_flows(bench, 2_000, (5, 4), (9, 2));
+}
+
+#[test]
+fn a_connection_that_opens_when_the_old_one_closes_is_a_new_flow() {
+    let [syn, syn_ack] = opened(1_500);
+    let fin = from_client().at(1_200).flags(FIN | ACK);
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]] {
+        let drain = [fin, from_server().at(1_201).flags(FIN | ACK), syn, syn_ack];
+        let mut bench = Bench::new();
+        bench.drain(1_000, &opened(900));
+        bench.drain(1_100, &[from_client().at(1_050), from_server().at(1_050)]);
+        bench.drain(2_000, &order.map(|index: usize| drain[index]));
+        assert_two_flows(bench, 2_000, (4, 4), (2, 2));
+    }
+}
+
+#[test]
+fn a_syn_ack_follows_its_syn_though_the_server_was_not_heard_without_syn() {
+    let mut bench = Bench::new();
+    bench.drain(1_000, &opened(900));
+    // The kernel notes no bare ACK behind a SYN-ACK.
+    bench.drain(1_100, &[from_client().at(1_050)]);
+    let [syn, syn_ack] = opened(1_500);
+    bench.drain(2_000, &[syn_ack, syn]);
+    assert_two_flows(bench, 2_000, (3, 2), (2, 2));
+}
+
+#[test]
+fn one_observation_of_both_connections_is_the_new_flows_and_does_not_close_it() {
+    let mut bench = Bench::new();
+    bench.drain(1_000, &opened(900));
+    bench.drain(1_100, &[from_client().at(1_050), from_server().at(1_050)]);
+    let both = |last: Observation, flags| last.until(1_600).packets(9).flags(flags).opens_at(1_500);
+    let syn_ack = both(from_server().at(1_201), SYN | ACK | FIN);
+    bench.drain(2_000, &[both(from_client().at(1_200), FIN | ACK), syn_ack]);
+    assert_two_flows(bench, 2_000, (3, 3), (9, 9));
+}
+
+#[test]
+fn a_connection_that_is_reset_and_tried_again_is_a_new_flow() {
+    let mut bench = Bench::new();
+    for moment in [1_000, 2_000, 3_000] {
+        let refused = from_server().at(moment - 99).flags(RST | ACK);
+        bench.drain(moment, &[refused, from_client().at(moment - 100).flags(SYN)]);
+    }
+    bench.finish(4_000);
+    assert_eq!(bench.records.len(), 3);
+    assert!(bench.records.iter().all(|record| client(record) && record.packets == (1, 1)));
+    assert!(bench.records.iter().all(|record| record.end_reason == EndReason::EndOfFlow));
+}
+
+#[test]
+fn what_is_sent_again_to_open_a_connection_stays_in_its_flow() {
+    let mut bench = Bench::new();
+    for moment in [1_000, 2_000, 4_000, 8_000] {
+        bench.drain(moment, &[from_client().at(moment - 100).flags(SYN)]);
+    }
+    bench.drain(8_500, &[from_server().at(8_400).flags(SYN | ACK), from_client().at(8_401)]);
+    bench.drain(9_500, &[from_server().at(9_400).flags(SYN | ACK), from_client().at(9_401)]);
+    bench.finish(10_000);
+    assert!(bench.records.iter().all(|record| record.id == bench.records[0].id && client(record)));
+}
+
+#[test]
+fn a_flow_goes_on_if_both_ends_talk_when_a_closed_connection_must_end() {
+    let mut bench = Bench::new();
+    bench.drain(1_000, &whole(900));
+    for moment in (2_000..30_000).step_by(1_000) {
+        bench.drain(moment, &[from_client().at(moment - 10), from_server().at(moment - 10)]);
+    }
+    bench.finish(30_000);
+    assert!(bench.records.iter().all(|record| record.id == bench.records[0].id && client(record)));
+}
+
+#[test]
+fn more_new_connections_than_are_held_are_all_counted() {
+    let mut bench = Bench::new();
+    bench.drain(1_000, &whole(900));
+    let many = vec![opened(1_500)[0]; 3 * crate::table::reuse::MOST_HELD / 2];
+    bench.drain(2_000, &many);
+    bench.finish(3_000);
+    assert_eq!(bench.records.len(), 2);
+    assert_eq!(bench.records[1].packets.0, 2 * many.len() as u64);
+}
+
+#[test]
+fn a_full_table_of_connections_that_are_tried_again_takes_no_search_for_each() {
+    const FLOWS: u32 = 100_000;
+    let mut bench = Bench::full_at(FLOWS as usize);
+    let refused = |number: u32, moment| {
+        let [high, low] = [number / 50_000, number % 50_000];
+        let port = |tuple: Tuple| Tuple { source_port: Some(u16::try_from(low + 1).unwrap()), ..tuple };
+        let syn = seen(port(tcp(u8::try_from(high + 1).unwrap()))).at(moment).flags(SYN);
+        [syn, syn.back().at(moment + 1).flags(RST | ACK)]
+    };
+    let begin = std::time::Instant::now();
+    for reading in 1..4 {
+        let drain: Vec<_> = (0..FLOWS).flat_map(|number| refused(number, reading * 1_000 - 100)).collect();
+        bench.drain(reading * 1_000, &drain);
+    }
+    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
+    bench.finish(4_000);
+    assert_eq!(bench.records.len(), 3 * FLOWS as usize);
+    assert!(bench.records.iter().all(|record| record.packets == (1, 1)));
+}
