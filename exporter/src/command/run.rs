@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use crate::accounts::Accounts;
 use crate::clock::Clock;
 use crate::command::observe::{self, Signals};
 use crate::command::{Failure, RunOptions};
-use crate::export::{self, Batch, GrpcTransport, Limits, Outcome, Queue, Settle};
+use crate::export::{self, GrpcTransport, Limits, Queue, Transport};
 use crate::kernel::InstanceLock;
-use crate::ledger::{Ledger, LossReason};
+use crate::ledger::Ledger;
 use crate::otlp::{LogsWriter, Observer, describe};
 use crate::outlet::Exporting;
 use crate::print::Format;
@@ -83,11 +84,13 @@ async fn export(
         GrpcTransport::new(endpoint).map_err(|error| Failure::Configuration(error.to_string()))?;
     let mut agent = observe::start(settings, &ledger, outlet)?;
     observe::attached(&agent.summary);
-    tracing::info!(endpoint = %endpoint.endpoint, "exporting flows as OTLP logs over gRPC");
+    tracing::info!(endpoint = transport.endpoint(), "exporting flows as OTLP logs over gRPC");
+    let accounts = Accounts::new(&ledger);
+    let rejected = accounts.rejected();
     let delivery = tokio::spawn({
-        let (queue, ledger) = (Arc::clone(&queue), Arc::clone(&ledger));
+        let queue = Arc::clone(&queue);
         let now = || Clock::now().monotonic();
-        async move { export::run(&queue, transport, Accounts(ledger), Limits::default(), now).await }
+        async move { export::run(&queue, transport, accounts, Limits::default(), now).await }
     });
     tokio::select! {
         () = signals.stop() => {}
@@ -98,22 +101,9 @@ async fn export(
     queue.close();
     let delivered = delivery.await;
     observe::print_ledger(&hooks, &ledger);
+    if let Some(sentence) = rejected.sentence() {
+        observe::say(sentence);
+    }
     delivered.map_err(|_| Failure::Software("the task that exports has panicked".to_owned()))?;
     ended
-}
-
-/// Enters in the ledger what became of each batch.
-struct Accounts(Arc<Ledger>);
-
-impl Settle for Accounts {
-    fn settle(&mut self, outcome: Outcome, batch: Batch) {
-        for (hook, counts) in batch.accounted {
-            match outcome {
-                // A receiver that rejects some records does not say which, so their packets cannot be told apart.
-                Outcome::Delivered { .. } => self.0.delivered(hook, counts),
-                Outcome::Refused => self.0.lost_after_queue(hook, LossReason::Rejected, counts),
-                Outcome::Undelivered => self.0.lost_after_queue(hook, LossReason::Undelivered, counts),
-            }
-        }
-    }
 }

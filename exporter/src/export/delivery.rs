@@ -42,7 +42,13 @@ impl<T: Transport, N: Fn() -> MonotonicTime + Send> Delivery<T, N> {
             let failure = match self.transport.send(batch.signal, batch.payload.clone()).await {
                 Ok(partial) => {
                     self.answered();
-                    return Outcome::Delivered { rejected_records: self.rejected(batch, &partial) };
+                    let rejected_records = self.rejected(batch, &partial);
+                    // Without a single record that arrived there is no doubt about any.
+                    return if rejected_records > 0 && rejected_records == batch.records {
+                        Outcome::Refused
+                    } else {
+                        Outcome::Delivered { rejected_records }
+                    };
                 }
                 Err(failure) => failure,
             };

@@ -40,10 +40,10 @@ impl Default for Limits {
 pub enum Outcome {
     /// The receiver took the batch but for some records.
     Delivered {
-        /// Records it rejected, at most those of the batch. It does not say which.
+        /// Records it rejected, fewer than the batch has. It does not say which.
         rejected_records: u32,
     },
-    /// The receiver refused the batch for good.
+    /// The receiver refused the batch for good, as a whole or record by record.
     Refused,
     /// The batch was given up, for its age or the shutdown. Parts of the network between may have delivered it all the same.
     Undelivered,
@@ -203,9 +203,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn rejected_records_are_never_more_than_were_sent() {
-        for (said, counted) in [(3, 3), (10, 10), (i64::MAX, 10), (0, 0), (-1, 0), (i64::MIN, 0)] {
+        let part = |rejected_records| Outcome::Delivered { rejected_records };
+        for (said, outcome) in [
+            (3, part(3)),
+            (9, part(9)),
+            (10, Outcome::Refused),
+            (i64::MAX, Outcome::Refused),
+            (0, part(0)),
+            (-1, part(0)),
+            (i64::MIN, part(0)),
+        ] {
             let answer = PartialSuccess { rejected: said, message: "too old".to_owned() };
-            let outcome = Outcome::Delivered { rejected_records: counted };
             assert_eq!(deliver([Ok(answer)], 1).await, (vec![outcome], 1));
         }
     }
