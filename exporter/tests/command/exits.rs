@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Result, ensure};
 
-use crate::program::{Ended, Program, command, run};
+use crate::program::{Ended, Program, command, output, run};
 use crate::topology::{CLIENT, Pair, SERVER};
 
 fn assert_exit(ended: &Ended, code: i32, words: &[&str]) -> Result<()> {
@@ -28,27 +28,35 @@ pub(crate) fn usage() -> Result<()> {
 pub(crate) fn configuration() -> Result<()> {
     let pair = Pair::new()?;
     assert_exit(&run(&pair.client, &["run", "--memory", "1MiB"])?, 78, &["--memory"])?;
-    let with_endpoint = |endpoint: &str| -> Result<Ended> {
-        let output = command(&pair.client, &["run"]).env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint).output()?;
-        Ok(Ended { status: output.status, stdout: String::new(), stderr: String::from_utf8(output.stderr)? })
-    };
+    let with_endpoint =
+        |endpoint| output(command(&pair.client, &["run"]).env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint));
     assert_exit(&with_endpoint("https://collector:4317")?, 78, &["OTEL_EXPORTER_OTLP_ENDPOINT", "TLS"])?;
-    assert_exit(&with_endpoint("collector:4317")?, 78, &["http://"])
+    assert_exit(&with_endpoint("collector:4317")?, 78, &["http://"])?;
+    let mut logging = command(&pair.client, &["check"]);
+    assert_exit(&output(logging.env("RUST_LOG", "flows=loud"))?, 78, &["RUST_LOG", "flows=loud"])
+}
+
+/// An empty variable is the same as none, and the entries of a list have no spaces around them.
+pub(crate) fn variables() -> Result<()> {
+    let pair = Pair::new()?;
+    let mut command = command(&pair.client, &["flows", "--duration", "10ms"]);
+    for name in ["MEMORY", "LOOPBACK", "ATTACH", "IDLE_TIMEOUT", "TCP_IDLE_TIMEOUT", "EXCLUDE_INTERFACES"] {
+        command.env(format!("OTEL_FLOW_EXPORTER_{name}"), "");
+    }
+    command.env("RUST_LOG", "").env("OTEL_FLOW_EXPORTER_INTERFACES", "eth9, c0");
+    let ended = output(&mut command)?;
+    ensure!(ended.status.success() && ended.stderr.contains("1 interface: c0"), "{}", ended.stderr);
+    Ok(())
 }
 
 pub(crate) fn privilege() -> Result<()> {
     let pair = Pair::new()?;
-    let output = Command::new("ip")
+    let mut command = Command::new("ip");
+    command
         .args(["netns", "exec", pair.client.name()])
         .args(["setpriv", "--inh-caps=-all", "--bounding-set=-all"])
-        .args([env!("CARGO_BIN_EXE_otel-flow-exporter"), "flows"])
-        .output()?;
-    let ended = Ended {
-        status: output.status,
-        stdout: String::from_utf8(output.stdout)?,
-        stderr: String::from_utf8(output.stderr)?,
-    };
-    assert_exit(&ended, 77, &["CAP_BPF", "CAP_NET_ADMIN", "root"])
+        .args([env!("CARGO_BIN_EXE_otel-flow-exporter"), "flows"]);
+    assert_exit(&output(&mut command)?, 77, &["CAP_BPF", "CAP_NET_ADMIN", "root"])
 }
 
 pub(crate) fn closed_pipe() -> Result<()> {

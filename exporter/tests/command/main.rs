@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use flow_tests::harness::{Test, run_privileged};
 
 fn main() -> ExitCode {
-    let tests: [Test; 15] = [
+    let tests: [Test; 16] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         ("a_collector_that_comes_late_still_receives", collector::comes_late),
         ("wrong_usage_exits_64", exits::usage),
         ("wrong_configuration_exits_78", exits::configuration),
+        ("an_empty_variable_is_none", exits::variables),
         ("without_privilege_it_exits_77_with_the_remedy", exits::privilege),
         ("a_closed_pipe_ends_the_output_quietly", exits::closed_pipe),
         ("an_instance_name_that_is_taken_exits_69", exits::instance),

@@ -40,7 +40,12 @@ pub(crate) fn command(namespace: &Netns, arguments: &[&str]) -> Command {
 
 /// Runs to the end.
 pub(crate) fn run(namespace: &Netns, arguments: &[&str]) -> Result<Ended> {
-    let output = command(namespace, arguments).output()?;
+    output(&mut command(namespace, arguments))
+}
+
+/// Runs a command to the end.
+pub(crate) fn output(command: &mut Command) -> Result<Ended> {
+    let output = command.output()?;
     Ok(Ended {
         status: output.status,
         stdout: String::from_utf8(output.stdout)?,
