@@ -62,11 +62,9 @@ impl Rejected {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
     use crate::clock::MonotonicTime;
-    use crate::export::Signal;
+    use crate::export::Payload;
     use crate::flow::{Counts, HookId};
     use crate::ledger::Row;
 
@@ -81,8 +79,7 @@ mod tests {
         let mut accounts = Accounts::new(&ledger);
         let rejected = accounts.rejected();
         let batch = Batch {
-            signal: Signal::Logs,
-            payload: Bytes::new(),
+            payload: Payload::plain(Vec::new()),
             records: 10,
             accounted: vec![(HOOK, COUNTS)],
             created: MonotonicTime(0),

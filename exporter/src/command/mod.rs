@@ -60,7 +60,8 @@ fn is_blank(value: &OsStr) -> bool {
 pub enum Command {
     /// Observe this host and export its flows by OTLP; without an endpoint, print them.
     ///
-    /// The endpoint is taken from OTEL_EXPORTER_OTLP_LOGS_ENDPOINT or OTEL_EXPORTER_OTLP_ENDPOINT.
+    /// The endpoint is taken from OTEL_EXPORTER_OTLP_LOGS_ENDPOINT or OTEL_EXPORTER_OTLP_ENDPOINT, and how to deliver
+    /// from the other OTEL_EXPORTER_OTLP_ variables of OpenTelemetry's specification.
     Run(RunOptions),
     /// Print flows, with hooks of its own beside a running agent's.
     Flows(FlowsOptions),

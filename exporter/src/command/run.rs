@@ -1,4 +1,4 @@
-//! `run`: the agent. Exports by OTLP where there is an endpoint, else prints.
+//! `run`: the agent. Exports by OTLP where there is an endpoint, else prints, unless that is not wanted either.
 
 use std::env;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::accounts::Accounts;
 use crate::clock::Clock;
 use crate::command::observe::{self, Signals};
 use crate::command::{Failure, RunOptions};
-use crate::export::{self, GrpcTransport, Limits, Queue, Transport};
+use crate::export::{self, Compressor, Destination, Limits, Otlp, Queue, Transport};
 use crate::kernel::InstanceLock;
 use crate::ledger::Ledger;
 use crate::otlp::{LogsWriter, Observer, describe};
@@ -29,17 +29,30 @@ const QUIET: Duration = Duration::from_secs(3);
 /// # Errors
 /// [`Failure`], before anything is observed or when observing ends early.
 pub async fn run(options: RunOptions) -> Result<(), Failure> {
-    let endpoint = export::Settings::read(&|name| env::var(name).ok())
+    let destination = Destination::read(&|name| env::var(name).ok())
         .map_err(|error| Failure::Configuration(error.to_string()))?;
     let instance =
         InstanceLock::acquire(&options.instance).map_err(|error| Failure::Unavailable(error.to_string()))?;
-    match endpoint {
-        Some(endpoint) => export(&options, instance, &endpoint).await,
-        None => print(&options, instance).await,
+    match destination {
+        Destination::Otlp(endpoint) => export(&options, instance, *endpoint).await,
+        Destination::Console => print(&options, instance, "flows are printed; Ctrl-C ends").await,
+        Destination::Unset => {
+            let hint = "no OTLP endpoint is set (OTEL_EXPORTER_OTLP_ENDPOINT), so flows are printed here; Ctrl-C ends";
+            print(&options, instance, hint).await
+        }
+        Destination::Nothing { variable } => idle(variable).await,
     }
 }
 
-async fn print(options: &RunOptions, instance: InstanceLock) -> Result<(), Failure> {
+/// Observes nothing, but stays: a supervisor would start a process that ended again.
+async fn idle(variable: &str) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
+    observe::say(format_args!("{variable} turns the export off, so nothing is observed"));
+    signals.stop().await;
+    Ok(())
+}
+
+async fn print(options: &RunOptions, instance: InstanceLock, hint: &str) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let settings = observe::settings(&options.common, instance, options.interval.unwrap_or(PRINT_INTERVAL))?;
     let ledger = Arc::new(Ledger::default());
@@ -47,9 +60,7 @@ async fn print(options: &RunOptions, instance: InstanceLock) -> Result<(), Failu
     let records = printing.records();
     let mut agent = observe::start(settings, &ledger, printing)?;
     observe::attached(&agent.summary);
-    observe::say(
-        "no OTLP endpoint is set (OTEL_EXPORTER_OTLP_ENDPOINT), so flows are printed here; Ctrl-C ends",
-    );
+    observe::say(hint);
     let ended_early = tokio::select! {
         () = signals.stop() => true,
         () = agent.ended() => true,
@@ -68,23 +79,26 @@ async fn print(options: &RunOptions, instance: InstanceLock) -> Result<(), Failu
 async fn export(
     options: &RunOptions,
     instance: InstanceLock,
-    endpoint: &export::Settings,
+    endpoint: export::Settings,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let settings = observe::settings(&options.common, instance, options.interval.unwrap_or(EXPORT_INTERVAL))?;
     let ledger = Arc::new(Ledger::default());
     let queue = Arc::new(Queue::new(usize::try_from(settings.plan.queue_bytes).unwrap_or(usize::MAX)));
     let resource = describe(&Observer::on_this_host(&options.instance));
+    let compressor = Compressor::new(endpoint.compression)
+        .map_err(|error| Failure::System(format!("cannot prepare compression: {error}")))?;
+    let protocol = endpoint.protocol;
+    let transport = Otlp::new(endpoint).map_err(|error| Failure::Configuration(error.to_string()))?;
     let outlet = Exporting {
         writer: LogsWriter::new(&resource, REQUEST),
+        compressor,
         queue: Arc::clone(&queue),
         ledger: Arc::clone(&ledger),
     };
-    let transport =
-        GrpcTransport::new(endpoint).map_err(|error| Failure::Configuration(error.to_string()))?;
     let mut agent = observe::start(settings, &ledger, outlet)?;
     observe::attached(&agent.summary);
-    tracing::info!(endpoint = transport.endpoint(), "exporting flows as OTLP logs over gRPC");
+    tracing::info!(endpoint = transport.endpoint(), %protocol, "exporting flows as OTLP logs");
     let accounts = Accounts::new(&ledger);
     let rejected = accounts.rejected();
     let delivery = tokio::spawn({

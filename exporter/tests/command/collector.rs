@@ -61,18 +61,39 @@ impl Drop for Collector {
     }
 }
 
-pub(crate) fn receives() -> Result<()> {
+const GRPC: &str = "http://127.0.0.1:4317";
+const HTTP: &str = "http://127.0.0.1:4318";
+
+/// Sends the datagrams' flows to a Collector, which has to receive them to the byte; returns its requests.
+fn deliver(endpoint: &str, compression: &str) -> Result<Vec<Value>> {
     let pair = Pair::new()?;
     let out = tempfile::tempdir()?;
     let collector = Collector::start(&pair.server, out.path())?;
-    let program = start(&pair)?;
+    let program = start(&pair, endpoint, compression)?;
     datagrams(&pair)?;
     let ended = program.stop()?;
     ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
+    ensure!(!ended.stderr.contains("WARN") && !ended.stderr.contains("lost"), "{}", ended.stderr);
     let requests = collector.stop()?;
-    let records = udp_records(&requests)?;
-    assert_sums(&records)?;
+    assert_sums(&udp_records(&requests)?)?;
+    Ok(requests)
+}
 
+pub(crate) fn receives_over_http() -> Result<()> {
+    deliver(HTTP, "none").map(drop)
+}
+
+pub(crate) fn receives_compressed() -> Result<()> {
+    for endpoint in [GRPC, HTTP] {
+        for compression in ["gzip", "zstd"] {
+            deliver(endpoint, compression).with_context(|| format!("{compression} to {endpoint}"))?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn receives() -> Result<()> {
+    let requests = deliver(GRPC, "none")?;
     let resource_logs = &requests.first().context("no request")?["resourceLogs"][0];
     let resource = attributes(&resource_logs["resource"])?;
     ensure!(resource["service.name"] == "otel-flow-exporter", "{resource:?}");
@@ -93,7 +114,7 @@ pub(crate) fn receives() -> Result<()> {
 pub(crate) fn comes_late() -> Result<()> {
     let pair = Pair::new()?;
     let out = tempfile::tempdir()?;
-    let program = start(&pair)?;
+    let program = start(&pair, GRPC, "none")?;
     datagrams(&pair)?;
     // Some attempts fail meanwhile.
     std::thread::sleep(Duration::from_secs(2));
@@ -106,9 +127,10 @@ pub(crate) fn comes_late() -> Result<()> {
     assert_sums(&udp_records(&collector.stop()?)?)
 }
 
-fn start(pair: &Pair) -> Result<Program> {
+fn start(pair: &Pair, endpoint: &str, compression: &str) -> Result<Program> {
     let mut command = command(&pair.server, &["run", "--interface", "s0", "--interval", "500ms"]);
-    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317").env_remove("OTEL_SERVICE_NAME");
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint).env_remove("OTEL_SERVICE_NAME");
+    command.env("OTEL_EXPORTER_OTLP_COMPRESSION", compression);
     Program::start(command)
 }
 

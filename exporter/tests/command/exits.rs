@@ -30,10 +30,29 @@ pub(crate) fn configuration() -> Result<()> {
     assert_exit(&run(&pair.client, &["run", "--memory", "1MiB"])?, 78, &["--memory"])?;
     let with_endpoint =
         |endpoint| output(command(&pair.client, &["run"]).env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint));
-    assert_exit(&with_endpoint("https://collector:4317")?, 78, &["OTEL_EXPORTER_OTLP_ENDPOINT", "TLS"])?;
-    assert_exit(&with_endpoint("collector:4317")?, 78, &["http://"])?;
+    assert_exit(&with_endpoint("collector:4318")?, 78, &["OTEL_EXPORTER_OTLP_ENDPOINT", "http://"])?;
+    let mut json = command(&pair.client, &["run"]);
+    json.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318");
+    json.env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json");
+    assert_exit(&output(&mut json)?, 78, &["OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"])?;
+    let mut tls = command(&pair.client, &["run"]);
+    tls.env("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector:4317");
+    tls.env("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem");
+    assert_exit(&output(&mut tls)?, 78, &["/nowhere/ca.pem"])?;
     let mut logging = command(&pair.client, &["check"]);
     assert_exit(&output(logging.env("RUST_LOG", "flows=loud"))?, 78, &["RUST_LOG", "flows=loud"])
+}
+
+/// Where nothing is to be exported, nothing is observed, and the process stays for its supervisor.
+pub(crate) fn disabled() -> Result<()> {
+    let pair = Pair::new()?;
+    for (name, value) in [("OTEL_SDK_DISABLED", "true"), ("OTEL_LOGS_EXPORTER", "none")] {
+        let mut command = command(&pair.client, &["run"]);
+        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318").env(name, value);
+        let ended = Program::start_until(command, "nothing is observed")?.stop()?;
+        ensure!(ended.status.success() && ended.stderr.contains(name), "{}", ended.stderr);
+    }
+    Ok(())
 }
 
 /// An empty variable is the same as none, and the entries of a list have no spaces around them.

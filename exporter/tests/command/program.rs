@@ -55,13 +55,18 @@ pub(crate) fn output(command: &mut Command) -> Result<Ended> {
 
 impl Program {
     /// Starts it and returns when its hooks count.
-    pub(crate) fn start(mut command: Command) -> Result<Self> {
+    pub(crate) fn start(command: Command) -> Result<Self> {
+        Self::start_until(command, "attached")
+    }
+
+    /// Starts it and returns when it has said so.
+    pub(crate) fn start_until(mut command: Command, words: &str) -> Result<Self> {
         let mut child = command.spawn().context("starting the program")?;
         let errors = BufReader::new(child.stderr.take().context("stderr is piped")?);
         let mut program = Self { child, errors, said: String::new() };
-        while !program.said.contains("attached") {
+        while !program.said.contains(words) {
             let read = program.errors.read_line(&mut program.said)?;
-            ensure!(read > 0, "it ended before it attached: {}", program.said);
+            ensure!(read > 0, "it ended before it said {words:?}: {}", program.said);
         }
         Ok(program)
     }
