@@ -48,9 +48,13 @@ impl Settle for Accounts {
 }
 
 impl Rejected {
+    pub(crate) fn records(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// What to say about them at the end, if there are any.
     pub(crate) fn sentence(&self) -> Option<String> {
-        let records = self.0.load(Ordering::Relaxed);
+        let records = self.records();
         (records > 0).then(|| {
             format!(
                 "of the records counted as delivered, the receiver rejected {records}; \

@@ -185,7 +185,8 @@ impl Transport for Otlp {
 
 /// No receiver judged the request, so that it is always worth another attempt.
 fn not_connected(cause: &str) -> Failure {
-    let remedy = if cause.to_ascii_lowercase().contains("certificate") {
+    // rustls' own words, and those of a receiver that does not like this agent's certificate.
+    let remedy = if cause.contains("certificate") || cause.contains("fatal alert") {
         "check the receiver's certificate, and the files in OTEL_EXPORTER_OTLP_CERTIFICATE and _CLIENT_CERTIFICATE"
     } else {
         "check that an OTLP receiver of this protocol listens at the endpoint and that the network lets it be reached"

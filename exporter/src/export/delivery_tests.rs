@@ -25,7 +25,7 @@ use crate::clock::Clock;
 use crate::flow::{Counts, HookId};
 
 /// Longer than anything here takes on a busy machine; a wait that ends by it is a failed test.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 
 const ALL: Outcome = Outcome::Delivered { rejected_records: 0 };
 
@@ -110,13 +110,13 @@ fn success() -> ExportLogsServiceResponse {
     ExportLogsServiceResponse { partial_success: None }
 }
 
-fn partial(rejected_log_records: i64, error_message: String) -> ExportLogsServiceResponse {
+pub(super) fn partial(rejected_log_records: i64, error_message: String) -> ExportLogsServiceResponse {
     ExportLogsServiceResponse {
         partial_success: Some(ExportLogsPartialSuccess { rejected_log_records, error_message }),
     }
 }
 
-fn batch(number: u64) -> Batch {
+pub(super) fn batch(number: u64) -> Batch {
     let log_records = vec![LogRecord { time_unix_nano: number, ..LogRecord::default() }; 100];
     let scope_logs = vec![ScopeLogs { log_records, ..ScopeLogs::default() }];
     let resource_logs = vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }];
@@ -128,7 +128,7 @@ fn batch(number: u64) -> Batch {
     }
 }
 
-async fn listen() -> (TcpListener, SocketAddr) {
+pub(super) async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)

@@ -43,3 +43,5 @@ pub use self::transport::{Failure, Transport};
 
 #[cfg(test)]
 mod delivery_tests;
+#[cfg(test)]
+mod faults;
