@@ -11,6 +11,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 use tonic::Code;
 
@@ -36,6 +37,8 @@ const CONNECTION_AGE: Duration = Duration::from_mins(5);
 #[derive(Debug)]
 pub struct Otlp {
     settings: Settings,
+    /// From the certificates that could last be used.
+    tls: ClientConfig,
     client: HttpClient,
     connected: Instant,
     connection_age: Duration,
@@ -68,8 +71,10 @@ impl Otlp {
     pub fn new(settings: Settings) -> Result<Self, ConnectError> {
         // Before the files are read, so that no change is missed.
         let certificates = Watched::new(settings.tls.paths());
+        let tls = tls_of(&settings)?;
         Ok(Self {
-            client: client(&settings)?,
+            client: client(&settings, tls.clone()),
+            tls,
             connected: Instant::now(),
             connection_age: CONNECTION_AGE,
             certificates,
@@ -88,15 +93,11 @@ impl Otlp {
     /// Leaves the connection if it is too old, or not of the certificates that there are now.
     fn renew(&mut self) {
         let changed = self.certificates.changed();
-        if changed || self.connected.elapsed() >= self.connection_age {
-            self.reconnect();
+        if !changed && self.connected.elapsed() < self.connection_age {
+            return;
         }
-    }
-
-    fn reconnect(&mut self) {
-        self.connected = Instant::now();
-        match client(&self.settings) {
-            Ok(client) => self.client = client,
+        match tls_of(&self.settings) {
+            Ok(tls) => self.tls = tls,
             Err(error) => tracing::warn!(
                 endpoint = self.name,
                 cause = %error,
@@ -104,6 +105,12 @@ impl Otlp {
                 "the certificates of before stay in use"
             ),
         }
+        self.reconnect();
+    }
+
+    fn reconnect(&mut self) {
+        self.connected = Instant::now();
+        self.client = client(&self.settings, self.tls.clone());
     }
 
     fn request(&mut self, payload: &Payload) -> Request<Body> {
@@ -194,8 +201,12 @@ fn not_connected(cause: &str) -> Failure {
     Failure { verdict: Verdict::RETRY, cause: cause.to_owned(), remedy }
 }
 
-fn client(settings: &Settings) -> Result<HttpClient, TlsError> {
-    let tls = if settings.is_encrypted() { settings.tls.load()? } else { tls::none()? };
+fn tls_of(settings: &Settings) -> Result<ClientConfig, TlsError> {
+    if settings.is_encrypted() { settings.tls.load() } else { tls::none() }
+}
+
+/// A client without a connection yet.
+fn client(settings: &Settings, tls: ClientConfig) -> HttpClient {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
@@ -203,9 +214,8 @@ fn client(settings: &Settings) -> Result<HttpClient, TlsError> {
     let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
     let mut client = Client::builder(TokioExecutor::new());
     client.timer(TokioTimer::new()).pool_timer(TokioTimer::new());
-    let client = match settings.protocol {
+    match settings.protocol {
         Protocol::Grpc => client.http2_only(true).build(connector.enable_http2().wrap_connector(tcp)),
         Protocol::HttpProtobuf => client.build(connector.enable_all_versions().wrap_connector(tcp)),
-    };
-    Ok(client)
+    }
 }

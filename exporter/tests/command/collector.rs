@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use flow_tests::harness::until;
 use flow_tests::netns::Netns;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Map, Value};
 
@@ -27,12 +28,18 @@ struct Collector {
 
 impl Collector {
     fn start(namespace: &Netns, out: &Path) -> Result<Self> {
+        Self::start_with(namespace, out, &[])
+    }
+
+    /// With more configuration, which is merged into that of all tests.
+    fn start_with(namespace: &Netns, out: &Path, more: &[&str]) -> Result<Self> {
         let binary = std::env::var("OTELCOL")
             .context("OTELCOL does not name a Collector: run the tests by `make test`, which builds one")?;
         let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/collector/config.yaml");
         let child = Command::new("ip")
             .args(["netns", "exec", namespace.name(), &binary, "--config"])
             .arg(config)
+            .args(more.iter().flat_map(|more| ["--config", more]))
             .env("OUT", out)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -69,14 +76,58 @@ fn deliver(endpoint: &str, compression: &str) -> Result<Vec<Value>> {
     let pair = Pair::new()?;
     let out = tempfile::tempdir()?;
     let collector = Collector::start(&pair.server, out.path())?;
-    let program = start(&pair, endpoint, compression)?;
-    datagrams(&pair)?;
+    arrives(&pair, collector, start(&pair, endpoint, compression)?)
+}
+
+fn arrives(pair: &Pair, collector: Collector, program: Program) -> Result<Vec<Value>> {
+    datagrams(pair)?;
     let ended = program.stop()?;
     ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
     ensure!(!ended.stderr.contains("WARN") && !ended.stderr.contains("lost"), "{}", ended.stderr);
     let requests = collector.stop()?;
     assert_sums(&udp_records(&requests)?)?;
     Ok(requests)
+}
+
+/// Both sides show a certificate and check the other's.
+pub(crate) fn receives_over_mutual_tls() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    certificates(folder.path())?;
+    let tls = format!(
+        "{{cert_file: {}, key_file: {}, client_ca_file: {}}}",
+        path("server.pem"),
+        path("server.key"),
+        path("ca.pem")
+    );
+    let more = format!("yaml:receivers::otlp::protocols: {{grpc: {{tls: {tls}}}, http: {{tls: {tls}}}}}");
+    for endpoint in ["https://127.0.0.1:4317", "https://127.0.0.1:4318"] {
+        let pair = Pair::new()?;
+        let out = tempfile::tempdir()?;
+        let collector = Collector::start_with(&pair.server, out.path(), &[&more])?;
+        let mut command = exporting(&pair, endpoint, "zstd");
+        command.env("OTEL_EXPORTER_OTLP_CERTIFICATE", path("ca.pem"));
+        command.env("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", path("client.pem"));
+        command.env("OTEL_EXPORTER_OTLP_CLIENT_KEY", path("client.key"));
+        arrives(&pair, collector, Program::start(command)?).with_context(|| endpoint.to_owned())?;
+    }
+    Ok(())
+}
+
+/// Writes an authority, and two certificates of it with their keys.
+fn certificates(folder: &Path) -> Result<()> {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+    fs::write(folder.join("ca.pem"), authority.pem())?;
+    for name in ["server", "client"] {
+        let key = KeyPair::generate()?;
+        let certificate =
+            CertificateParams::new(vec!["127.0.0.1".to_owned()])?.signed_by(&key, &authority)?;
+        fs::write(folder.join(name).with_extension("pem"), certificate.pem())?;
+        fs::write(folder.join(name).with_extension("key"), key.serialize_pem())?;
+    }
+    Ok(())
 }
 
 pub(crate) fn receives_over_http() -> Result<()> {
@@ -128,10 +179,14 @@ pub(crate) fn comes_late() -> Result<()> {
 }
 
 fn start(pair: &Pair, endpoint: &str, compression: &str) -> Result<Program> {
+    Program::start(exporting(pair, endpoint, compression))
+}
+
+fn exporting(pair: &Pair, endpoint: &str, compression: &str) -> Command {
     let mut command = command(&pair.server, &["run", "--interface", "s0", "--interval", "500ms"]);
     command.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint).env_remove("OTEL_SERVICE_NAME");
     command.env("OTEL_EXPORTER_OTLP_COMPRESSION", compression);
-    Program::start(command)
+    command
 }
 
 fn datagrams(pair: &Pair) -> Result<()> {

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use flow_tests::harness::{Test, run_privileged};
 
 fn main() -> ExitCode {
-    let tests: [Test; 19] = [
+    let tests: [Test; 20] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         ("a_collector_receives_what_was_sent", collector::receives),
         ("a_collector_receives_over_http", collector::receives_over_http),
         ("a_collector_receives_what_is_compressed", collector::receives_compressed),
+        ("a_collector_receives_over_mutual_tls", collector::receives_over_mutual_tls),
         ("a_collector_that_comes_late_still_receives", collector::comes_late),
         ("wrong_usage_exits_64", exits::usage),
         ("wrong_configuration_exits_78", exits::configuration),
