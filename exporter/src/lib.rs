@@ -2,6 +2,7 @@
 //!
 //! The modules follow the way of a packet; `docs/architecture.md` draws it.
 
+mod accounts;
 mod agent;
 pub mod clock;
 pub mod command;

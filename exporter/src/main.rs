@@ -1,27 +1,21 @@
 //! The command line of otel-flow-exporter.
 
+use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-use clap::Parser;
 use clap::error::ErrorKind;
 use exporter::command::{self, Cli, Command, Failure};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => return answer(&error),
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .with_target(false)
-        .init();
-    match execute(cli.command) {
+    match log().and_then(|()| execute(cli.command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let code = ExitCode::from(&failure);
@@ -29,6 +23,24 @@ fn main() -> ExitCode {
             code
         }
     }
+}
+
+/// Sends log lines to stderr, as many as `RUST_LOG` wants.
+fn log() -> Result<(), Failure> {
+    let wanted = env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
+    let wanted = if wanted.trim().is_empty() { "info" } else { &wanted };
+    let filter = EnvFilter::try_new(wanted).map_err(|error| {
+        Failure::Configuration(format!(
+            "RUST_LOG is {wanted:?}: {error}; write a level such as info or debug"
+        ))
+    })?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    Ok(())
 }
 
 fn execute(command: Command) -> Result<(), Failure> {

@@ -84,11 +84,12 @@ pub(super) async fn stop(agent: Agent, deadline: Instant) -> Ending {
     })
 }
 
-/// Says what was not detached and where every packet went.
+/// Says what was not detached, where every packet went, and what the ledger cannot tell.
 pub(super) async fn conclude(
     ending: Ending,
     hooks: Arc<Mutex<Hooks>>,
     ledger: Arc<Ledger>,
+    footnote: Option<String>,
 ) -> Result<(), Failure> {
     let Ending { left, complete, result } = ending;
     let words = spawn_blocking(move || {
@@ -96,6 +97,9 @@ pub(super) async fn conclude(
             say(format_args!("not detached: {left}"));
         }
         say(ledger.report(&lock(&hooks), complete));
+        if let Some(sentence) = footnote {
+            say(sentence);
+        }
     });
     let _ = timeout(LAST_WORDS, words).await;
     match result {

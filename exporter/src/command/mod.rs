@@ -9,7 +9,10 @@ mod options;
 mod run;
 mod value;
 
-use clap::{Parser, Subcommand};
+use std::env;
+use std::ffi::OsStr;
+
+use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use self::end::LAST_WORDS;
 pub use self::exit::Failure;
@@ -31,12 +34,36 @@ pub struct Cli {
     pub command: Command,
 }
 
+impl Cli {
+    /// Reads the command line and the environment.
+    ///
+    /// # Errors
+    /// What is wrong with them, or the answer to a request for help or the version.
+    pub fn read() -> Result<Self, clap::Error> {
+        let mut command = Self::command().mut_subcommands(|command| command.mut_args(without_empty_variable));
+        let matches = command.try_get_matches_from_mut(env::args_os())?;
+        Self::from_arg_matches_mut(&mut { matches }).map_err(|error| error.format(&mut command))
+    }
+}
+
+/// An empty variable is the same as none (OpenTelemetry specification, "Environment Variable Specification"); to clap it is an
+/// empty value.
+fn without_empty_variable(argument: Arg) -> Arg {
+    let empty = argument.get_env().and_then(env::var_os).is_some_and(|value| is_blank(&value));
+    if empty { argument.env(None::<&'static str>) } else { argument }
+}
+
+fn is_blank(value: &OsStr) -> bool {
+    value.as_encoded_bytes().trim_ascii().is_empty()
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Observe this host and export its flows by OTLP; without an endpoint, print them.
     ///
-    /// The endpoint is taken from OTEL_EXPORTER_OTLP_LOGS_ENDPOINT or OTEL_EXPORTER_OTLP_ENDPOINT.
+    /// The endpoint is taken from OTEL_EXPORTER_OTLP_LOGS_ENDPOINT or OTEL_EXPORTER_OTLP_ENDPOINT, and how to deliver
+    /// from the other OTEL_EXPORTER_OTLP_ variables of OpenTelemetry's specification.
     Run(RunOptions),
     /// Print flows, with hooks of its own beside a running agent's.
     Flows(FlowsOptions),

@@ -128,7 +128,9 @@ pub(super) async fn print(
     writer.stop_by(end::deadline(HANDING_BACK));
     let deadline = end::deadline(Duration::ZERO);
     let hooks = Arc::clone(&agent.hooks);
-    signals.orderly(async { end::conclude(end::stop(agent, deadline).await, hooks, ledger).await }).await
+    signals
+        .orderly(async { end::conclude(end::stop(agent, deadline).await, hooks, ledger, None).await })
+        .await
 }
 
 /// Says that there is nothing to say, where a user would wonder.

@@ -18,7 +18,8 @@ pub struct Common {
         short,
         value_name = "GLOB",
         env = "OTEL_FLOW_EXPORTER_INTERFACES",
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = value::entry
     )]
     pub interfaces: Vec<String>,
     /// Interfaces to leave out, in the same form
@@ -26,7 +27,8 @@ pub struct Common {
         long = "exclude-interface",
         value_name = "GLOB",
         env = "OTEL_FLOW_EXPORTER_EXCLUDE_INTERFACES",
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = value::entry
     )]
     pub exclude_interfaces: Vec<String>,
     /// Observe the loopback interface too
@@ -136,7 +138,7 @@ mod tests {
     #[test]
     fn interfaces_may_be_given_several_times_or_in_a_list() {
         let line =
-            ["x", "flows", "--interface", "eth*,br0", "-i", "wg0", "--format", "json", "--duration", "2s"];
+            ["x", "flows", "--interface", "eth*, br0", "-i", "wg0", "--format", "json", "--duration", "2s"];
         let Command::Flows(flows) = Cli::parse_from(line).command else { panic!("flows") };
         assert_eq!(flows.common.interfaces, ["eth*", "br0", "wg0"]);
         assert_eq!((flows.format, flows.duration), (Format::Json, Some(Duration::from_secs(2))));

@@ -1,5 +1,6 @@
 //! Values of options, parsed once.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -23,6 +24,12 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
         format!("{error}; a size is a number of bytes, or a number with its unit, such as 256MiB or 1GiB")
     })?;
     Ok(size.as_u64())
+}
+
+/// An entry of a list, without the spaces around it.
+#[expect(clippy::unnecessary_wraps, reason = "the signature of a value parser")]
+pub(super) fn entry(text: &str) -> Result<String, Infallible> {
+    Ok(text.trim().to_owned())
 }
 
 /// A name for an agent.

@@ -9,9 +9,11 @@ use crate::export::backoff::Backoff;
 use crate::export::batch::Batch;
 use crate::export::classify::Verdict;
 use crate::export::exporter::{Limits, Outcome};
+use crate::export::halve::halve;
 use crate::export::outage::Outage;
+use crate::export::payload::Payload;
 use crate::export::response::PartialSuccess;
-use crate::export::transport::Transport;
+use crate::export::transport::{Failure, Transport};
 
 /// A transport with what is remembered from batch to batch.
 pub(super) struct Delivery<T, N> {
@@ -22,6 +24,14 @@ pub(super) struct Delivery<T, N> {
     outage: Outage,
     /// What the receiver said last about records that it does not take, so that it is logged once and not with each batch.
     last_words: String,
+}
+
+/// How the attempts for one request ended.
+enum End {
+    Taken(PartialSuccess),
+    Refused(Failure),
+    TooLarge(Failure),
+    TooOld,
 }
 
 impl<T: Transport, N: Fn() -> MonotonicTime + Send> Delivery<T, N> {
@@ -36,43 +46,70 @@ impl<T: Transport, N: Fn() -> MonotonicTime + Send> Delivery<T, N> {
         }
     }
 
-    /// Tries until the receiver has the batch, refuses it, or the batch is too old.
+    /// Tries until the receiver has the batch, refuses it, or the batch is too old. What is too large goes in halves.
     pub(super) async fn deliver(&mut self, batch: &Batch) -> Outcome {
-        loop {
-            let failure = match self.transport.send(batch.signal, batch.payload.clone()).await {
-                Ok(partial) => {
-                    self.answered();
-                    return Outcome::Delivered { rejected_records: self.rejected(batch, &partial) };
+        let mut rejected_records = 0;
+        let mut parts = vec![(batch.payload.clone(), batch.records)];
+        while let Some((payload, records)) = parts.pop() {
+            rejected_records += match self.attempt(&payload, batch.created).await {
+                End::Taken(partial) => self.rejected(records, &partial),
+                End::Refused(failure) => {
+                    self.refused(&failure);
+                    records
                 }
-                Err(failure) => failure,
+                End::TooLarge(failure) => {
+                    if let Some([first, second]) = halve(&payload, records) {
+                        parts.extend([second, first]);
+                        continue;
+                    }
+                    self.refused(&failure);
+                    records
+                }
+                End::TooOld => return Outcome::Undelivered,
             };
-            if failure.verdict == Verdict::Reject {
-                self.answered();
-                self.log_words(
-                    "the receiver refuses a batch of records for good",
-                    &failure.cause,
-                    failure.remedy,
-                );
-                return Outcome::Refused;
-            }
-            let now = (self.now)();
-            self.outage.attempt_failed(self.transport.endpoint(), &failure, now);
-            let wait = self.backoff.wait();
-            let left = self.left(batch, now);
-            if left.is_zero() {
-                self.outage.batch_lost();
-                // The next batch waits as well, or a queue of old batches would be a burst on a receiver in trouble.
-                sleep(wait).await;
-                return Outcome::Undelivered;
-            }
-            // The last attempt is at the age limit, however long the wait would be.
-            sleep(wait.min(left)).await;
+        }
+        // Without a single record that arrived there is no doubt about any.
+        if rejected_records > 0 && rejected_records >= batch.records {
+            Outcome::Refused
+        } else {
+            Outcome::Delivered { rejected_records }
         }
     }
 
-    /// The time until the batch is too old.
-    fn left(&self, batch: &Batch, now: MonotonicTime) -> Duration {
-        self.limits.age.saturating_sub(Duration::from_nanos(now.since(batch.created)))
+    /// Sends one request until there is an answer that another attempt would not change.
+    async fn attempt(&mut self, payload: &Payload, created: MonotonicTime) -> End {
+        loop {
+            let failure = match self.transport.send(payload).await {
+                Ok(partial) => {
+                    self.answered();
+                    return End::Taken(partial);
+                }
+                Err(failure) => failure,
+            };
+            let asked = match failure.verdict {
+                Verdict::Retry { after } => after.map(|after| after.min(self.limits.age)),
+                Verdict::Reject => {
+                    self.answered();
+                    return End::Refused(failure);
+                }
+                Verdict::Halve => {
+                    self.answered();
+                    return End::TooLarge(failure);
+                }
+            };
+            let now = (self.now)();
+            self.outage.attempt_failed(self.transport.endpoint(), &failure, now);
+            let wait = self.backoff.wait().max(asked.unwrap_or_default());
+            let left = self.limits.age.saturating_sub(Duration::from_nanos(now.since(created)));
+            // The last attempt is at the age limit, however long the wait would be, unless the receiver forbids it.
+            if left.is_zero() || asked.is_some_and(|asked| asked > left) {
+                self.outage.batch_lost();
+                // The next batch waits as well, or a queue of old batches would be a burst on a receiver in trouble.
+                sleep(wait).await;
+                return End::TooOld;
+            }
+            sleep(wait.min(left)).await;
+        }
     }
 
     fn answered(&mut self) {
@@ -80,8 +117,12 @@ impl<T: Transport, N: Fn() -> MonotonicTime + Send> Delivery<T, N> {
         self.outage.answered(self.transport.endpoint(), (self.now)());
     }
 
-    fn rejected(&mut self, batch: &Batch, partial: &PartialSuccess) -> u32 {
-        let rejected = u32::try_from(partial.rejected.max(0)).unwrap_or(u32::MAX).min(batch.records);
+    fn refused(&mut self, failure: &Failure) {
+        self.log_words("the receiver refuses records for good", &failure.cause, failure.remedy);
+    }
+
+    fn rejected(&mut self, records: u32, partial: &PartialSuccess) -> u32 {
+        let rejected = u32::try_from(partial.rejected.max(0)).unwrap_or(u32::MAX).min(records);
         if rejected > 0 {
             self.log_words(
                 "the receiver rejects some records",

@@ -1,6 +1,6 @@
-//! The delivery task and the gRPC transport against receivers that listen on this machine.
+//! Delivery over gRPC to a receiver that another library implements (tonic), on this machine.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::clock::Clock;
 use crate::flow::{Counts, HookId};
 
 /// Longer than anything here takes on a busy machine; a wait that ends by it is a failed test.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 
 const ALL: Outcome = Outcome::Delivered { rejected_records: 0 };
 
@@ -88,7 +88,7 @@ impl Settled {
 
 /// Tells of each failed attempt.
 struct Watched {
-    transport: GrpcTransport,
+    transport: Otlp,
     failed: Arc<Notify>,
 }
 
@@ -97,8 +97,8 @@ impl Transport for Watched {
         self.transport.endpoint()
     }
 
-    async fn send(&mut self, signal: Signal, payload: Bytes) -> Result<PartialSuccess, Failure> {
-        let result = self.transport.send(signal, payload).await;
+    async fn send(&mut self, payload: &Payload) -> Result<PartialSuccess, Failure> {
+        let result = self.transport.send(payload).await;
         if result.is_err() {
             self.failed.notify_one();
         }
@@ -110,39 +110,39 @@ fn success() -> ExportLogsServiceResponse {
     ExportLogsServiceResponse { partial_success: None }
 }
 
-fn partial(rejected_log_records: i64, error_message: String) -> ExportLogsServiceResponse {
+pub(super) fn partial(rejected_log_records: i64, error_message: String) -> ExportLogsServiceResponse {
     ExportLogsServiceResponse {
         partial_success: Some(ExportLogsPartialSuccess { rejected_log_records, error_message }),
     }
 }
 
-fn batch(number: u64) -> Batch {
+pub(super) fn batch(number: u64) -> Batch {
     let log_records = vec![LogRecord { time_unix_nano: number, ..LogRecord::default() }; 100];
     let scope_logs = vec![ScopeLogs { log_records, ..ScopeLogs::default() }];
     let resource_logs = vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }];
     Batch {
-        signal: Signal::Logs,
-        payload: ExportLogsServiceRequest { resource_logs }.encode_to_vec().into(),
+        payload: Payload::plain(ExportLogsServiceRequest { resource_logs }.encode_to_vec()),
         records: 100,
         accounted: vec![(HookId(3), Counts { packets: number, bytes: 64 * number })],
         created: Clock::now().monotonic(),
     }
 }
 
-async fn listen() -> (TcpListener, SocketAddr) {
+pub(super) async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
 }
 
-fn transport(address: SocketAddr, timeout: Duration) -> GrpcTransport {
-    let settings = Settings::read(&|name| match name {
+fn transport(address: SocketAddr, timeout: Duration) -> Otlp {
+    let settings = Settings::read(Signal::Logs, &|name| match name {
         "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(format!("http://{address}")),
+        "OTEL_EXPORTER_OTLP_PROTOCOL" => Some("grpc".to_owned()),
         "OTEL_EXPORTER_OTLP_TIMEOUT" => Some(timeout.as_millis().to_string()),
         "OTEL_EXPORTER_OTLP_HEADERS" => Some("X-Tenant=blue%20team".to_owned()),
         _ => None,
     });
-    GrpcTransport::new(&settings.unwrap().unwrap()).unwrap()
+    Otlp::new(settings.unwrap().unwrap()).unwrap()
 }
 
 fn start(queue: &Arc<Queue>, transport: impl Transport + 'static, settled: &Settled) -> JoinHandle<()> {
@@ -181,7 +181,8 @@ async fn deliver(receiver: &Receiver, batches: u64) -> (Vec<Batch>, Vec<Outcome>
 /// One attempt at a receiver that is no gRPC server or does not answer as one.
 async fn attempt(address: SocketAddr, timeout: Duration) -> Result<PartialSuccess, Failure> {
     let mut transport = transport(address, timeout);
-    let attempt = transport.send(Signal::Logs, batch(0).payload);
+    let payload = batch(0).payload;
+    let attempt = transport.send(&payload);
     tokio::time::timeout(PATIENCE, attempt).await.expect("an attempt ends")
 }
 
@@ -190,12 +191,31 @@ async fn the_receiver_gets_the_bytes_and_the_headers() {
     let receiver = Receiver::default();
     let (sent, outcomes) = deliver(&receiver, 3).await;
     assert_eq!(outcomes, [ALL; 3]);
-    assert_eq!(receiver.received(), sent.into_iter().map(|batch| batch.payload).collect::<Vec<_>>());
+    assert_eq!(receiver.received(), sent.into_iter().map(|batch| batch.payload.bytes).collect::<Vec<_>>());
     let requests = receiver.requests.lock().unwrap();
     let metadata = requests[0].metadata();
     assert_eq!(metadata.get("x-tenant").unwrap(), "blue team");
     assert!(metadata.get("user-agent").unwrap().to_str().unwrap().starts_with("otel-flow-exporter/"));
     assert!(metadata.contains_key("grpc-timeout"));
+}
+
+#[tokio::test]
+async fn a_connection_serves_many_requests_until_it_is_too_old() {
+    for (age, connections) in [(PATIENCE, 1), (Duration::ZERO, 3)] {
+        let receiver = Receiver::default();
+        let transport = transport(receiver.start().await, PATIENCE).with_connection_age(age);
+        let queue = Arc::new(Queue::new(usize::MAX));
+        let settled = Settled::default();
+        for number in 0..3 {
+            assert!(queue.push(batch(number)).is_empty());
+        }
+        queue.close();
+        ended(start(&queue, transport, &settled)).await;
+        assert_eq!(settled.outcomes(), [ALL; 3]);
+        let requests = receiver.requests.lock().unwrap();
+        let ports: HashSet<_> = requests.iter().map(|request| request.remote_addr().unwrap()).collect();
+        assert_eq!(ports.len(), connections);
+    }
 }
 
 #[tokio::test]
@@ -211,7 +231,7 @@ async fn a_retryable_status_leads_to_the_same_request_again() {
     let receiver = Receiver::new([Err(Status::unavailable("memory limit")), Err(Status::aborted("again"))]);
     let (sent, outcomes) = deliver(&receiver, 1).await;
     assert_eq!(outcomes, [ALL]);
-    assert_eq!(receiver.received(), vec![sent[0].payload.clone(); 3]);
+    assert_eq!(receiver.received(), vec![sent[0].payload.bytes.clone(); 3]);
 }
 
 #[tokio::test]
@@ -249,7 +269,7 @@ async fn a_silent_receiver_costs_an_attempt_its_time_limit() {
         }
     });
     let failure = attempt(address, Duration::from_millis(50)).await.unwrap_err();
-    assert_eq!(failure.verdict, Verdict::Retry);
+    assert_eq!(failure.verdict, Verdict::RETRY);
     assert!(failure.remedy.contains("OTEL_EXPORTER_OTLP_TIMEOUT"), "{failure}: {}", failure.remedy);
     silence.abort();
 }

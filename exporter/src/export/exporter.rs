@@ -40,12 +40,13 @@ impl Default for Limits {
 pub enum Outcome {
     /// The receiver took the batch but for some records.
     Delivered {
-        /// Records it rejected, at most those of the batch. It does not say which.
+        /// Records it rejected, fewer than the batch has. It does not say which.
         rejected_records: u32,
     },
-    /// The receiver refused the batch for good.
+    /// The receiver refused the batch for good, as a whole or record by record.
     Refused,
-    /// The batch was given up, for its age or the shutdown. Parts of the network between may have delivered it all the same.
+    /// The batch was given up, for its age or the shutdown. It may have arrived all the same: an answer can be lost, and of a
+    /// batch that went in halves one may be there.
     Undelivered,
 }
 
@@ -92,12 +93,11 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Arc, Mutex};
 
-    use bytes::Bytes;
     use tokio::time::Instant;
 
     use super::*;
-    use crate::export::batch::Signal;
     use crate::export::classify::Verdict;
+    use crate::export::payload::Payload;
     use crate::export::response::PartialSuccess;
     use crate::export::transport::Failure;
     use crate::flow::{Counts, HookId};
@@ -117,7 +117,7 @@ mod tests {
             "http://receiver:4317"
         }
 
-        async fn send(&mut self, _: Signal, _: Bytes) -> Answer {
+        async fn send(&mut self, _: &Payload) -> Answer {
             self.attempts.fetch_add(1, Ordering::Relaxed);
             if self.answers.len() == 1 && !self.then_silent {
                 return self.answers[0].clone();
@@ -146,8 +146,7 @@ mod tests {
 
     fn batch(number: u8) -> Batch {
         Batch {
-            signal: Signal::Logs,
-            payload: Bytes::from(vec![number]),
+            payload: Payload::plain(vec![number]),
             records: 10,
             accounted: vec![(HookId(1), Counts { packets: number.into(), bytes: 64 })],
             created: MonotonicTime(0),
@@ -189,7 +188,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_retryable_failure_is_tried_again() {
-        let answers = [Err(failure(Verdict::Retry)), Err(failure(Verdict::Retry)), TAKEN];
+        let answers = [Err(failure(Verdict::RETRY)), Err(failure(Verdict::RETRY)), TAKEN];
         assert_eq!(deliver(answers, 1).await, (vec![ALL], 3));
     }
 
@@ -203,19 +202,76 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn rejected_records_are_never_more_than_were_sent() {
-        for (said, counted) in [(3, 3), (10, 10), (i64::MAX, 10), (0, 0), (-1, 0), (i64::MIN, 0)] {
+        let part = |rejected_records| Outcome::Delivered { rejected_records };
+        for (said, outcome) in [
+            (3, part(3)),
+            (9, part(9)),
+            (10, Outcome::Refused),
+            (i64::MAX, Outcome::Refused),
+            (0, part(0)),
+            (-1, part(0)),
+            (i64::MIN, part(0)),
+        ] {
             let answer = PartialSuccess { rejected: said, message: "too old".to_owned() };
-            let outcome = Outcome::Delivered { rejected_records: counted };
             assert_eq!(deliver([Ok(answer)], 1).await, (vec![outcome], 1));
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_batch_is_given_up_at_its_age_and_an_old_one_gets_one_attempt() {
-        let (outcomes, attempts) = deliver([Err(failure(Verdict::Retry))], 2).await;
+        let (outcomes, attempts) = deliver([Err(failure(Verdict::RETRY))], 2).await;
         assert_eq!(outcomes, [Outcome::Undelivered; 2]);
         // 100 ms doubling to 5 s reach 60 s in 17 to 33 waits, depending on the jitter; one attempt for the second batch.
         assert!((17..=35).contains(&attempts), "{attempts} attempts");
+    }
+
+    /// A failure with a time that the receiver named.
+    fn busy(seconds: u64) -> Answer {
+        Err(failure(Verdict::Retry { after: Some(Duration::from_secs(seconds)) }))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_the_receiver_names_is_kept() {
+        let start = Instant::now();
+        assert_eq!(deliver([busy(30), TAKEN], 1).await, (vec![ALL], 2));
+        assert_eq!(start.elapsed().as_secs(), 30);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_named_wait_beyond_the_age_limit_costs_the_batch_and_is_kept_up_to_that_limit() {
+        let start = Instant::now();
+        assert_eq!(deliver([busy(40), busy(7200), TAKEN], 2).await, (vec![Outcome::Undelivered, ALL], 3));
+        assert_eq!(start.elapsed().as_secs(), 100);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_too_large_goes_in_halves_and_a_record_that_alone_is_too_large_is_refused() {
+        /// Takes requests of at most so many bytes, and keeps their sizes.
+        struct Narrow(usize, Arc<Mutex<Vec<usize>>>);
+        impl Transport for Narrow {
+            #[expect(clippy::unnecessary_literal_bound, reason = "the trait's signature")]
+            fn endpoint(&self) -> &str {
+                "http://receiver:4317"
+            }
+            async fn send(&mut self, payload: &Payload) -> Answer {
+                self.1.lock().unwrap().push(payload.uncompressed);
+                if payload.uncompressed > self.0 { Err(failure(Verdict::Halve)) } else { TAKEN }
+            }
+        }
+
+        // Two levels around records of 2 + 2, 2 + 2 and 2 + 20 bytes.
+        let records =
+            [[0x12, 2].as_slice(), &[0x08, 1], &[0x12, 2], &[0x08, 2], &[0x12, 20], &[0; 20]].concat();
+        let request = [&[0x0a, 32, 0x12, 30][..], &records].concat();
+        let sizes = Arc::default();
+        let settled = Settled::default();
+        let queue = Queue::new(usize::MAX);
+        assert!(queue.push(Batch { payload: Payload::plain(request), records: 3, ..batch(0) }).is_empty());
+        queue.close();
+        let now = || MonotonicTime(0);
+        run(&queue, Narrow(12, Arc::clone(&sizes)), settled.clone(), Limits::default(), now).await;
+        assert_eq!(*sizes.lock().unwrap(), [34, 8, 30, 8, 26]);
+        assert_eq!(settled.0.lock().unwrap()[0].0, Outcome::Delivered { rejected_records: 1 });
     }
 
     #[tokio::test(start_paused = true)]
@@ -254,7 +310,7 @@ mod tests {
             tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
         let guard = tracing::subscriber::set_default(subscriber);
         let answers =
-            [Err(failure(Verdict::Retry)), Err(failure(Verdict::Retry)), Err(failure(Verdict::Retry)), TAKEN];
+            [Err(failure(Verdict::RETRY)), Err(failure(Verdict::RETRY)), Err(failure(Verdict::RETRY)), TAKEN];
         deliver(answers, 2).await;
         drop(guard);
 

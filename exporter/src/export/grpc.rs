@@ -1,149 +1,123 @@
-//! Delivery over OTLP/gRPC: a unary call whose request is bytes that are already encoded.
+//! OTLP over gRPC: a unary call as an HTTP/2 request (gRPC, doc/PROTOCOL-HTTP2.md), whose message is bytes that are already
+//! encoded and compressed.
 
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes};
-use http::uri::PathAndQuery;
-use tonic::client::Grpc;
-use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::metadata::MetadataMap;
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Extensions, Request, Status};
+use bytes::{BufMut, Bytes, BytesMut};
+use http::header::{CONTENT_TYPE, TE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use tonic::{Code, Status};
 
-use crate::export::batch::Signal;
-use crate::export::classify::{Verdict, classify};
-use crate::export::response::{PartialSuccess, decode_response};
-use crate::export::settings::Settings;
-use crate::export::transport::{Failure, Transport};
+use crate::export::classify::Verdict;
+use crate::export::payload::{Encoding, Payload};
+use crate::export::reply::{Answer, Body, BodyProblem, LONGEST, Reply};
+use crate::export::response::decode_response;
+use crate::export::transport::Failure;
+use crate::export::words::Words;
 
-/// Bytes of a reply that are read: two small fields, and the second is a sentence.
-const LONGEST_REPLY: usize = 64 * 1024;
+/// Bytes before a message: whether it is compressed, and its length.
+const PREFIX: usize = 5;
 
-/// A connection to an OTLP/gRPC receiver, made with the first request and again when it broke.
-#[derive(Debug)]
-pub struct GrpcTransport {
-    name: String,
-    endpoint: Endpoint,
-    client: Grpc<Channel>,
-    timeout: Duration,
-    metadata: MetadataMap,
-    unreadable_reported: bool,
+/// The headers of a call.
+pub(super) fn headers(headers: &mut HeaderMap, payload: &Payload, timeout: Duration) {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert(TE, HeaderValue::from_static("trailers"));
+    headers.insert("grpc-timeout", grpc_timeout(timeout));
+    if let Some(name) = payload.encoding.name() {
+        headers.insert("grpc-encoding", HeaderValue::from_static(name));
+    }
 }
 
-/// Why a transport cannot be made from settings.
-#[derive(Debug, thiserror::Error)]
-pub enum GrpcError {
-    /// The program's name and version are no valid header. Settings do not lead to this.
-    #[error("cannot prepare the connection to the OTLP endpoint: {0}")]
-    Endpoint(#[source] tonic::transport::Error),
+/// What goes before the payload.
+pub(super) fn prefix(payload: &Payload) -> Bytes {
+    let mut prefix = BytesMut::with_capacity(PREFIX);
+    prefix.put_u8(payload.encoding.name().is_some().into());
+    // Requests are far below 4 GiB; a receiver would refuse the call if one were not.
+    prefix.put_u32(payload.bytes.len().try_into().unwrap_or(u32::MAX));
+    prefix.freeze()
 }
 
-impl GrpcTransport {
-    /// Prepares a connection; nothing is sent yet. Needs a Tokio runtime around it.
-    ///
-    /// # Errors
-    /// [`GrpcError`].
-    pub fn new(settings: &Settings) -> Result<Self, GrpcError> {
-        let endpoint = Endpoint::from(settings.endpoint.clone())
-            .connect_timeout(settings.timeout)
-            // OTLP specification, "User Agent".
-            .user_agent(concat!("otel-flow-exporter/", env!("CARGO_PKG_VERSION")))
-            .map_err(GrpcError::Endpoint)?;
-        Ok(Self {
-            name: settings.endpoint.to_string().trim_end_matches('/').to_owned(),
-            client: client(&endpoint),
-            endpoint,
-            timeout: settings.timeout,
-            metadata: MetadataMap::from_headers(settings.headers.clone()),
-            unreadable_reported: false,
-        })
-    }
+/// At most eight digits and a unit.
+fn grpc_timeout(timeout: Duration) -> HeaderValue {
+    let (number, unit) = match timeout.as_millis() {
+        milliseconds @ ..=99_999_999 => (milliseconds, 'm'),
+        milliseconds => ((milliseconds / 1000).min(99_999_999), 'S'),
+    };
+    HeaderValue::try_from(format!("{number}{unit}")).unwrap_or(HeaderValue::from_static("10S"))
+}
 
-    async fn call(&mut self, signal: Signal, payload: Bytes) -> Result<Bytes, Status> {
-        // Readiness is where a new connection is made, so its failure is one of the connection.
-        self.client.ready().await.map_err(|error| Status::from_error(error.into()))?;
-        let mut request = Request::from_parts(self.metadata.clone(), Extensions::default(), payload);
-        request.set_timeout(self.timeout);
-        Ok(self.client.unary(request, path(signal), RawCodec).await?.into_inner())
-    }
-
-    /// The receiver took the request, so that sending it again would double it; only what it says about it is lost.
-    fn unreadable(&mut self, problem: &dyn std::fmt::Display) -> PartialSuccess {
-        if !self.unreadable_reported {
-            self.unreadable_reported = true;
-            tracing::warn!(
-                endpoint = self.name,
-                cause = %problem,
-                remedy = "check that the endpoint is an OTLP receiver",
-                "the receiver's replies cannot be read; the records count as delivered (said once)"
-            );
+/// What the reply says.
+pub(super) fn answer(reply: Reply) -> Answer {
+    // A call that fails at once has its status in the headers.
+    let status = Status::from_header_map(&reply.headers);
+    let body = match (status, reply.body) {
+        (Some(status), _) if status.code() != Code::Ok => return Answer::Failed(failure(&status)),
+        (_, Ok(body)) => body,
+        // Only a call that succeeds has a message in its reply.
+        (_, Err(problem @ BodyProblem::TooLong)) if reply.status == StatusCode::OK => {
+            return Answer::Unreadable(problem.to_string());
         }
-        PartialSuccess::default()
-    }
-}
-
-impl Transport for GrpcTransport {
-    fn endpoint(&self) -> &str {
-        &self.name
-    }
-
-    async fn send(&mut self, signal: Signal, payload: Bytes) -> Result<PartialSuccess, Failure> {
-        // The deadline in the request is for the receiver; this one also holds for connecting and a reply that stalls.
-        let Ok(result) = tokio::time::timeout(self.timeout, self.call(signal, payload)).await else {
-            // A connection whose other end is gone without a word stays open for a quarter of an hour; nothing waits for that.
-            self.client = client(&self.endpoint);
-            return Err(Failure {
-                verdict: Verdict::Retry,
-                cause: format!("no answer within {} ms", self.timeout.as_millis()),
-                remedy: remedy(Code::DeadlineExceeded),
+        // The status would have come at the end.
+        (_, Err(problem)) => {
+            return Answer::Failed(Failure {
+                verdict: Verdict::RETRY,
+                cause: problem.to_string(),
+                remedy: remedy(Code::Unavailable),
             });
-        };
-        match result {
-            Ok(reply) => Ok(decode_response(&reply).unwrap_or_else(|error| self.unreadable(&error))),
-            Err(status) if is_oversized_reply(&status) => Ok(self.unreadable(&status.message())),
-            Err(status) => Err(Failure {
-                verdict: classify(&status),
-                cause: cause(&status),
-                remedy: remedy(status.code()),
-            }),
         }
+    };
+    match Status::from_header_map(&body.trailers).or_else(|| Status::from_header_map(&reply.headers)) {
+        Some(status) if status.code() == Code::Ok => {
+            let partial = message(&body, &reply.headers)
+                .and_then(|message| decode_response(&message).map_err(|error| error.to_string()));
+            partial.map_or_else(Answer::Unreadable, Answer::Taken)
+        }
+        Some(status) => Answer::Failed(failure(&status)),
+        None => Answer::Failed(failure(&status_of(reply.status))),
     }
 }
 
-fn client(endpoint: &Endpoint) -> Grpc<Channel> {
-    Grpc::new(endpoint.connect_lazy()).max_decoding_message_size(LONGEST_REPLY)
-}
-
-fn path(signal: Signal) -> PathAndQuery {
-    PathAndQuery::from_static(match signal {
-        Signal::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
-    })
-}
-
-/// Whether the status is tonic's own, about a reply of more than [`LONGEST_REPLY`]. Only its words tell: a receiver with tonic
-/// says the same with another limit about a request, and that is a failure.
-fn is_oversized_reply(status: &Status) -> bool {
-    status.code() == Code::OutOfRange
-        && status.message().starts_with("Error, decoded message length too large")
-        && status.message().ends_with(&format!("the limit is: {LONGEST_REPLY} bytes"))
-}
-
-/// The code, the words, and the deepest reason that the client library has: "transport error" alone helps nobody.
-fn cause(status: &Status) -> String {
-    let mut cause = format!("{:?}: {}", status.code(), status.message());
-    let mut source = std::error::Error::source(status);
-    let mut deepest = None;
-    while let Some(error) = source {
-        deepest = Some(error.to_string());
-        source = error.source();
+/// The one message of a reply. Servers in Go compress it as the request was, asked or not.
+fn message(body: &Body, headers: &HeaderMap) -> Result<Bytes, String> {
+    let Some((&[compressed, a, b, c, d], _)) = body.bytes.split_first_chunk::<PREFIX>() else {
+        return Err("the reply has no message of gRPC".to_owned());
+    };
+    let message = body.bytes.slice(PREFIX..);
+    if u32::try_from(message.len()) != Ok(u32::from_be_bytes([a, b, c, d])) {
+        return Err("the reply is not one message".to_owned());
     }
-    if let Some(deepest) = deepest.filter(|deepest| !cause.ends_with(deepest.as_str())) {
-        cause = format!("{cause}: {deepest}");
+    if compressed == 0 {
+        return Ok(message);
     }
-    cause
+    let name = headers.get("grpc-encoding").and_then(|name| name.to_str().ok()).unwrap_or_default();
+    let encoding = Encoding::of_name(name).ok_or_else(|| format!("the reply is compressed by {name:?}"))?;
+    encoding.decompress(&message, LONGEST).map_err(|error| format!("the reply is no {name}: {error}"))
 }
 
-fn remedy(code: Code) -> &'static str {
+/// Of a reply that has no status of gRPC (gRPC, doc/http-grpc-status-mapping.md).
+fn status_of(status: StatusCode) -> Status {
+    let code = match status.as_u16() {
+        400 => Code::Internal,
+        401 => Code::Unauthenticated,
+        403 => Code::PermissionDenied,
+        404 => Code::Unimplemented,
+        429 | 502 | 503 | 504 => Code::Unavailable,
+        _ => Code::Unknown,
+    };
+    Status::new(code, format!("HTTP status {} and no status of gRPC", status.as_u16()))
+}
+
+fn failure(status: &Status) -> Failure {
+    // Details that cannot be read say nothing, the code still does.
+    let after = Words::read(status.details()).ok().and_then(|words| words.retry_after);
+    Failure {
+        verdict: Verdict::of_grpc(status.code(), status.message(), after),
+        cause: format!("{:?}: {}", status.code(), status.message()),
+        remedy: remedy(status.code()),
+    }
+}
+
+pub(super) fn remedy(code: Code) -> &'static str {
     match code {
         Code::Unauthenticated | Code::PermissionDenied => {
             "check the credentials in OTEL_EXPORTER_OTLP_HEADERS"
@@ -161,52 +135,47 @@ fn remedy(code: Code) -> &'static str {
     }
 }
 
-/// Passes messages through as they are.
-#[derive(Clone, Copy, Debug)]
-struct RawCodec;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Codec for RawCodec {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = RawEncoder;
-    type Decoder = RawDecoder;
-
-    fn encoder(&mut self) -> RawEncoder {
-        RawEncoder
+    #[test]
+    fn time_limits_have_at_most_eight_digits() {
+        for (timeout, text) in [
+            (Duration::from_millis(1), "1m"),
+            (Duration::from_secs(10), "10000m"),
+            (Duration::from_millis(99_999_999), "99999999m"),
+            (Duration::from_millis(u32::MAX.into()), "4294967S"),
+        ] {
+            assert_eq!(grpc_timeout(timeout), text);
+        }
     }
 
-    fn decoder(&mut self) -> RawDecoder {
-        RawDecoder
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct RawEncoder;
-
-impl Encoder for RawEncoder {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, payload: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.reserve(payload.len());
-        buffer.put(payload);
-        Ok(())
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct RawDecoder;
-
-impl Decoder for RawDecoder {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
+    fn read(reply: &'static [u8], encoding: Option<&'static str>) -> Result<Bytes, String> {
+        let body = Body { bytes: Bytes::from_static(reply), trailers: HeaderMap::new() };
+        let name = http::HeaderName::from_static("grpc-encoding");
+        message(
+            &body,
+            &encoding.into_iter().map(|value| (name.clone(), HeaderValue::from_static(value))).collect(),
+        )
     }
 
-    fn buffer_settings(&self) -> BufferSettings {
-        // Replies are a few bytes; tonic's default is for messages.
-        BufferSettings::new(512, 512)
+    #[test]
+    fn what_is_no_single_message_is_told_apart() {
+        for (reply, part) in [
+            (&b""[..], "no message"),
+            (&[0, 0, 0, 0], "no message"),
+            (&[0, 0, 0, 0, 2, 7], "not one message"),
+            (&[0, 0, 0, 0, 1, 7, 7], "not one message"),
+            (&[1, 0, 0, 0, 1, 7], "compressed by \"\""),
+        ] {
+            assert!(read(reply, None).unwrap_err().contains(part), "{reply:?}");
+        }
+        assert!(read(&[1, 0, 0, 0, 1, 7], Some("snappy")).unwrap_err().contains("snappy"));
+        assert!(read(&[1, 0, 0, 0, 1, 7], Some("gzip")).unwrap_err().contains("no gzip"));
+        assert_eq!(read(&[0, 0, 0, 0, 1, 7], Some("gzip")).unwrap(), [7][..]);
+        // An empty frame of zstd.
+        let empty = &[1, 0, 0, 0, 9, 0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1, 0, 0];
+        assert_eq!(read(empty, Some("zstd")).unwrap(), [][..]);
     }
 }

@@ -1,4 +1,4 @@
-//! Delivery: batches of encoded records wait in a bounded queue and go to an OTLP receiver over gRPC.
+//! Delivery: batches of encoded records wait in a bounded queue and go to an OTLP receiver, over gRPC or HTTP.
 //!
 //! The flow thread pushes a [`Batch`] into the [`Queue`]; the task [`run`] takes it out, sends it through a [`Transport`] until
 //! the receiver has it, refuses it, or its time is over, and tells [`Settle`] what became of what the batch accounts for. No
@@ -7,25 +7,41 @@
 mod backoff;
 mod batch;
 mod classify;
+mod client;
 mod delivery;
 mod exporter;
 mod grpc;
-mod headers;
+mod halve;
+mod http;
 mod outage;
+mod payload;
+mod protobuf;
 mod queue;
+mod reply;
 mod response;
 mod settings;
+mod signal;
+mod tls;
+mod token;
 mod transport;
+mod watched;
+mod words;
 
-pub use self::batch::{Batch, Signal};
-pub use self::classify::{Verdict, classify};
+pub use self::batch::Batch;
+pub use self::classify::Verdict;
+pub use self::client::{ConnectError, Otlp};
 pub use self::exporter::{Limits, Outcome, Settle, run};
-pub use self::grpc::{GrpcError, GrpcTransport};
-pub use self::headers::HeaderProblem;
+pub use self::payload::{Compressor, Encoding, Payload};
+pub use self::protobuf::ProtobufError;
 pub use self::queue::{Fill, Queue};
-pub use self::response::{PartialSuccess, ResponseError, decode_response};
-pub use self::settings::{Settings, SettingsError};
+pub use self::response::{PartialSuccess, decode_response};
+pub use self::settings::{Destination, EndpointProblem, HeaderProblem, Protocol, Settings, SettingsError};
+pub use self::signal::Signal;
+pub use self::tls::{Identity, TlsError, TlsFiles};
+pub use self::token::TokenError;
 pub use self::transport::{Failure, Transport};
 
 #[cfg(test)]
 mod delivery_tests;
+#[cfg(test)]
+mod faults;

@@ -133,16 +133,13 @@ impl State {
 mod tests {
     use std::sync::Arc;
 
-    use bytes::Bytes;
-
     use super::*;
     use crate::clock::MonotonicTime;
-    use crate::export::batch::Signal;
+    use crate::export::payload::Payload;
 
     fn batch(number: u64) -> Batch {
         Batch {
-            signal: Signal::Logs,
-            payload: Bytes::from(vec![0; 100]),
+            payload: Payload::plain(vec![0; 100]),
             records: 1,
             accounted: Vec::new(),
             created: MonotonicTime(number),
@@ -180,7 +177,7 @@ mod tests {
         for number in 0..3 {
             assert!(queue.push(batch(number)).is_empty());
         }
-        let large = Batch { payload: Bytes::from(vec![0; 101]), ..batch(3) };
+        let large = Batch { payload: Payload::plain(vec![0; 101]), ..batch(3) };
         assert_eq!(numbers(&queue.push(large)), [0, 1]);
         assert_eq!(queue.fill().batches, 2);
     }
@@ -189,7 +186,7 @@ mod tests {
     fn a_batch_that_never_fits_displaces_nothing() {
         let queue = Queue::new(batch(0).size());
         assert!(queue.push(batch(0)).is_empty());
-        let large = Batch { payload: Bytes::from(vec![0; 101]), ..batch(1) };
+        let large = Batch { payload: Payload::plain(vec![0; 101]), ..batch(1) };
         assert_eq!(numbers(&queue.push(large)), [1]);
         assert_eq!(queue.fill().batches, 1);
     }

@@ -1,8 +1,10 @@
-//! The receiver's reply, read by hand: two fields are not worth generated code, and the bytes are foreign.
+//! The receiver's reply to a request that it took.
 //!
 //! `ExportLogsServiceResponse { ExportLogsPartialSuccess partial_success = 1 }` with `ExportLogsPartialSuccess { int64
 //! rejected_log_records = 1; string error_message = 2 }`; the replies of the other signals have the same numbers
-//! (opentelemetry-proto 1.x). Encoding: <https://protobuf.dev/programming-guides/encoding/>.
+//! (opentelemetry-proto 1.x).
+
+use crate::export::protobuf::{ProtobufError, Reader};
 
 /// What the receiver did not take of a request that it accepted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,31 +15,11 @@ pub struct PartialSuccess {
     pub message: String,
 }
 
-/// Why a reply cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ResponseError {
-    /// A field goes on behind the end.
-    #[error("the reply ends inside a field")]
-    Truncated,
-    /// A number of more than 64 bits.
-    #[error("the reply has a number of more than 64 bits")]
-    Overlong,
-    /// A field number outside 1 to 2^29 - 1, or a wire type that protobuf does not have or no longer allows.
-    #[error("the reply has a field with the invalid tag {0}")]
-    Tag(u64),
-    /// A known field of another type.
-    #[error("the reply's field {0} has the wrong type")]
-    Type(u64),
-    /// The message is not UTF-8.
-    #[error("the reply's message is not UTF-8")]
-    Utf8,
-}
-
 /// Reads an `ExportLogsServiceResponse`, or that of another signal. Unknown fields are skipped; an empty reply is a success.
 ///
 /// # Errors
-/// [`ResponseError`] if the bytes are no protobuf of this type. It never panics and allocates only the message.
-pub fn decode_response(reply: &[u8]) -> Result<PartialSuccess, ResponseError> {
+/// [`ProtobufError`] if the bytes are no protobuf of this type. It never panics and allocates only the message.
+pub fn decode_response(reply: &[u8]) -> Result<PartialSuccess, ProtobufError> {
     const PARTIAL_SUCCESS: u64 = 1;
 
     let mut result = PartialSuccess::default();
@@ -51,7 +33,7 @@ pub fn decode_response(reply: &[u8]) -> Result<PartialSuccess, ResponseError> {
     Ok(result)
 }
 
-fn read_partial_success(bytes: &[u8], result: &mut PartialSuccess) -> Result<(), ResponseError> {
+fn read_partial_success(bytes: &[u8], result: &mut PartialSuccess) -> Result<(), ProtobufError> {
     const REJECTED: u64 = 1;
     const MESSAGE: u64 = 2;
 
@@ -60,85 +42,13 @@ fn read_partial_success(bytes: &[u8], result: &mut PartialSuccess) -> Result<(),
         match number {
             REJECTED => result.rejected = value.number(number)?.cast_signed(),
             MESSAGE => {
-                let message = str::from_utf8(value.bytes(number)?).map_err(|_| ResponseError::Utf8)?;
+                let message = str::from_utf8(value.bytes(number)?).map_err(|_| ProtobufError::Utf8)?;
                 message.clone_into(&mut result.message);
             }
             _ => {}
         }
     }
     Ok(())
-}
-
-#[derive(Clone, Copy)]
-enum Value<'a> {
-    Number(u64),
-    Bytes(&'a [u8]),
-    Fixed,
-}
-
-impl<'a> Value<'a> {
-    fn number(self, field: u64) -> Result<u64, ResponseError> {
-        if let Self::Number(number) = self { Ok(number) } else { Err(ResponseError::Type(field)) }
-    }
-
-    fn bytes(self, field: u64) -> Result<&'a [u8], ResponseError> {
-        if let Self::Bytes(bytes) = self { Ok(bytes) } else { Err(ResponseError::Type(field)) }
-    }
-}
-
-/// What is left of a message.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    /// The next field's number and value, `None` at the end.
-    fn field(&mut self) -> Result<Option<(u64, Value<'a>)>, ResponseError> {
-        if self.0.is_empty() {
-            return Ok(None);
-        }
-        let tag = self.varint()?;
-        let number = tag >> 3;
-        if !(1..1 << 29).contains(&number) {
-            return Err(ResponseError::Tag(tag));
-        }
-        let value = match tag & 7 {
-            0 => Value::Number(self.varint()?),
-            1 => self.fixed(8)?,
-            2 => {
-                let length = usize::try_from(self.varint()?).map_err(|_| ResponseError::Truncated)?;
-                Value::Bytes(self.take(length)?)
-            }
-            5 => self.fixed(4)?,
-            // Groups (3 and 4) are gone from proto3; 6 and 7 never were.
-            _ => return Err(ResponseError::Tag(tag)),
-        };
-        Ok(Some((number, value)))
-    }
-
-    fn varint(&mut self) -> Result<u64, ResponseError> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.take(1)?[0];
-            let bits = u64::from(byte & 0x7f);
-            if shift == 63 && bits > 1 {
-                return Err(ResponseError::Overlong);
-            }
-            value |= bits << shift;
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err(ResponseError::Overlong)
-    }
-
-    fn fixed(&mut self, length: usize) -> Result<Value<'a>, ResponseError> {
-        self.take(length).map(|_| Value::Fixed)
-    }
-
-    fn take(&mut self, length: usize) -> Result<&'a [u8], ResponseError> {
-        let (taken, rest) = self.0.split_at_checked(length).ok_or(ResponseError::Truncated)?;
-        self.0 = rest;
-        Ok(taken)
-    }
 }
 
 #[cfg(test)]
@@ -174,16 +84,16 @@ mod tests {
     #[test]
     fn broken_replies_are_told_apart() {
         for (reply, error) in [
-            (&[0x0a][..], ResponseError::Truncated),
-            (&[0x0a, 5, 0x08], ResponseError::Truncated),
-            (&[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], ResponseError::Truncated),
-            (&[0x10, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2], ResponseError::Overlong),
-            (&[0x10, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x81], ResponseError::Overlong),
-            (&[0x00, 0], ResponseError::Tag(0)),
-            (&[0x0b], ResponseError::Tag(0x0b)),
-            (&[0x08, 1], ResponseError::Type(1)),
-            (&[0x0a, 2, 0x10, 1], ResponseError::Type(2)),
-            (&[0x0a, 3, 0x12, 1, 0xff], ResponseError::Utf8),
+            (&[0x0a][..], ProtobufError::Truncated),
+            (&[0x0a, 5, 0x08], ProtobufError::Truncated),
+            (&[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], ProtobufError::Truncated),
+            (&[0x10, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2], ProtobufError::Overlong),
+            (&[0x10, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x81], ProtobufError::Overlong),
+            (&[0x00, 0], ProtobufError::Tag(0)),
+            (&[0x0b], ProtobufError::Tag(0x0b)),
+            (&[0x08, 1], ProtobufError::Type(1)),
+            (&[0x0a, 2, 0x10, 1], ProtobufError::Type(2)),
+            (&[0x0a, 3, 0x12, 1, 0xff], ProtobufError::Utf8),
         ] {
             assert_eq!(decode_response(reply), Err(error), "{reply:x?}");
         }

@@ -1,11 +1,9 @@
-//! What the delivery task needs of a way to a receiver; gRPC is one.
+//! What the delivery task needs of a way to a receiver.
 
 use std::future::Future;
 
-use bytes::Bytes;
-
-use crate::export::batch::Signal;
 use crate::export::classify::Verdict;
+use crate::export::payload::Payload;
 use crate::export::response::PartialSuccess;
 
 /// A way to one receiver.
@@ -17,11 +15,7 @@ pub trait Transport: Send {
     ///
     /// # Errors
     /// [`Failure`] if the receiver did not take the request, or may not have.
-    fn send(
-        &mut self,
-        signal: Signal,
-        payload: Bytes,
-    ) -> impl Future<Output = Result<PartialSuccess, Failure>> + Send;
+    fn send(&mut self, payload: &Payload) -> impl Future<Output = Result<PartialSuccess, Failure>> + Send;
 }
 
 /// Why an attempt failed.

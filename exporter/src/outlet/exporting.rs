@@ -4,15 +4,16 @@ use std::io;
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::export::{Batch, Queue, Signal};
+use crate::export::{Batch, Compressor, Queue};
 use crate::flow::{Counts, HookId, Record, RecordSink};
 use crate::ledger::{Ledger, LossReason};
 use crate::otlp::{LogsRequest, LogsWriter};
 use crate::pipeline::Outlet;
 
-/// Encodes records and queues the requests.
+/// Encodes records, and queues the requests as they will go over the wire.
 pub(crate) struct Exporting {
     pub(crate) writer: LogsWriter,
+    pub(crate) compressor: Compressor,
     pub(crate) queue: Arc<Queue>,
     pub(crate) ledger: Arc<Ledger>,
 }
@@ -21,7 +22,7 @@ impl Exporting {
     fn enqueue_finished(&mut self) {
         for LogsRequest { payload, records, accounted } in self.writer.take_finished() {
             let created = Clock::now().monotonic();
-            let batch = Batch { signal: Signal::Logs, payload: payload.into(), records, accounted, created };
+            let batch = Batch { payload: self.compressor.compress(payload), records, accounted, created };
             for lost in self.queue.push(batch) {
                 for (hook, counts) in lost.accounted {
                     self.ledger.lost_after_queue(hook, LossReason::QueueFull, counts);

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use flow_tests::harness::until;
 use flow_tests::netns::Netns;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Map, Value};
 
@@ -27,12 +28,18 @@ struct Collector {
 
 impl Collector {
     fn start(namespace: &Netns, out: &Path) -> Result<Self> {
+        Self::start_with(namespace, out, &[])
+    }
+
+    /// With more configuration, which is merged into that of all tests.
+    fn start_with(namespace: &Netns, out: &Path, more: &[&str]) -> Result<Self> {
         let binary = std::env::var("OTELCOL")
             .context("OTELCOL does not name a Collector: run the tests by `make test`, which builds one")?;
         let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/collector/config.yaml");
         let child = Command::new("ip")
             .args(["netns", "exec", namespace.name(), &binary, "--config"])
             .arg(config)
+            .args(more.iter().flat_map(|more| ["--config", more]))
             .env("OUT", out)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -61,18 +68,83 @@ impl Drop for Collector {
     }
 }
 
-pub(crate) fn receives() -> Result<()> {
+const GRPC: &str = "http://127.0.0.1:4317";
+const HTTP: &str = "http://127.0.0.1:4318";
+
+/// Sends the datagrams' flows to a Collector, which has to receive them to the byte; returns its requests.
+fn deliver(endpoint: &str, compression: &str) -> Result<Vec<Value>> {
     let pair = Pair::new()?;
     let out = tempfile::tempdir()?;
     let collector = Collector::start(&pair.server, out.path())?;
-    let program = start(&pair)?;
-    datagrams(&pair)?;
+    arrives(&pair, collector, start(&pair, endpoint, compression)?)
+}
+
+fn arrives(pair: &Pair, collector: Collector, program: Program) -> Result<Vec<Value>> {
+    datagrams(pair)?;
     let ended = program.stop()?;
     ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
+    ensure!(!ended.stderr.contains("WARN") && !ended.stderr.contains("lost"), "{}", ended.stderr);
     let requests = collector.stop()?;
-    let records = udp_records(&requests)?;
-    assert_sums(&records)?;
+    assert_sums(&udp_records(&requests)?)?;
+    Ok(requests)
+}
 
+/// Both sides show a certificate and check the other's.
+pub(crate) fn receives_over_mutual_tls() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    certificates(folder.path())?;
+    let tls = format!(
+        "{{cert_file: {}, key_file: {}, client_ca_file: {}}}",
+        path("server.pem"),
+        path("server.key"),
+        path("ca.pem")
+    );
+    let more = format!("yaml:receivers::otlp::protocols: {{grpc: {{tls: {tls}}}, http: {{tls: {tls}}}}}");
+    for endpoint in ["https://127.0.0.1:4317", "https://127.0.0.1:4318"] {
+        let pair = Pair::new()?;
+        let out = tempfile::tempdir()?;
+        let collector = Collector::start_with(&pair.server, out.path(), &[&more])?;
+        let mut command = exporting(&pair, endpoint, "zstd");
+        command.env("OTEL_EXPORTER_OTLP_CERTIFICATE", path("ca.pem"));
+        command.env("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", path("client.pem"));
+        command.env("OTEL_EXPORTER_OTLP_CLIENT_KEY", path("client.key"));
+        arrives(&pair, collector, Program::start(command)?).with_context(|| endpoint.to_owned())?;
+    }
+    Ok(())
+}
+
+/// Writes an authority, and two certificates of it with their keys.
+fn certificates(folder: &Path) -> Result<()> {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+    fs::write(folder.join("ca.pem"), authority.pem())?;
+    for name in ["server", "client"] {
+        let key = KeyPair::generate()?;
+        let certificate =
+            CertificateParams::new(vec!["127.0.0.1".to_owned()])?.signed_by(&key, &authority)?;
+        fs::write(folder.join(name).with_extension("pem"), certificate.pem())?;
+        fs::write(folder.join(name).with_extension("key"), key.serialize_pem())?;
+    }
+    Ok(())
+}
+
+pub(crate) fn receives_over_http() -> Result<()> {
+    deliver(HTTP, "none").map(drop)
+}
+
+pub(crate) fn receives_compressed() -> Result<()> {
+    for endpoint in [GRPC, HTTP] {
+        for compression in ["gzip", "zstd"] {
+            deliver(endpoint, compression).with_context(|| format!("{compression} to {endpoint}"))?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn receives() -> Result<()> {
+    let requests = deliver(GRPC, "none")?;
     let resource_logs = &requests.first().context("no request")?["resourceLogs"][0];
     let resource = attributes(&resource_logs["resource"])?;
     ensure!(resource["service.name"] == "otel-flow-exporter", "{resource:?}");
@@ -93,7 +165,7 @@ pub(crate) fn receives() -> Result<()> {
 pub(crate) fn comes_late() -> Result<()> {
     let pair = Pair::new()?;
     let out = tempfile::tempdir()?;
-    let program = start(&pair)?;
+    let program = start(&pair, GRPC, "none")?;
     datagrams(&pair)?;
     // Some attempts fail meanwhile.
     std::thread::sleep(Duration::from_secs(2));
@@ -106,10 +178,15 @@ pub(crate) fn comes_late() -> Result<()> {
     assert_sums(&udp_records(&collector.stop()?)?)
 }
 
-fn start(pair: &Pair) -> Result<Program> {
+fn start(pair: &Pair, endpoint: &str, compression: &str) -> Result<Program> {
+    Program::start(exporting(pair, endpoint, compression))
+}
+
+fn exporting(pair: &Pair, endpoint: &str, compression: &str) -> Command {
     let mut command = command(&pair.server, &["run", "--interface", "s0", "--interval", "500ms"]);
-    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317").env_remove("OTEL_SERVICE_NAME");
-    Program::start(command)
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint).env_remove("OTEL_SERVICE_NAME");
+    command.env("OTEL_EXPORTER_OTLP_COMPRESSION", compression);
+    command
 }
 
 fn datagrams(pair: &Pair) -> Result<()> {

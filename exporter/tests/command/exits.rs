@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Result, ensure};
 
-use crate::program::{Ended, Program, command, run};
+use crate::program::{Ended, Program, command, output, run};
 use crate::topology::{CLIENT, Pair, SERVER};
 
 fn assert_exit(ended: &Ended, code: i32, words: &[&str]) -> Result<()> {
@@ -28,27 +28,54 @@ pub(crate) fn usage() -> Result<()> {
 pub(crate) fn configuration() -> Result<()> {
     let pair = Pair::new()?;
     assert_exit(&run(&pair.client, &["run", "--memory", "1MiB"])?, 78, &["--memory"])?;
-    let with_endpoint = |endpoint: &str| -> Result<Ended> {
-        let output = command(&pair.client, &["run"]).env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint).output()?;
-        Ok(Ended { status: output.status, stdout: String::new(), stderr: String::from_utf8(output.stderr)? })
-    };
-    assert_exit(&with_endpoint("https://collector:4317")?, 78, &["OTEL_EXPORTER_OTLP_ENDPOINT", "TLS"])?;
-    assert_exit(&with_endpoint("collector:4317")?, 78, &["http://"])
+    let with_endpoint =
+        |endpoint| output(command(&pair.client, &["run"]).env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint));
+    assert_exit(&with_endpoint("collector:4318")?, 78, &["OTEL_EXPORTER_OTLP_ENDPOINT", "http://"])?;
+    let mut json = command(&pair.client, &["run"]);
+    json.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318");
+    json.env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json");
+    assert_exit(&output(&mut json)?, 78, &["OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"])?;
+    let mut tls = command(&pair.client, &["run"]);
+    tls.env("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector:4317");
+    tls.env("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem");
+    assert_exit(&output(&mut tls)?, 78, &["/nowhere/ca.pem"])?;
+    let mut logging = command(&pair.client, &["check"]);
+    assert_exit(&output(logging.env("RUST_LOG", "flows=loud"))?, 78, &["RUST_LOG", "flows=loud"])
+}
+
+/// Where nothing is to be exported, nothing is observed, and the process stays for its supervisor.
+pub(crate) fn disabled() -> Result<()> {
+    let pair = Pair::new()?;
+    for (name, value) in [("OTEL_SDK_DISABLED", "true"), ("OTEL_LOGS_EXPORTER", "none")] {
+        let mut command = command(&pair.client, &["run"]);
+        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318").env(name, value);
+        let ended = Program::start_until(command, "nothing is observed")?.stop()?;
+        ensure!(ended.status.success() && ended.stderr.contains(name), "{}", ended.stderr);
+    }
+    Ok(())
+}
+
+/// An empty variable is the same as none, and the entries of a list have no spaces around them.
+pub(crate) fn variables() -> Result<()> {
+    let pair = Pair::new()?;
+    let mut command = command(&pair.client, &["flows", "--duration", "10ms"]);
+    for name in ["MEMORY", "LOOPBACK", "ATTACH", "IDLE_TIMEOUT", "TCP_IDLE_TIMEOUT", "EXCLUDE_INTERFACES"] {
+        command.env(format!("OTEL_FLOW_EXPORTER_{name}"), "");
+    }
+    command.env("RUST_LOG", "").env("OTEL_FLOW_EXPORTER_INTERFACES", "eth9, c0");
+    let ended = output(&mut command)?;
+    ensure!(ended.status.success() && ended.stderr.contains("1 interface: c0"), "{}", ended.stderr);
+    Ok(())
 }
 
 pub(crate) fn privilege() -> Result<()> {
     let pair = Pair::new()?;
-    let output = Command::new("ip")
+    let mut command = Command::new("ip");
+    command
         .args(["netns", "exec", pair.client.name()])
         .args(["setpriv", "--inh-caps=-all", "--bounding-set=-all"])
-        .args([env!("CARGO_BIN_EXE_otel-flow-exporter"), "flows"])
-        .output()?;
-    let ended = Ended {
-        status: output.status,
-        stdout: String::from_utf8(output.stdout)?,
-        stderr: String::from_utf8(output.stderr)?,
-    };
-    assert_exit(&ended, 77, &["CAP_BPF", "CAP_NET_ADMIN", "root"])
+        .args([env!("CARGO_BIN_EXE_otel-flow-exporter"), "flows"]);
+    assert_exit(&output(&mut command)?, 77, &["CAP_BPF", "CAP_NET_ADMIN", "root"])
 }
 
 pub(crate) fn closed_pipe() -> Result<()> {

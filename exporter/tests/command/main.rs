@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use flow_tests::harness::{Test, run_privileged};
 
 fn main() -> ExitCode {
-    let tests: [Test; 22] = [
+    let tests: [Test; 27] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -23,9 +23,14 @@ fn main() -> ExitCode {
         ("a_connection_has_one_oriented_flow_that_ends_once", exact::one_connection),
         ("an_interface_that_left_is_in_the_balance", lifetime::interface),
         ("a_collector_receives_what_was_sent", collector::receives),
+        ("a_collector_receives_over_http", collector::receives_over_http),
+        ("a_collector_receives_what_is_compressed", collector::receives_compressed),
+        ("a_collector_receives_over_mutual_tls", collector::receives_over_mutual_tls),
         ("a_collector_that_comes_late_still_receives", collector::comes_late),
         ("wrong_usage_exits_64", exits::usage),
         ("wrong_configuration_exits_78", exits::configuration),
+        ("an_export_that_is_off_observes_nothing", exits::disabled),
+        ("an_empty_variable_is_none", exits::variables),
         ("without_privilege_it_exits_77_with_the_remedy", exits::privilege),
         ("a_closed_pipe_ends_the_output_quietly", exits::closed_pipe),
         ("a_full_device_exits_74_and_nothing_counts_as_delivered", output::full_device),

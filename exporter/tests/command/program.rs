@@ -41,7 +41,12 @@ pub(crate) fn command(namespace: &Netns, arguments: &[&str]) -> Command {
 
 /// Runs to the end.
 pub(crate) fn run(namespace: &Netns, arguments: &[&str]) -> Result<Ended> {
-    let output = command(namespace, arguments).output()?;
+    output(&mut command(namespace, arguments))
+}
+
+/// Runs a command to the end.
+pub(crate) fn output(command: &mut Command) -> Result<Ended> {
+    let output = command.output()?;
     Ok(Ended {
         status: output.status,
         stdout: String::from_utf8(output.stdout)?,
@@ -51,11 +56,16 @@ pub(crate) fn run(namespace: &Netns, arguments: &[&str]) -> Result<Ended> {
 
 impl Program {
     /// Starts it and returns when its hooks count.
-    pub(crate) fn start(mut command: Command) -> Result<Self> {
+    pub(crate) fn start(command: Command) -> Result<Self> {
+        Self::start_until(command, "attached")
+    }
+
+    /// Starts it and returns when it has said so.
+    pub(crate) fn start_until(mut command: Command, words: &str) -> Result<Self> {
         let mut child = command.spawn().context("starting the program")?;
         let errors = BufReader::new(child.stderr.take().context("stderr is piped")?);
         let mut program = Self { child, errors, said: String::new() };
-        program.says("attached")?;
+        program.says(words)?;
         Ok(program)
     }
 

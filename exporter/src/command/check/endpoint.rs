@@ -7,9 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use http::Uri;
+use http::uri::Scheme;
 
 use crate::command::check::{Cause, Item};
-use crate::export::Settings;
+use crate::export::{Destination, Otlp};
 
 /// Name look-up and connection together.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -17,16 +18,24 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const SUBJECT: &str = "endpoint";
 
 pub(super) fn item(variable: &dyn Fn(&str) -> Option<String>) -> Item {
-    let endpoint = match Settings::read(variable) {
-        Ok(Some(settings)) => settings.endpoint,
-        Ok(None) => {
+    let settings = match Destination::read(variable) {
+        Ok(Destination::Otlp(settings)) => *settings,
+        Ok(Destination::Console) => return Item::ok(SUBJECT, "flows are printed"),
+        Ok(Destination::Unset) => {
             return Item::ok(SUBJECT, "OTEL_EXPORTER_OTLP_ENDPOINT is not set: flows are printed");
+        }
+        Ok(Destination::Nothing { variable }) => {
+            return Item::ok(SUBJECT, format!("{variable} turns the export off"));
         }
         Err(error) => return Item::missing(SUBJECT, Cause::Configuration, error.to_string()),
     };
-    let (host, port) = target(&endpoint);
+    let ((host, port), protocol) = (target(&settings.endpoint), settings.protocol);
+    // It reads the files that the settings name.
+    if let Err(error) = Otlp::new(settings) {
+        return Item::missing(SUBJECT, Cause::Configuration, error.to_string());
+    }
     match reach(host.clone(), port, PATIENCE) {
-        Ok(()) => Item::ok(SUBJECT, format!("{host}:{port} accepts connections")),
+        Ok(()) => Item::ok(SUBJECT, format!("{host}:{port} accepts connections; the protocol is {protocol}")),
         Err(error) => {
             Item::missing(SUBJECT, Cause::Unavailable, format!("{host}:{port} cannot be reached ({error})"))
                 .with_remedy(
@@ -36,9 +45,10 @@ pub(super) fn item(variable: &dyn Fn(&str) -> Option<String>) -> Item {
     }
 }
 
-/// Settings always have a host and a port.
+/// Settings always have a host and a scheme.
 fn target(endpoint: &Uri) -> (String, u16) {
-    (endpoint.host().unwrap_or_default().to_owned(), endpoint.port_u16().unwrap_or_default())
+    let of_scheme = if endpoint.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+    (endpoint.host().unwrap_or_default().to_owned(), endpoint.port_u16().unwrap_or(of_scheme))
 }
 
 /// Connects within `patience`, in a thread of its own as a name look-up has no limit; the thread ends with the process.
@@ -102,6 +112,26 @@ mod tests {
         let found = with(&format!("http://127.0.0.1:{port}/"));
         assert_eq!(found.level, Level::Missing(Cause::Unavailable));
         assert!(found.finding.contains("refused"), "{}", found.finding);
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_told() {
+        let found = item(&|asked| match asked {
+            "OTEL_EXPORTER_OTLP_ENDPOINT" => Some("https://localhost:4317".to_owned()),
+            "OTEL_EXPORTER_OTLP_CERTIFICATE" => Some("/nowhere/ca.pem".to_owned()),
+            _ => None,
+        });
+        assert_eq!(found.level, Level::Missing(Cause::Configuration));
+        assert!(found.finding.contains("/nowhere/ca.pem"), "{}", found.finding);
+    }
+
+    #[test]
+    fn an_export_that_is_off_needs_nobody() {
+        let found = item(&|asked| (asked == "OTEL_SDK_DISABLED").then(|| "true".to_owned()));
+        assert_eq!(
+            (found.level, found.finding.as_str()),
+            (Level::Ok, "OTEL_SDK_DISABLED turns the export off")
+        );
     }
 
     #[test]

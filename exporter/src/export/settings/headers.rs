@@ -9,18 +9,18 @@ pub enum HeaderProblem {
     /// No equals sign.
     #[error("it has no '=': write key=value, and a comma inside a value as %2C")]
     NoValue,
-    /// A key that gRPC does not allow.
-    #[error("its key {0:?} is no key of gRPC: use letters, digits, '-', '_' and '.', no -bin at the end")]
+    /// A key that gRPC does not allow; what it allows, HTTP does.
+    #[error("its key {0:?} is no key of OTLP: use letters, digits, '-', '_' and '.', no -bin at the end")]
     Key(String),
     /// A key that belongs to the protocol.
-    #[error("its key {0:?} belongs to gRPC itself: remove the entry")]
+    #[error("its key {0:?} belongs to the protocol itself: remove the entry")]
     Reserved(String),
     /// A per cent sign without two hexadecimal digits.
     #[error("the value of {0:?} has a '%' without two hexadecimal digits: write a per cent sign as %25")]
     Percent(String),
-    /// A value that gRPC does not allow.
+    /// A value that headers do not allow.
     #[error(
-        "the value of {0:?} has characters outside printable ASCII, which gRPC does not carry: remove them"
+        "the value of {0:?} has characters outside printable ASCII, which headers do not carry: remove them"
     )]
     Value(String),
 }
@@ -48,7 +48,16 @@ fn header(text: &str) -> Result<(HeaderName, HeaderValue), HeaderProblem> {
     if key.is_empty() || !key.bytes().all(valid) || key.ends_with("-bin") {
         return Err(HeaderProblem::Key(key));
     }
-    if key.starts_with("grpc-") || matches!(key.as_str(), "te" | "content-type" | "connection" | "host") {
+    let reserved = [
+        "te",
+        "connection",
+        "host",
+        "content-type",
+        "content-length",
+        "content-encoding",
+        "transfer-encoding",
+    ];
+    if key.starts_with("grpc-") || reserved.contains(&key.as_str()) {
         return Err(HeaderProblem::Reserved(key));
     }
     let Some(value) = percent_decoded(value.trim()) else {
@@ -102,8 +111,8 @@ mod tests {
             (",=secret", 2, "its key \"\""),
             ("a b=secret", 1, "its key \"a b\""),
             ("trace-bin=secret", 1, "its key \"trace-bin\""),
-            ("Content-Type=secret", 1, "\"content-type\" belongs to gRPC"),
-            ("grpc-timeout=secret", 1, "\"grpc-timeout\" belongs to gRPC"),
+            ("Content-Type=secret", 1, "\"content-type\" belongs to the protocol"),
+            ("grpc-timeout=secret", 1, "\"grpc-timeout\" belongs to the protocol"),
             ("a=secret%2", 1, "the value of \"a\" has a '%'"),
             ("a=secret%zz", 1, "the value of \"a\" has a '%'"),
             ("a=secret%0A", 1, "outside printable ASCII"),

@@ -1,0 +1,111 @@
+//! A request in two, for a receiver that takes none of its size.
+
+use crate::export::payload::{Compressor, Payload};
+use crate::export::protobuf::{ProtobufError, Reader};
+
+/// From an export request to its records by field numbers: `ExportLogsServiceRequest`'s `ResourceLogs`, its `ScopeLogs`, its
+/// `LogRecord`s. The requests of the other signals have the same numbers (opentelemetry-proto 1.x).
+const RECORDS: [u64; 3] = [1, 2, 2];
+
+/// Makes two requests of one: the first `records / 2` records, and the others. Everything else is in both. `None` if there are
+/// no two records, or if the payload is no request.
+pub(super) fn halve(payload: &Payload, records: u32) -> Option<[(Payload, u32); 2]> {
+    let first = records / 2;
+    if first == 0 {
+        return None;
+    }
+    let request = payload.request().ok()?;
+    let mut compressor = Compressor::new(payload.encoding).ok()?;
+    let mut half = |of_first: bool| {
+        let mut seen = 0;
+        let mut out = Vec::with_capacity(request.len() / 2);
+        let mut keep = || {
+            seen += 1;
+            (seen <= first) == of_first
+        };
+        copy(&request, &RECORDS, &mut keep, &mut out).ok()?;
+        Some(compressor.compress(out))
+    };
+    Some([(half(true)?, first), (half(false)?, records - first)])
+}
+
+/// Copies a message, of the fields at the end of `path` only those that `keep` wants.
+fn copy(
+    message: &[u8],
+    path: &[u64],
+    keep: &mut dyn FnMut() -> bool,
+    out: &mut Vec<u8>,
+) -> Result<(), ProtobufError> {
+    let mut reader = Reader(message);
+    loop {
+        let rest = reader.0;
+        let Some((number, value)) = reader.field()? else { return Ok(()) };
+        let field = &rest[..rest.len() - reader.0.len()];
+        match path {
+            [here] if *here == number => {
+                if keep() {
+                    out.extend_from_slice(field);
+                }
+            }
+            [here, deeper @ ..] if *here == number => {
+                let mut inner = Vec::new();
+                copy(value.bytes(number)?, deeper, keep, &mut inner)?;
+                put_varint(out, number << 3 | 2);
+                put_varint(out, inner.len() as u64);
+                out.append(&mut inner);
+            }
+            _ => out.extend_from_slice(field),
+        }
+    }
+}
+
+fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value.to_le_bytes()[0] | 0x80);
+        value >>= 7;
+    }
+    out.push(value.to_le_bytes()[0]);
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+    use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+    use opentelemetry_proto::tonic::resource::v1::Resource;
+    use prost::Message;
+
+    use super::*;
+    use crate::export::payload::Encoding;
+
+    fn request(numbers: impl Iterator<Item = u64>) -> Vec<u8> {
+        let log_records =
+            numbers.map(|number| LogRecord { time_unix_nano: number, ..LogRecord::default() }).collect();
+        let scope_logs =
+            vec![ScopeLogs { log_records, schema_url: "scope's".to_owned(), ..ScopeLogs::default() }];
+        let resource = Some(Resource { dropped_attributes_count: 300, ..Resource::default() });
+        let resource_logs = vec![ResourceLogs { resource, scope_logs, schema_url: "its".to_owned() }];
+        ExportLogsServiceRequest { resource_logs }.encode_to_vec()
+    }
+
+    #[test]
+    fn the_halves_hold_every_record_once_and_what_is_common_twice() {
+        for encoding in [Encoding::None, Encoding::Gzip, Encoding::Zstd] {
+            let payload = Compressor::new(encoding).unwrap().compress(request(1..=201));
+            let [(first, in_first), (second, in_second)] = halve(&payload, 201).unwrap();
+            assert_eq!((in_first, in_second, first.encoding), (100, 101, encoding));
+            assert_eq!(first.request().unwrap(), request(1..=100));
+            assert_eq!(second.request().unwrap(), request(101..=201));
+        }
+    }
+
+    #[test]
+    fn a_single_record_has_no_halves() {
+        assert_eq!(halve(&Payload::plain(request(1..=1)), 1), None);
+    }
+
+    #[test]
+    fn what_is_no_request_has_no_halves() {
+        assert_eq!(halve(&Payload::plain(vec![0x0a, 5, 1]), 10), None);
+        assert_eq!(halve(&Payload { encoding: Encoding::Zstd, ..Payload::plain(vec![1]) }, 10), None);
+    }
+}

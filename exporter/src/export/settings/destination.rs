@@ -1,0 +1,56 @@
+//! Whether records are exported at all, and by what.
+
+use crate::export::settings::{Settings, SettingsError, Variable, Variables, boolean};
+use crate::export::signal::Signal;
+
+const DISABLED: &str = "OTEL_SDK_DISABLED";
+const EXPORTER: &str = "OTEL_LOGS_EXPORTER";
+
+/// What becomes of log records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// They go to a receiver.
+    Otlp(Box<Settings>),
+    /// They are printed.
+    Console,
+    /// Nobody said anything.
+    Unset,
+    /// They are not wanted.
+    Nothing {
+        /// The variable that says so.
+        variable: &'static str,
+    },
+}
+
+impl Destination {
+    /// Reads the variables through a look-up by name.
+    ///
+    /// # Errors
+    /// [`SettingsError`], a sentence for the user that names the variable and the remedy.
+    pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let variables = Variables { signal: Signal::Logs, lookup };
+        if variables.variable(DISABLED).map(boolean).transpose()?.unwrap_or_default() {
+            return Ok(Self::Nothing { variable: DISABLED });
+        }
+        let otlp = || Settings::read(Signal::Logs, lookup);
+        let Some(Variable { value, .. }) = variables.variable(EXPORTER) else {
+            return Ok(otlp()?.map_or(Self::Unset, |settings| Self::Otlp(Box::new(settings))));
+        };
+        match value.as_str() {
+            "none" => Ok(Self::Nothing { variable: EXPORTER }),
+            "console" => Ok(Self::Console),
+            "otlp" => match otlp()? {
+                Some(settings) => Ok(Self::Otlp(Box::new(settings))),
+                None => Settings::of(&variables, &default_endpoint(&variables)).map(Box::new).map(Self::Otlp),
+            },
+            _ => Err(SettingsError::Exporter { variable: EXPORTER, value }),
+        }
+    }
+}
+
+/// The specification's, for who asks for OTLP and says no more.
+fn default_endpoint(variables: &Variables<'_>) -> Variable {
+    let grpc = variables.setting("PROTOCOL").is_some_and(|protocol| protocol.value == "grpc");
+    let value = if grpc { "http://localhost:4317" } else { "http://localhost:4318" };
+    Variable { name: "OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(), value: value.to_owned(), of_signal: false }
+}

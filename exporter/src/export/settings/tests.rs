@@ -1,0 +1,214 @@
+use super::*;
+
+const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+const LOGS_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT";
+const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
+
+fn lookup(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+    |name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+}
+
+fn read(variables: &[(&str, &str)]) -> Result<Option<Settings>, SettingsError> {
+    Settings::read(Signal::Logs, &lookup(variables))
+}
+
+/// Reads variables beside a valid endpoint.
+fn with(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    read(&[&[(ENDPOINT, "http://collector:4317")], variables].concat()).map(Option::unwrap)
+}
+
+fn destination(variables: &[(&str, &str)]) -> Result<Destination, SettingsError> {
+    Destination::read(&lookup(variables))
+}
+
+#[test]
+fn no_endpoint_is_no_export() {
+    assert_eq!(read(&[]), Ok(None));
+    assert_eq!(read(&[(ENDPOINT, " "), (PROTOCOL, "smoke")]), Ok(None));
+}
+
+#[test]
+fn an_endpoint_alone_takes_the_defaults() {
+    let settings = with(&[]).unwrap();
+    assert_eq!(settings.timeout, Duration::from_secs(10));
+    assert_eq!(settings.compression, Encoding::None);
+    assert_eq!((settings.tls, settings.token), (TlsFiles::default(), None));
+    assert!(settings.headers.is_empty());
+}
+
+#[test]
+fn the_port_decides_where_no_protocol_is_set() {
+    for (value, protocol, uri) in [
+        ("http://collector:4318", Protocol::HttpProtobuf, "http://collector:4318/v1/logs"),
+        ("http://collector", Protocol::HttpProtobuf, "http://collector/v1/logs"),
+        ("https://collector/otlp/", Protocol::HttpProtobuf, "https://collector/otlp/v1/logs"),
+        ("HTTP://10.0.0.1:4317", Protocol::Grpc, "http://10.0.0.1:4317"),
+        ("https://[::1]:4317/", Protocol::Grpc, "https://[::1]:4317"),
+        (" http://[2001:db8::1]:1 ", Protocol::HttpProtobuf, "http://[2001:db8::1]:1/v1/logs"),
+    ] {
+        let settings = read(&[(ENDPOINT, value)]).unwrap().unwrap();
+        assert_eq!((settings.protocol, settings.endpoint_name().as_str()), (protocol, uri), "{value}");
+    }
+}
+
+#[test]
+fn an_endpoint_for_logs_is_taken_as_it_is() {
+    for (value, uri) in [
+        ("http://collector:4318", "http://collector:4318/"),
+        ("http://collector:4318/v1/logs", "http://collector:4318/v1/logs"),
+        ("https://backend/in?token=secret", "https://backend/in?token=secret"),
+    ] {
+        let settings = read(&[(LOGS_ENDPOINT, value), (ENDPOINT, "http://other")]).unwrap().unwrap();
+        assert_eq!(settings.endpoint, uri);
+        assert!(!settings.endpoint_name().contains("secret"));
+    }
+}
+
+#[test]
+fn a_protocol_goes_before_the_port() {
+    let settings = |protocol, endpoint| read(&[(ENDPOINT, endpoint), (PROTOCOL, protocol)]).unwrap().unwrap();
+    assert_eq!(settings("http/protobuf", "http://a:4317").endpoint, "http://a:4317/v1/logs");
+    let grpc = settings("grpc", "http://a");
+    assert_eq!(grpc.endpoint, "http://a:4317/opentelemetry.proto.collector.logs.v1.LogsService/Export");
+    assert_eq!(grpc.endpoint_name(), "http://a:4317");
+}
+
+#[test]
+fn without_a_scheme_grpc_is_encrypted_unless_it_may_be_insecure() {
+    let settings = |insecure| {
+        let insecure = ("OTEL_EXPORTER_OTLP_INSECURE", insecure);
+        read(&[(ENDPOINT, "collector:4317"), insecure]).map(|settings| settings.unwrap().endpoint_name())
+    };
+    assert_eq!(settings("").unwrap(), "https://collector:4317");
+    assert_eq!(settings("False").unwrap(), "https://collector:4317");
+    assert_eq!(settings("true").unwrap(), "http://collector:4317");
+    assert!(settings("yes").unwrap_err().to_string().starts_with("OTEL_EXPORTER_OTLP_INSECURE is \"yes\""));
+}
+
+#[test]
+fn wrong_endpoints_say_what_is_wrong() {
+    for (value, parts) in [
+        ("collector:4318", "has no scheme: write http://collector:4318"),
+        ("collector?token=secret", "has no scheme: write http://collector "),
+        ("unix:///run/otlp.sock", "begins with unix://"),
+        ("http://user:secret@collector:4317", "OTEL_EXPORTER_OTLP_HEADERS"),
+        ("user:secret@collector:4317", "OTEL_EXPORTER_OTLP_HEADERS"),
+        ("http://", "write http://host:port"),
+        ("http://:4317", "write http://host:port"),
+        ("http://collector:", "write http://host:port"),
+        ("http://collector:99999", "\"collector:99999\""),
+        ("http://collector:0", "\"collector:0\""),
+        ("http://col lector:4317", "\"col lector:4317\""),
+        ("http://::1", "\"::1\""),
+        ("http://collector:4317/v1/logs", "has \"/v1/logs\" behind the port"),
+        ("http://collector:4317?token=secret", "has \"?\" behind the port"),
+        ("http://collector?token=secret", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"),
+        ("http://collector/a b", "cannot be sent"),
+        ("secret@http://collector:4317", "OTEL_EXPORTER_OTLP_HEADERS"),
+    ] {
+        let sentence = read(&[(ENDPOINT, value)]).unwrap_err().to_string();
+        assert!(sentence.starts_with("OTEL_EXPORTER_OTLP_ENDPOINT "), "{sentence}");
+        assert!(sentence.contains(parts), "{sentence}");
+        assert!(!sentence.contains("secret"), "{sentence}");
+    }
+}
+
+#[test]
+fn a_variable_for_logs_goes_first_and_is_the_one_named() {
+    let settings = with(&[
+        (LOGS_ENDPOINT, "http://logs"),
+        ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "1"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "2"),
+        ("OTEL_EXPORTER_OTLP_LOGS_HEADERS", "a=1"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "a=2,b=2"),
+        ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "grpc"),
+        (PROTOCOL, "http/protobuf"),
+        ("OTEL_EXPORTER_OTLP_LOGS_COMPRESSION", "zstd"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+        ("OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE", "/ca"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/other"),
+        ("OTEL_EXPORTER_OTLP_LOGS_CLIENT_CERTIFICATE", "/cert"),
+        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/key"),
+    ])
+    .unwrap();
+    assert_eq!(settings.endpoint_name(), "http://logs:4317");
+    assert_eq!(settings.timeout, Duration::from_millis(1));
+    assert_eq!(settings.headers.len(), 1);
+    assert_eq!(settings.headers["a"], "1");
+    assert_eq!(settings.compression, Encoding::Zstd);
+    let identity = Identity { certificate: "/cert".into(), key: "/key".into() };
+    assert_eq!(settings.tls, TlsFiles { authority: Some("/ca".into()), identity: Some(identity) });
+
+    let error = with(&[(LOGS_ENDPOINT, "logs")]).unwrap_err();
+    assert!(error.to_string().starts_with("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT "));
+}
+
+#[test]
+fn a_wrong_value_is_named_with_its_variable_and_the_remedy() {
+    for (setting, value, part) in [
+        ("PROTOCOL", "http/json", "write http/protobuf"),
+        ("PROTOCOL", "GRPC", "no protocol of OTLP"),
+        ("COMPRESSION", "brotli", "none, gzip or zstd"),
+        ("TIMEOUT", "0", "milliseconds"),
+        ("TIMEOUT", "-1", "milliseconds"),
+        ("TIMEOUT", "10s", "milliseconds"),
+        ("TIMEOUT", "1.5", "milliseconds"),
+        ("TIMEOUT", "99999999999", "milliseconds"),
+        ("CLIENT_KEY", "/key", "without OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"),
+        ("CLIENT_CERTIFICATE", "/certificate", "without OTEL_EXPORTER_OTLP_CLIENT_KEY"),
+        ("HEADERS", "a=1,b", ", entry 2 of its list: "),
+    ] {
+        for name in Signal::Logs.variables(setting) {
+            let sentence = with(&[(&name, value)]).unwrap_err().to_string();
+            assert!(sentence.starts_with(&name) && sentence.contains(part), "{sentence}");
+        }
+    }
+}
+
+#[test]
+fn a_token_does_not_go_with_an_authorization() {
+    let token = ("OTEL_FLOW_EXPORTER_BEARER_TOKEN_FILE", "/token");
+    assert_eq!(with(&[token]).unwrap().token, Some("/token".into()));
+    let error = with(&[token, ("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=secret")]).unwrap_err();
+    assert!(error.to_string().contains("remove one") && !error.to_string().contains("secret"));
+}
+
+#[test]
+fn debug_hides_the_values_of_headers() {
+    let settings = with(&[("OTEL_EXPORTER_OTLP_HEADERS", "authorization=secret")]).unwrap();
+    assert!(!format!("{settings:?}").contains("secret"));
+}
+
+#[test]
+fn the_destination_is_what_the_variables_say() {
+    let endpoint = (ENDPOINT, "http://collector:4318");
+    let exporter = |value| ("OTEL_LOGS_EXPORTER", value);
+    let disabled = |value| ("OTEL_SDK_DISABLED", value);
+    let otlp = Destination::Otlp(Box::new(read(&[endpoint]).unwrap().unwrap()));
+    let nothing = |variable| Destination::Nothing { variable };
+    for (variables, expected) in [
+        (&[][..], Destination::Unset),
+        (&[exporter(""), disabled("")], Destination::Unset),
+        (&[endpoint], otlp.clone()),
+        (&[endpoint, exporter(" otlp "), disabled("false")], otlp),
+        (&[endpoint, exporter("console")], Destination::Console),
+        (&[endpoint, exporter("none")], nothing("OTEL_LOGS_EXPORTER")),
+        (&[endpoint, disabled("TRUE")], nothing("OTEL_SDK_DISABLED")),
+    ] {
+        assert_eq!(destination(variables).unwrap(), expected, "{variables:?}");
+    }
+    assert!(destination(&[exporter("otlp,console")]).unwrap_err().to_string().contains("one of"));
+    assert!(destination(&[disabled("1")]).unwrap_err().to_string().contains("true or false"));
+}
+
+#[test]
+fn who_asks_for_otlp_and_says_no_more_gets_the_port_on_this_host() {
+    for (protocol, endpoint) in [("", "http://localhost:4318/v1/logs"), ("grpc", "http://localhost:4317")] {
+        let Destination::Otlp(settings) =
+            destination(&[("OTEL_LOGS_EXPORTER", "otlp"), (PROTOCOL, protocol)]).unwrap()
+        else {
+            panic!("otlp")
+        };
+        assert_eq!(settings.endpoint_name(), endpoint);
+    }
+}
