@@ -1,124 +1,175 @@
 //! Adds a packet to its observation.
 //!
-//! In front of the map stands a small cache per CPU: the next packet of the flow that owns a slot is three additions. A packet
-//! takes the long way, through the map, when its flow does not own the slot or when it brings something new (a TCP flag, an
-//! ECN codepoint). A flow whose packets find the slot taken twice in a row takes it over, once what the slot still holds is
-//! added to the entry of its old owner. So flows that come one packet at a time do not empty the slot at each.
+//! A generation has a list of entries, which only grows, and an index of buckets that says where a key's entry is. A packet
+//! costs no call: its key's hash leads to a bucket, a place in it to the entry. The kernel's own hash map would be two calls, and
+//! compares and hashes byte by byte.
 //!
-//! No addition is atomic: an entry belongs to one CPU (the CPU is in its key), and programs of a hook do not interrupt each
-//! other there.
+//! Neither map needs a lock. An entry is written by the CPU in its key alone, and programs of a hook do not interrupt each
+//! other there; so no addition is atomic either. Two CPUs that write a bucket at once can lose one of two places: then that
+//! key gets a second entry with its next packet, and user space adds the two up, as it does with those of two CPUs. So what is
+//! counted does not depend on the index.
 
-#![expect(
-    clippy::needless_borrows_for_generic_args,
-    reason = "without the borrow, keys and values are copied once more on a stack of 512 bytes"
-)]
+use core::arch::asm;
 
-use abi::maps::SLOTS_PER_GENERATION;
-use abi::{Observation, ObservationKey, Slot, tcp_flags};
-use aya_ebpf::bindings::BPF_NOEXIST;
-use aya_ebpf::maps::HashMap;
+use abi::{Bucket, Entry, PackedKey, place};
 use aya_ebpf::programs::TcContext;
 use packet::{Packet, Wire};
 
-use crate::maps::{CONTROL, INSERTED, OBSERVATIONS_0, OBSERVATIONS_1, SLOTS};
-use crate::{clock, entry, losses};
+use crate::maps::{CONTROL, ENTRIES, INDEX, TAKEN};
+use crate::{entry, hash, losses};
 
-/// Segments that open or close a connection always take the long way, which notes the time of a handshake.
-const NOTABLE: u16 = tcp_flags::SYN | tcp_flags::FIN | tcp_flags::RST;
+/// Of a bucket.
+const PLACES: usize = Bucket::PLACES as usize;
 
+/// Set by user space before the program is loaded, with the size of [`ENTRIES`].
+#[unsafe(no_mangle)]
+static ENTRIES_PER_GENERATION: u32 = 0;
+
+/// Set by user space before the program is loaded, with the size of [`INDEX`].
+#[unsafe(no_mangle)]
+static BUCKETS_PER_GENERATION: u32 = 0;
+
+/// Counts a packet; everything that has to be known of it is in registers.
 #[inline(always)]
-pub(crate) fn account(context: &TcContext, packet: &Packet, wire: Wire) {
-    let generation = CONTROL.get(0).copied().unwrap_or(0) & 1;
-    let Some(slot) = SLOTS.get_ptr_mut(generation * SLOTS_PER_GENERATION + Slot::index(&packet.key)) else {
-        return; // Cannot be: the index is below the map's size.
-    };
-    // SAFETY: the map gave out this CPU's slot, and nothing else on this CPU writes it while the program runs.
-    let slot = unsafe { &mut *slot };
-    let ecn = 1 << (packet.traffic_class & 3);
-    if slot.key == packet.key && packet.tcp_flags & (!slot.tcp_flags | NOTABLE) == 0 && ecn & !slot.ecn == 0 {
-        slot.packets += u64::from(wire.packets);
-        slot.bytes += u64::from(wire.bytes);
-        let tick = clock::tick();
-        if slot.tick != tick {
-            slot.tick = tick;
-            slot.last_ns = clock::coarse();
-        }
-        return;
+pub(crate) fn plain(context: &TcContext, packet: &Packet, wire: Wire) {
+    let generation = generation();
+    let key = &packet.key;
+    let hash = hash::of(key);
+    // The home place alone: with the others it would be a loop, and mostly it is this one.
+    if let Some(bucket) = bucket(generation, hash)
+        && let place = read(bucket, home(hash))
+        && place::has_tag(place, tag(hash, key))
+        && let Some(entry) = entry_at(generation, place, key)
+    {
+        return entry::update(&mut entry.counts, &mut entry.facts, packet, wire);
     }
-    // Two ways, not one with a chosen map: the verifier inlines the lookup of a map that it knows.
-    if generation == 0 {
-        through_0(context, slot, packet, wire);
-    } else {
-        through_1(context, slot, packet, wire);
-    }
+    search(context, packet, wire, hash);
 }
 
+/// Counts a packet.
+#[inline(always)]
+pub(crate) fn any(context: &TcContext, packet: &Packet, wire: Wire) {
+    search(context, packet, wire, hash::of(&packet.key));
+}
+
+/// Finds the key's entry wherever in its bucket it is, or makes one. Not inlined: large.
 #[inline(never)]
-fn through_0(context: &TcContext, slot: &mut Slot, packet: &Packet, wire: Wire) {
-    through_map(&OBSERVATIONS_0, 0, context, slot, packet, wire);
-}
-
-#[inline(never)]
-fn through_1(context: &TcContext, slot: &mut Slot, packet: &Packet, wire: Wire) {
-    through_map(&OBSERVATIONS_1, 1, context, slot, packet, wire);
-}
-
-#[inline(always)]
-fn through_map(
-    observations: &HashMap<ObservationKey, Observation>,
-    generation: u32,
-    context: &TcContext,
-    slot: &mut Slot,
-    packet: &Packet,
-    wire: Wire,
-) {
-    let entry_flags = if let Some(entry) = observations.get_ptr_mut(&packet.key) {
-        // SAFETY: this CPU's entry, see the module's comment.
-        let entry = unsafe { &mut *entry };
-        entry::update(entry, packet, wire);
-        (entry.tcp_flags, entry.ecn)
-    } else {
-        let entry = entry::first(context, packet, wire);
-        if observations.insert(&packet.key, &entry, u64::from(BPF_NOEXIST)).is_err() {
-            return losses::overflow(&packet.key, u64::from(wire.packets), u64::from(wire.bytes));
-        }
-        count_insert(generation);
-        (entry.tcp_flags, entry.ecn)
+fn search(context: &TcContext, packet: &Packet, wire: Wire, hash: u64) {
+    // Not handed over, as a function has five arguments at most. User space may have turned it meanwhile: either is right.
+    let generation = generation();
+    let Some(bucket) = bucket(generation, hash) else {
+        return; // Cannot be: the number is below the map's size.
     };
-    let contender = packet.key.src_port ^ packet.key.dst_port;
-    if slot.contender != contender {
-        slot.contender = contender;
-        return;
+    let key = &packet.key;
+    let tag = tag(hash, key);
+    // A full bucket forgets the place that the key would rather have.
+    let mut free = home(hash);
+    for step in 0..PLACES {
+        let at = (home(hash) + step) % PLACES;
+        let place = read(bucket, at);
+        if place == 0 {
+            free = at;
+            break;
+        }
+        if place::has_tag(place, tag)
+            && let Some(entry) = entry_at(generation, place, key)
+        {
+            return entry::update(&mut entry.counts, &mut entry.facts, packet, wire);
+        }
     }
-    if slot.packets != 0 {
-        settle(observations, slot);
-    }
-    slot.key = packet.key;
-    slot.packets = 0;
-    slot.bytes = 0;
-    (slot.tcp_flags, slot.ecn) = entry_flags;
+    let Some((entry, number)) = take(generation) else {
+        return losses::overflow(key, wire);
+    };
+    entry.words = key.words;
+    entry.kind = key.kind;
+    (entry.counts, entry.facts) = entry::first(context, packet, wire);
+    // SAFETY: a place of the bucket that the map gave out. Other CPUs write it too, a word at a time.
+    unsafe { bucket.cast::<u64>().add(free).write_volatile(tag | u64::from(number)) };
+}
+
+/// The generation that the programs write.
+#[inline(always)]
+fn generation() -> u32 {
+    CONTROL.get(0).copied().unwrap_or(0) & 1
+}
+
+/// Where in its bucket a key is looked for first.
+#[inline(always)]
+fn home(hash: u64) -> usize {
+    hash as usize % PLACES
 }
 
 #[inline(always)]
-fn count_insert(generation: u32) {
-    if let Some(inserted) = INSERTED.get_ptr_mut(generation) {
-        // SAFETY: this CPU's value, and programs of a hook do not interrupt each other on a CPU.
-        unsafe { *inserted += 1 };
-    }
+fn tag(hash: u64, key: &PackedKey) -> u64 {
+    place::tag(hash >> 3, key.cpu)
 }
 
-/// Adds what the slot holds to its flow's entry.
 #[inline(always)]
-fn settle(observations: &HashMap<ObservationKey, Observation>, slot: &Slot) {
-    if let Some(entry) = observations.get_ptr_mut(&slot.key) {
-        // SAFETY: this CPU's entry, see the module's comment.
-        let entry = unsafe { &mut *entry };
-        entry.packets += slot.packets;
-        entry.bytes += slot.bytes;
-        // The flow's own entry may have had a later packet by now.
-        entry.last_ns = entry.last_ns.max(slot.last_ns);
-    } else {
-        // Cannot be: a slot's flow has an entry in its generation, and nothing removes it. Were it so, it would be seen.
-        losses::overflow(&slot.key, slot.packets, slot.bytes);
+fn read(bucket: *mut Bucket, at: usize) -> u64 {
+    // SAFETY: a place of the bucket that the map gave out. Other CPUs write it too, a word at a time.
+    unsafe { bucket.cast::<u64>().add(at).read_volatile() }
+}
+
+#[inline(always)]
+fn bucket(generation: u32, hash: u64) -> Option<*mut Bucket> {
+    let buckets = constant(&BUCKETS_PER_GENERATION);
+    let within = ((hash >> 32) * u64::from(buckets)) >> 32;
+    INDEX.get_ptr_mut(generation * buckets + within as u32)
+}
+
+/// The entry at a place, if it is the key's.
+#[inline(always)]
+fn entry_at<'a>(generation: u32, place: u64, key: &PackedKey) -> Option<&'a mut Entry> {
+    let number = generation * constant(&ENTRIES_PER_GENERATION) + place::number(place);
+    let entry = ENTRIES.get_ptr_mut(number)?;
+    // SAFETY: the place's tag says that the entry is this CPU's.
+    let entry = unsafe { &mut *entry };
+    let start = u64::from(entry.kind ^ key.kind);
+    let differs = (0..6).fold(start, |differs, at| differs | entry.words[at] ^ key.words[at]);
+    (differs == 0).then_some(entry)
+}
+
+/// An entry that nobody has, and its number within the generation.
+#[inline(always)]
+fn take<'a>(generation: u32) -> Option<(&'a mut Entry, u32)> {
+    let taken = TAKEN.get_ptr_mut(generation)?;
+    let entries = constant(&ENTRIES_PER_GENERATION);
+    // SAFETY: the map gave out the counter. It is read first, or else CPUs without hope would pass its cache line around.
+    let number = unsafe {
+        let counter = &raw mut (*taken).entries;
+        if counter.read_volatile() >= u64::from(entries) {
+            return None;
+        }
+        next(counter)
+    };
+    if number >= u64::from(entries) {
+        return None;
     }
+    let entry = ENTRIES.get_ptr_mut(generation * entries + number as u32)?;
+    // SAFETY: nobody else has been given this number.
+    Some((unsafe { &mut *entry }, number as u32))
+}
+
+/// The counter's value, which this raises by one. The target has no `AtomicU64::fetch_add`.
+///
+/// # Safety
+/// `counter` has to lie in a map value.
+#[inline(always)]
+unsafe fn next(counter: *mut u64) -> u64 {
+    let mut value = 1_u64;
+    // SAFETY: see above.
+    unsafe {
+        asm!(
+            "{value} = atomic_fetch_add((u64 *)({counter} + 0), {value})",
+            value = inout(reg) value,
+            counter = in(reg) counter,
+        );
+    }
+    value
+}
+
+#[inline(always)]
+fn constant(global: &u32) -> u32 {
+    // SAFETY: a read-only global; the volatile read keeps the compiler from folding the value that user space replaces.
+    unsafe { core::ptr::from_ref(global).read_volatile() }
 }

@@ -1,25 +1,31 @@
 //! What an observation says, from its first packet on.
 
-use abi::{Observation, protocol, tcp_flags};
+use abi::{Counts, Facts, protocol, seen, tcp_flags};
 use aya_ebpf::programs::TcContext;
 use packet::{Frame, Header, Link, Packet, Wire};
 
 use crate::clock;
 use crate::frame::DirectFrame;
 
+/// A segment that opens a connection may be a second one of its kind, and that is worth a look.
+const NOTABLE: u16 = tcp_flags::SYN;
+
 #[inline(always)]
-pub(crate) fn first(context: &TcContext, packet: &Packet, wire: Wire) -> Observation {
+pub(crate) fn first(context: &TcContext, packet: &Packet, wire: Wire) -> (Counts, Facts) {
     let now = clock::precise();
+    let tick = clock::tick();
     let macs = macs(context, packet);
+    let counts = Counts {
+        bytes: wire.bytes,
+        packets: wire.packets,
+        last_tick: tick,
+        seen: seen::of(packet.tcp_flags, packet.traffic_class),
+    };
     // Every field by name: what fills up from a default becomes a call that clears byte by byte.
-    let mut entry = Observation {
-        bytes: u64::from(wire.bytes),
-        packets: u64::from(wire.packets),
-        last_ns: now,
-        tcp_flags: packet.tcp_flags,
-        ecn: 1 << (packet.traffic_class & 3),
-        dscp: packet.traffic_class >> 2,
-        pad: 0,
+    let mut facts = Facts {
+        bytes_high: 0,
+        packets_high: 0,
+        first_tick: tick,
         first_ns: now,
         syn_ns: 0,
         syn_ack_ns: 0,
@@ -28,9 +34,11 @@ pub(crate) fn first(context: &TcContext, packet: &Packet, wire: Wire) -> Observa
         src_mac: macs[1],
         vlan_outer: packet.vlan_outer,
         vlan_inner: packet.vlan_inner,
+        dscp: packet.traffic_class >> 2,
+        pad: [0; 7],
     };
-    note_handshake(&mut entry, packet, now);
-    entry
+    note_handshake(&mut facts, packet, now);
+    (counts, facts)
 }
 
 /// Destination and source, in the order of the frame. A device with a link layer has it in the linear part.
@@ -49,38 +57,35 @@ fn macs(context: &TcContext, packet: &Packet) -> [[u8; 6]; 2] {
 
 /// Adds a later packet. Not atomic: the entry belongs to this CPU.
 #[inline(always)]
-pub(crate) fn update(entry: &mut Observation, packet: &Packet, wire: Wire) {
-    entry.packets += u64::from(wire.packets);
-    entry.bytes += u64::from(wire.bytes);
-    entry.last_ns = clock::coarse();
-    note(entry, packet);
-}
-
-/// What a later packet brings beside its counts.
-#[inline(always)]
-pub(crate) fn note(entry: &mut Observation, packet: &Packet) {
-    entry.ecn |= 1 << (packet.traffic_class & 3);
-    if packet.key.protocol == protocol::TCP {
-        let new_flags = packet.tcp_flags & !entry.tcp_flags;
-        if new_flags != 0 || packet.tcp_flags & tcp_flags::SYN != 0 {
-            note_handshake(entry, packet, clock::precise());
-            entry.tcp_flags |= packet.tcp_flags;
-        }
+pub(crate) fn update(counts: &mut Counts, facts: &mut Facts, packet: &Packet, wire: Wire) {
+    counts.last_tick = clock::tick();
+    let bytes = u64::from(counts.bytes) + u64::from(wire.bytes);
+    let packets = u64::from(counts.packets) + u64::from(wire.packets);
+    counts.bytes = bytes as u32;
+    counts.packets = packets as u32;
+    if (bytes | packets) >> 32 != 0 {
+        facts.bytes_high += (bytes >> 32) as u32;
+        facts.packets_high += (packets >> 32) as u16;
+    }
+    let seen = seen::of(packet.tcp_flags, packet.traffic_class);
+    if seen & (!counts.seen | NOTABLE) != 0 {
+        counts.seen |= seen;
+        note_handshake(facts, packet, clock::precise());
     }
 }
 
 /// The first SYN, SYN-ACK and ACK. A first ACK always brings a new flag bit, unless a SYN-ACK came before it: then both come
 /// from the same end, and the handshake is already told by the SYN-ACK.
 #[inline(always)]
-fn note_handshake(entry: &mut Observation, packet: &Packet, now: u64) {
-    if packet.key.protocol != protocol::TCP {
+fn note_handshake(facts: &mut Facts, packet: &Packet, now: u64) {
+    if packet.key.unpack().protocol != protocol::TCP {
         return;
     }
     let time = match packet.tcp_flags & (tcp_flags::SYN | tcp_flags::ACK) {
-        tcp_flags::SYN => &mut entry.syn_ns,
-        tcp_flags::ACK => &mut entry.ack_ns,
+        tcp_flags::SYN => &mut facts.syn_ns,
+        tcp_flags::ACK => &mut facts.ack_ns,
         0 => return,
-        _ => &mut entry.syn_ack_ns,
+        _ => &mut facts.syn_ack_ns,
     };
     if *time == 0 {
         *time = now;

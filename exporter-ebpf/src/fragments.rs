@@ -1,6 +1,6 @@
 //! Later fragments have no transport header: they take what the first one said, where it was seen at the same hook.
 
-use abi::{FragmentKey, FragmentPorts, key_flags};
+use abi::{FragmentKey, FragmentPorts, ObservationKey, key_flags};
 use packet::{Datagram, Fragment, Packet};
 
 use crate::maps::FRAGMENTS;
@@ -16,14 +16,8 @@ pub(crate) fn follow(packet: &mut Packet) {
 
 #[inline(never)]
 fn remember(packet: &mut Packet, datagram: Datagram) {
-    let ports = FragmentPorts {
-        src_port: packet.key.src_port,
-        dst_port: packet.key.dst_port,
-        icmp_type: packet.key.icmp_type,
-        icmp_code: packet.key.icmp_code,
-        protocol: packet.key.protocol,
-        pad: 0,
-    };
+    let ObservationKey { src_port, dst_port, protocol, .. } = packet.key.unpack();
+    let ports = FragmentPorts { src_port, dst_port, protocol, pad: [0; 3] };
     // A full LRU map makes room; should it fail all the same, the later fragments say that their ports are unknown.
     let _ = FRAGMENTS.insert(key(packet, datagram), ports, 0);
 }
@@ -32,26 +26,27 @@ fn remember(packet: &mut Packet, datagram: Datagram) {
 fn recall(packet: &mut Packet, datagram: Datagram) {
     // SAFETY: the value is copied out at once; an entry that is replaced meanwhile gives another datagram of the same ends.
     if let Some(ports) = unsafe { FRAGMENTS.get(key(packet, datagram)) } {
-        packet.key.src_port = ports.src_port;
-        packet.key.dst_port = ports.dst_port;
-        packet.key.icmp_type = ports.icmp_type;
-        packet.key.icmp_code = ports.icmp_code;
-        packet.key.protocol = ports.protocol;
-        packet.key.flags &= !key_flags::PORTS_UNKNOWN;
+        let mut key = packet.key.unpack();
+        key.src_port = ports.src_port;
+        key.dst_port = ports.dst_port;
+        key.protocol = ports.protocol;
+        key.flags &= !key_flags::PORTS_UNKNOWN;
+        packet.key = key.pack(packet.key.cpu);
     }
 }
 
 #[inline(always)]
 fn key(packet: &Packet, datagram: Datagram) -> FragmentKey {
+    let flow = packet.key.unpack();
     FragmentKey {
-        src_addr: packet.key.src_addr,
-        dst_addr: packet.key.dst_addr,
+        src_addr: flow.src_addr,
+        dst_addr: flow.dst_addr,
         id: datagram.id,
-        ifindex: packet.key.ifindex,
-        scope: packet.key.scope,
+        ifindex: flow.ifindex,
+        scope: flow.scope,
         protocol: datagram.protocol,
-        ip_version: packet.key.ip_version,
-        direction: packet.key.direction,
+        ip_version: flow.ip_version,
+        direction: flow.direction,
         pad: 0,
     }
 }

@@ -22,8 +22,6 @@ impl DirectFrame {
 }
 
 impl Frame for DirectFrame {
-    const EXTENSIONS: bool = false;
-
     type Header<const N: usize> = DirectHeader<N>;
 
     #[inline(always)]
@@ -108,8 +106,6 @@ impl CopiedFrame {
 }
 
 impl Frame for CopiedFrame {
-    const EXTENSIONS: bool = true;
-
     type Header<const N: usize> = DirectHeader<N>;
 
     #[inline(always)]

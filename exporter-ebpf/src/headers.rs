@@ -1,4 +1,4 @@
-//! Reads a packet's headers, directly where they lie in reach.
+//! Reads a packet's headers: where they lie if it is a plain packet, else copied out of it.
 
 use core::mem::MaybeUninit;
 
@@ -10,34 +10,43 @@ use crate::frame::{CopiedFrame, DirectFrame};
 use crate::hook;
 use crate::maps::PACKET;
 
-/// Gives the packet in the memory that this CPU has for one.
+/// Gives a plain packet of an IP version, in the caller's place.
 #[inline(always)]
-pub(crate) fn parse<'packet>(
+pub(crate) fn plain<'packet, const VERSION: u8>(
     context: &TcContext,
     link: Link,
     direction: Direction,
-) -> Result<&'packet mut Packet, Reject> {
-    let packet = PACKET.get_ptr_mut(0).ok_or(Reject::OutOfReach)?; // Cannot be: the map has this index.
-    // SAFETY: this CPU's value, and programs of a hook do not interrupt each other on a CPU: until this one ends, nobody else
-    // has it. Any bytes are a `MaybeUninit`.
-    let packet = unsafe { &mut *packet };
-    match packet::parse(&DirectFrame::of(context), link, hook::metadata(context, direction), packet) {
-        Err(Reject::OutOfReach) => copied(context, link, direction, packet)?,
-        parsed => parsed?,
-    }
-    // SAFETY: parsing succeeded, so the packet is written.
-    Ok(unsafe { packet.assume_init_mut() })
+    place: &'packet mut MaybeUninit<Packet>,
+) -> Option<&'packet mut Packet> {
+    packet::parse_plain::<_, VERSION>(
+        &DirectFrame::of(context),
+        link,
+        hook::metadata(context, direction),
+        place,
+    )
 }
 
-/// A header lies outside the linear part, or there are extension headers. Pulling the headers into the linear part would
-/// change the packet. Not inlined: seldom, and large.
+/// Reads any packet, for [`parsed`]. The headers are copied, because they may lie outside the linear part, and pulling them into it
+/// would change the packet. Not inlined: seldom, and large.
 #[inline(never)]
-fn copied(
-    context: &TcContext,
-    link: Link,
-    direction: Direction,
-    packet: &mut MaybeUninit<Packet>,
-) -> Result<(), Reject> {
+pub(crate) fn any(context: &TcContext, link: Link, direction: Direction) -> Result<(), Reject> {
     let frame = CopiedFrame::of(context).ok_or(Reject::OutOfReach)?;
+    let packet = memory().ok_or(Reject::OutOfReach)?;
     packet::parse(&frame, link, hook::metadata(context, direction), packet)
+}
+
+/// The packet that [`any`] has read.
+#[inline(always)]
+pub(crate) fn parsed<'packet>() -> Option<&'packet mut Packet> {
+    // SAFETY: parsing succeeded, so the packet is written.
+    Some(unsafe { memory()?.assume_init_mut() })
+}
+
+/// What this CPU has for a packet: beside what the parser needs, the stack has no room.
+#[inline(always)]
+fn memory<'packet>() -> Option<&'packet mut MaybeUninit<Packet>> {
+    let packet = PACKET.get_ptr_mut(0)?;
+    // SAFETY: this CPU's value, and programs of a hook do not interrupt each other on a CPU: until this one ends, nobody else
+    // has it. Any bytes are a `MaybeUninit`.
+    Some(unsafe { &mut *packet })
 }

@@ -20,7 +20,7 @@ pub(crate) fn metadata(context: &TcContext, direction: Direction) -> Metadata {
         // SAFETY: a read-only global; the volatile read keeps the compiler from folding the value that user space replaces.
         scope: unsafe { core::ptr::read_volatile(&raw const SCOPE) },
         // SAFETY: the helper has no preconditions.
-        cpu: unsafe { bpf_get_smp_processor_id() } as u16,
+        cpu: unsafe { bpf_get_smp_processor_id() },
         direction,
         len,
         vlan: if tagged == 0 { 0 } else { tci as u16 & vlan::ID | vlan::PRESENT },

@@ -1,6 +1,6 @@
 //! Counts what is in no observation. Every packet of a hook is either in an observation or here.
 
-use abi::{Direction, LossKey, ObservationKey, Reason, Tally};
+use abi::{Direction, LossKey, PackedKey, Reason, Tally};
 use aya_ebpf::programs::TcContext;
 use packet::{Reject, Wire};
 
@@ -27,9 +27,10 @@ pub(crate) fn add(context: &TcContext, direction: Direction, reject: Reject) {
     grow(key, u64::from(wire.packets), u64::from(wire.bytes));
 }
 
-/// For a packet, or several of one flow, that the observations map has no room for.
+/// For a packet of which there is no room for an entry.
 #[inline(always)]
-pub(crate) fn overflow(flow: &ObservationKey, packets: u64, bytes: u64) {
+pub(crate) fn overflow(flow: &PackedKey, wire: Wire) {
+    let flow = flow.unpack();
     let key = LossKey {
         ifindex: flow.ifindex,
         scope: flow.scope,
@@ -37,7 +38,7 @@ pub(crate) fn overflow(flow: &ObservationKey, packets: u64, bytes: u64) {
         reason: Reason::Overflow as u8,
         pad: 0,
     };
-    grow(key, packets, bytes);
+    grow(key, u64::from(wire.packets), u64::from(wire.bytes));
 }
 
 #[inline(always)]

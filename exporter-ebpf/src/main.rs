@@ -1,7 +1,6 @@
 //! The kernel programs: one for each direction of a hook and kind of device.
 //!
-//! The way of a packet: read its headers ([`headers`]), give a later fragment its ports ([`fragments`]), count it
-//! ([`account`]); what cannot be counted as a flow is counted by reason ([`losses`]). The packet itself is never changed, and
+//! The way of a packet: read its headers ([`headers`]), give a later fragment its ports ([`fragments`]), count it ([`account`]); what cannot be counted as a flow is counted by reason ([`losses`]). The packet itself is never changed, and
 //! the verdict is always "go on with the next program".
 #![no_std]
 #![no_main]
@@ -16,15 +15,18 @@ mod clock;
 mod entry;
 mod fragments;
 mod frame;
+mod hash;
 mod headers;
 mod hook;
 mod losses;
 mod maps;
 
+use core::mem::MaybeUninit;
+
 use abi::Direction;
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
-use packet::{Link, Packet, Wire};
+use packet::{Link, Wire};
 
 /// `TC_ACT_UNSPEC` (include/uapi/linux/pkt_cls.h), which is also `TCX_NEXT` (include/uapi/linux/bpf.h).
 const NEXT: i32 = -1;
@@ -55,18 +57,27 @@ pub fn ip_egress(context: TcContext) -> i32 {
 
 #[inline(always)]
 fn observe(context: &TcContext, link: Link, direction: Direction) -> i32 {
-    match headers::parse(context, link, direction) {
-        Ok(packet) => count(context, packet),
-        Err(reject) => losses::add(context, direction, reject),
+    let mut place = MaybeUninit::uninit();
+    if let Some(packet) = headers::plain::<4>(context, link, direction, &mut place) {
+        account::plain(context, packet, Wire::of(packet, hook::size(context)));
+    } else if let Some(packet) = headers::plain::<6>(context, link, direction, &mut place) {
+        account::plain(context, packet, Wire::of(packet, hook::size(context)));
+    } else {
+        match headers::any(context, link, direction) {
+            Ok(()) => count_any(context),
+            Err(reject) => losses::add(context, direction, reject),
+        }
     }
     NEXT
 }
 
-#[inline(always)]
-fn count(context: &TcContext, packet: &mut Packet) {
-    fragments::follow(packet);
-    let wire = Wire::of(packet, hook::size(context));
-    account::account(context, packet, wire);
+/// Counts a packet that is not plain. Not inlined: seldom.
+#[inline(never)]
+fn count_any(context: &TcContext) {
+    if let Some(packet) = headers::parsed() {
+        fragments::follow(packet);
+        account::any(context, packet, Wire::of(packet, hook::size(context)));
+    }
 }
 
 #[panic_handler]

@@ -1,45 +1,35 @@
-//! Every map: its size and its reason. Sizes of the observations maps are set by user space from the memory budget.
+//! Every map: its size and its reason. User space sets those of the entries and their index from the memory budget.
 
 use core::mem::MaybeUninit;
 
-use abi::maps::{DEFAULT_OBSERVATIONS, FRAGMENT_ENTRIES, LOSS_ENTRIES, SLOTS_PER_GENERATION};
-use abi::{FragmentKey, FragmentPorts, LossKey, Observation, ObservationKey, Reason, Slot, Tally};
+use abi::maps::{FRAGMENT_ENTRIES, LOSS_ENTRIES};
+use abi::{Bucket, Entry, FragmentKey, FragmentPorts, LossKey, Reason, Taken, Tally};
+use aya_ebpf::bindings::BPF_F_MMAPABLE;
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, PerCpuHashMap};
+use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray, PerCpuHashMap};
 use packet::Packet;
 
-use crate::clock::Tick;
+/// What was seen: entries of generation 0, then those of generation 1. Preallocated: a new entry costs no allocation, and the
+/// memory is charged at the start. User space has it mapped.
+#[map(name = "ENTRIES_V1")]
+pub(crate) static ENTRIES: Array<Entry> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
-/// Observations of generation 0. Preallocated: an insert costs no allocation, and the memory is charged at the start.
-#[map(name = "OBSERVED_0_V1")]
-pub(crate) static OBSERVATIONS_0: HashMap<ObservationKey, Observation> =
-    HashMap::with_max_entries(DEFAULT_OBSERVATIONS, 0);
+/// Where a key's entry is: buckets of generation 0, then those of generation 1. Mapped, also because a map that can be is aligned
+/// to pages, and so a bucket to a cache line.
+#[map(name = "INDEX_V1")]
+pub(crate) static INDEX: Array<Bucket> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
-/// Observations of generation 1.
-#[map(name = "OBSERVED_1_V1")]
-pub(crate) static OBSERVATIONS_1: HashMap<ObservationKey, Observation> =
-    HashMap::with_max_entries(DEFAULT_OBSERVATIONS, 0);
-
-/// Per-CPU cache in front of the observations, both generations one after the other.
-#[map(name = "SLOTS_V1")]
-pub(crate) static SLOTS: PerCpuArray<Slot> = PerCpuArray::with_max_entries(2 * SLOTS_PER_GENERATION, 0);
+/// How many entries each generation has given out.
+#[map(name = "TAKEN_V1")]
+pub(crate) static TAKEN: Array<Taken> = Array::with_max_entries(2, BPF_F_MMAPABLE);
 
 /// Which generation the programs write. User space flips it.
 #[map(name = "CONTROL_V1")]
 pub(crate) static CONTROL: Array<u32> = Array::with_max_entries(1, 0);
 
-/// The coarse clock, read once a tick.
-#[map(name = "TICK_V1")]
-pub(crate) static TICK: PerCpuArray<Tick> = PerCpuArray::with_max_entries(1, 0);
-
-/// The packet that a CPU is working on. Not on the stack: there are 512 bytes for all calls together, and the parser, which is
-/// inlined, needs half of them.
+/// The packet that a CPU is working on, if it is not a plain one.
 #[map(name = "PACKET_V1")]
 pub(crate) static PACKET: PerCpuArray<MaybeUninit<Packet>> = PerCpuArray::with_max_entries(1, 0);
-
-/// How many observations each generation has, so that user space flips before one is full.
-#[map(name = "INSERTED_V1")]
-pub(crate) static INSERTED: PerCpuArray<u64> = PerCpuArray::with_max_entries(2, 0);
 
 /// Packets that are in no observation, by hook and reason.
 #[map(name = "LOSSES_V1")]

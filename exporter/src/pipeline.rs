@@ -85,7 +85,7 @@ impl<O: Outlet> Pipeline<O> {
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if last_read.elapsed() >= schedule.interval || self.reader.fill()? >= schedule.fill {
+            if last_read.elapsed() >= schedule.interval || self.reader.fill() >= schedule.fill {
                 last_read = Instant::now();
                 let names = self.read()?;
                 self.emit(&names, Which::Due);

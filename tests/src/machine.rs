@@ -153,10 +153,8 @@ impl Machine {
     }
 
     /// Observations in the generation that is written.
-    ///
-    /// # Errors
-    /// If the map cannot be read.
-    pub fn fill(&self) -> Result<u64> {
-        Ok(self.loaded.reader.fill()?)
+    #[must_use]
+    pub fn fill(&self) -> u64 {
+        self.loaded.reader.fill()
     }
 }

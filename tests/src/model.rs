@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 
-use abi::{Direction, ObservationKey, Reason, key_flags, protocol, vlan};
+use abi::{Direction, PackedKey, Reason, key_flags, protocol, vlan};
 use exporter::flow::{Counts, Ecn, Icmp, Mac, Observation, TcpFlags, Tuple, Vlan};
 use packet::{Datagram, Fragment, Link, Metadata, Packet, Reject, Size, Wire, parse_slice};
 
@@ -93,7 +93,7 @@ impl Seen {
 #[derive(Debug, Default)]
 pub struct Model {
     seen: Seen,
-    firsts: BTreeMap<(Direction, Ipv6Addr, Ipv6Addr, u32, u8, u8), ObservationKey>,
+    firsts: BTreeMap<(Direction, Ipv6Addr, Ipv6Addr, u32, u8, u8), PackedKey>,
 }
 
 impl Model {
@@ -168,15 +168,17 @@ fn counts(wire: Wire) -> Counts {
 }
 
 fn identity(
-    key: &ObservationKey,
+    key: &PackedKey,
     datagram: Datagram,
     direction: Direction,
 ) -> (Direction, Ipv6Addr, Ipv6Addr, u32, u8, u8) {
+    let key = key.unpack();
     let (source, destination) = (address(key.src_addr), address(key.dst_addr));
     (direction, source, destination, datagram.id, datagram.protocol, key.ip_version)
 }
 
-fn tuple(key: &ObservationKey) -> Tuple {
+fn tuple(key: &PackedKey) -> Tuple {
+    let key = key.unpack();
     let known = key.flags & key_flags::PORTS_UNKNOWN == 0;
     let with_ports = known
         && [protocol::TCP, protocol::UDP, protocol::SCTP, protocol::DCCP, protocol::UDP_LITE]
@@ -190,8 +192,12 @@ fn tuple(key: &ObservationKey) -> Tuple {
         destination_port: with_ports.then_some(key.dst_port),
         protocol: key.protocol,
         ip_version: key.ip_version,
-        icmp: with_type.then_some(Icmp { kind: key.icmp_type, code: key.icmp_code }),
+        icmp: with_type.then(|| Icmp { kind: byte(key.src_port), code: byte(key.dst_port) }),
     }
+}
+
+fn byte(port: u16) -> u8 {
+    u8::try_from(port).expect("types and codes are bytes")
 }
 
 fn address(halves: [u64; 2]) -> Ipv6Addr {

@@ -30,18 +30,14 @@ const _: () = assert!(size_of::<FragmentKey>() == 48);
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FragmentPorts {
-    /// Source port in host byte order.
+    /// Source port, or type of an ICMP message, as in the key.
     pub src_port: u16,
-    /// Destination port in host byte order.
+    /// Destination port, or code of an ICMP message, as in the key.
     pub dst_port: u16,
-    /// ICMP type.
-    pub icmp_type: u8,
-    /// ICMP code.
-    pub icmp_code: u8,
     /// IP protocol number after the headers that only the first fragment has.
     pub protocol: u8,
     /// Explicit padding.
-    pub pad: u8,
+    pub pad: [u8; 3],
 }
 
 const _: () = assert!(size_of::<FragmentPorts>() == 8);

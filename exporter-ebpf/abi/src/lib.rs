@@ -3,11 +3,12 @@
 //! Every type is `repr(C)`, made of integers and arrays, without implicit padding: the kernel compares and hashes keys as
 //! bytes, so a padding byte with a random value would split a flow in two. Sizes are asserted beside each type.
 //!
-//! Who writes what: the programs write [`Observation`], [`Slot`], [`Tally`] and [`FragmentPorts`] of the generation that
+//! Who writes what: the programs write [`Entry`], [`Bucket`], [`Taken`], [`Tally`] and [`FragmentPorts`] of the generation that
 //! the control map selects; user space writes the control map, and reads and clears only the generation that is not selected, after a
 //! grace period. So no value ever has two writers.
 #![no_std]
 
+mod entry;
 mod fragment;
 mod key;
 mod loss;
@@ -15,10 +16,9 @@ pub mod maps;
 mod observation;
 #[cfg(feature = "user")]
 mod pod;
-mod slot;
 
+pub use crate::entry::{Bucket, Entry, Taken, place};
 pub use crate::fragment::{FragmentKey, FragmentPorts};
-pub use crate::key::{Direction, ObservationKey, key_flags, protocol};
+pub use crate::key::{Direction, ObservationKey, PackedKey, key_flags, protocol};
 pub use crate::loss::{LossKey, Reason, Tally};
-pub use crate::observation::{Observation, tcp_flags, vlan};
-pub use crate::slot::Slot;
+pub use crate::observation::{Counts, Facts, seen, tcp_flags, vlan};

@@ -1,23 +1,33 @@
 //! What one hook saw of one 5-tuple on one CPU in one generation.
 
-/// Counts and facts of an observation. 80 bytes; what every packet writes is in the first 32. Times are nanoseconds of `CLOCK_MONOTONIC`; 0 means "not seen".
+/// What every packet of an observation writes. 12 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Observation {
-    /// Frame bytes on the wire, without FCS and preamble; each segment of a GSO or GRO packet counts with its own headers.
-    pub bytes: u64,
-    /// Packets on the wire: the segments of a GSO or GRO packet.
-    pub packets: u64,
-    /// Last packet, coarse clock: up to two ticks (of 4 ms at HZ=250) early, so it may lie before `first_ns`.
-    pub last_ns: u64,
-    /// All TCP flag bits seen ([`tcp_flags`]), reserved bits included.
-    pub tcp_flags: u16,
-    /// ECN codepoints seen: bit n is codepoint n (RFC 3168).
-    pub ecn: u8,
-    /// DSCP of the first packet, 0 to 63.
-    pub dscp: u8,
-    /// Explicit padding.
-    pub pad: u32,
+pub struct Counts {
+    /// Frame bytes on the wire, modulo 2^32.
+    pub bytes: u32,
+    /// Packets on the wire, modulo 2^32.
+    pub packets: u32,
+    /// Low bits of the kernel's timer tick at the last packet: a load, where reading a clock is a call. A generation is read
+    /// before they repeat, which takes a minute at 1000 ticks a second.
+    pub last_tick: u16,
+    /// What was seen so far ([`seen`]).
+    pub seen: u16,
+}
+
+const _: () = assert!(size_of::<Counts>() == 12);
+
+/// What the first packet of an observation says, and what few others add. 64 bytes. Times are nanoseconds of
+/// `CLOCK_MONOTONIC`; 0 means "not seen".
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// How often [`Counts::bytes`] started again from 0.
+    pub bytes_high: u32,
+    /// How often [`Counts::packets`] started again from 0.
+    pub packets_high: u16,
+    /// [`Counts::last_tick`] of the first packet.
+    pub first_tick: u16,
     /// First packet, precise clock.
     pub first_ns: u64,
     /// First TCP segment with SYN and without ACK, precise clock.
@@ -34,11 +44,43 @@ pub struct Observation {
     pub vlan_outer: u16,
     /// Inner VLAN tag of the first packet ([`vlan`]).
     pub vlan_inner: u16,
+    /// DSCP of the first packet, 0 to 63.
+    pub dscp: u8,
+    /// Explicit padding.
+    pub pad: [u8; 7],
 }
 
-const _: () = assert!(size_of::<Observation>() == 80);
+const _: () = assert!(size_of::<Facts>() == 64);
 
-/// Bits of [`Observation::tcp_flags`], as in bytes 12 and 13 of the TCP header (RFC 9293, RFC 9768).
+/// Bits of [`Counts::seen`]: all TCP flags, reserved bits included ([`tcp_flags`]), and above them the ECN codepoints, one bit
+/// each (RFC 3168).
+pub mod seen {
+    use super::tcp_flags;
+
+    const ECN: u32 = 12;
+
+    /// What a packet with these TCP flags and this DS field shows.
+    #[inline(always)]
+    #[must_use]
+    #[expect(clippy::inline_always, reason = "a call costs the kernel more than its body")]
+    pub const fn of(tcp_flags: u16, traffic_class: u8) -> u16 {
+        tcp_flags | 1 << (ECN + (traffic_class & 3) as u32)
+    }
+
+    /// TCP flags seen.
+    #[must_use]
+    pub const fn tcp_flags(seen: u16) -> u16 {
+        seen & tcp_flags::ALL
+    }
+
+    /// ECN codepoints seen: bit n is codepoint n.
+    #[must_use]
+    pub const fn ecn(seen: u16) -> u8 {
+        (seen >> ECN) as u8
+    }
+}
+
+/// Bits of a segment, as in bytes 12 and 13 of the TCP header (RFC 9293, RFC 9768).
 pub mod tcp_flags {
     /// No more data from the sender.
     pub const FIN: u16 = 0x001;
@@ -62,7 +104,7 @@ pub mod tcp_flags {
     pub const ALL: u16 = 0xfff;
 }
 
-/// VLAN tags as kept in [`Observation`]: the identifier with [`PRESENT`](vlan::PRESENT), or 0 without a tag.
+/// VLAN tags as kept in [`Facts`]: the identifier with [`PRESENT`](vlan::PRESENT), or 0 without a tag.
 pub mod vlan {
     /// Set when there was a tag: identifier 0 is a priority tag, not the absence of one.
     pub const PRESENT: u16 = 0x8000;

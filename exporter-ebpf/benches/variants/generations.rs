@@ -1,13 +1,12 @@
 //! Two generations and the CPU in the key, as the exporter's programs, without a cache in front.
 
-use abi::{Observation, ObservationKey};
+use abi::PackedKey;
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::maps::HashMap;
 use aya_ebpf::programs::TcContext;
 use packet::{Packet, Wire};
 
-use crate::entry;
-use crate::maps::{GENERATION_0, GENERATION_1, generation};
+use crate::maps::{GENERATION_0, GENERATION_1, Observation, generation};
 
 #[inline(always)]
 pub(crate) fn account(context: &TcContext, packet: &mut Packet, wire: Wire) {
@@ -29,17 +28,12 @@ fn through_1(context: &TcContext, packet: &Packet, wire: Wire) {
 }
 
 #[inline(always)]
-fn through(
-    observations: &HashMap<ObservationKey, Observation>,
-    context: &TcContext,
-    packet: &Packet,
-    wire: Wire,
-) {
+fn through(observations: &HashMap<PackedKey, Observation>, context: &TcContext, packet: &Packet, wire: Wire) {
     if let Some(observation) = observations.get_ptr_mut(&packet.key) {
         // SAFETY: this CPU's entry: its number is in the key.
-        entry::update(unsafe { &mut *observation }, packet, wire);
+        unsafe { &mut *observation }.update(packet, wire);
     } else {
-        let observation = entry::first(context, packet, wire);
+        let observation = Observation::first(context, packet, wire);
         let _ = observations.insert(&packet.key, &observation, u64::from(BPF_NOEXIST));
     }
 }

@@ -2,77 +2,64 @@
 
 use core::mem::MaybeUninit;
 
-use abi::{Observation, ObservationKey, Slot, maps::SLOTS_PER_GENERATION};
+use abi::{Counts, Facts, PackedKey};
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, PerCpuHashMap};
-use packet::Packet;
+use aya_ebpf::programs::TcContext;
+use packet::{Packet, Wire};
 
-use crate::clock::Tick;
-use crate::halves::Pair;
-use crate::hooks::Hooks;
-use crate::locations::Location;
+use crate::entry;
+use crate::slot::{SLOTS_PER_GENERATION, Slot};
 use crate::yardstick;
+
+/// What the variants keep of a key.
+#[repr(C)]
+pub(crate) struct Observation {
+    pub(crate) facts: Facts,
+    pub(crate) counts: Counts,
+    pub(crate) pad: u32,
+}
+
+impl Observation {
+    #[inline(always)]
+    pub(crate) fn first(context: &TcContext, packet: &Packet, wire: Wire) -> Self {
+        let (counts, facts) = entry::first(context, packet, wire);
+        Self { facts, counts, pad: 0 }
+    }
+
+    #[inline(always)]
+    pub(crate) fn update(&mut self, packet: &Packet, wire: Wire) {
+        entry::update(&mut self.counts, &mut self.facts, packet, wire);
+    }
+}
 
 #[map]
 pub(crate) static YARDSTICK: HashMap<yardstick::Key, yardstick::Counts> = HashMap::with_max_entries(1, 0);
 
 #[map]
-pub(crate) static SHARED: HashMap<ObservationKey, Observation> = HashMap::with_max_entries(1, 0);
+pub(crate) static SHARED: HashMap<PackedKey, Observation> = HashMap::with_max_entries(1, 0);
 
 #[map]
-pub(crate) static PER_CPU: PerCpuHashMap<ObservationKey, Observation> = PerCpuHashMap::with_max_entries(1, 0);
+pub(crate) static PER_CPU: PerCpuHashMap<PackedKey, Observation> = PerCpuHashMap::with_max_entries(1, 0);
 
 /// The generation that programs write, as in the exporter.
 #[map]
 pub(crate) static CONTROL: Array<u32> = Array::with_max_entries(1, 0);
 
 #[map]
-pub(crate) static GENERATION_0: HashMap<ObservationKey, Observation> = HashMap::with_max_entries(1, 0);
+pub(crate) static GENERATION_0: HashMap<PackedKey, Observation> = HashMap::with_max_entries(1, 0);
 
 #[map]
-pub(crate) static GENERATION_1: HashMap<ObservationKey, Observation> = HashMap::with_max_entries(1, 0);
-
-/// Key to index in [`ENTRIES`].
-#[map]
-pub(crate) static LOCATION_0: HashMap<ObservationKey, u32> = HashMap::with_max_entries(1, 0);
+pub(crate) static GENERATION_1: HashMap<PackedKey, Observation> = HashMap::with_max_entries(1, 0);
 
 #[map]
-pub(crate) static LOCATION_1: HashMap<ObservationKey, u32> = HashMap::with_max_entries(1, 0);
-
-/// Entries of both generations and all CPUs.
-#[map]
-pub(crate) static ENTRIES: Array<Observation> = Array::with_max_entries(1, 0);
-
-/// How many entries each CPU has taken, by generation.
-#[map]
-pub(crate) static TAKEN: PerCpuArray<u32> = PerCpuArray::with_max_entries(2, 0);
+pub(crate) static COUNTS_0: HashMap<PackedKey, Observation> = HashMap::with_max_entries(1, 0);
 
 #[map]
-pub(crate) static LOCATION_SLOTS: PerCpuArray<Location> =
-    PerCpuArray::with_max_entries(2 * SLOTS_PER_GENERATION, 0);
+pub(crate) static COUNTS_1: HashMap<PackedKey, Observation> = HashMap::with_max_entries(1, 0);
 
 #[map]
-pub(crate) static PAIR_0: HashMap<ObservationKey, Pair> = HashMap::with_max_entries(1, 0);
-
-#[map]
-pub(crate) static PAIR_1: HashMap<ObservationKey, Pair> = HashMap::with_max_entries(1, 0);
-
-/// Where a new pair is put together: it is half of a program's stack.
-#[map]
-pub(crate) static NEW_PAIR: PerCpuArray<Pair> = PerCpuArray::with_max_entries(1, 0);
-
-#[map]
-pub(crate) static PAIR_SLOTS: PerCpuArray<Slot> = PerCpuArray::with_max_entries(2 * SLOTS_PER_GENERATION, 0);
-
-#[map]
-pub(crate) static HOOKS_0: HashMap<ObservationKey, Hooks> = HashMap::with_max_entries(1, 0);
-
-#[map]
-pub(crate) static HOOKS_1: HashMap<ObservationKey, Hooks> = HashMap::with_max_entries(1, 0);
-
-/// Where a new entry is put together: it does not fit on the stack beside the rest.
-#[map]
-pub(crate) static NEW_HOOKS: PerCpuArray<Hooks> = PerCpuArray::with_max_entries(1, 0);
+pub(crate) static SLOTS: PerCpuArray<Slot> = PerCpuArray::with_max_entries(2 * SLOTS_PER_GENERATION, 0);
 
 /// As of the exporter, for its code.
 pub(crate) const HEADERS_LEN: u32 = 512;
@@ -84,11 +71,11 @@ pub(crate) static HEADERS: PerCpuArray<[u64; HEADERS_LEN as usize / 8 + 1]> =
 
 /// As of the exporter, for its code.
 #[map]
-pub(crate) static TICK: PerCpuArray<Tick> = PerCpuArray::with_max_entries(1, 0);
-
-/// As of the exporter, for its code.
-#[map]
 pub(crate) static PACKET: PerCpuArray<MaybeUninit<Packet>> = PerCpuArray::with_max_entries(1, 0);
+
+/// The packet that a CPU is working on: the stack is full of what hash maps are given.
+#[map]
+pub(crate) static SCRATCH: PerCpuArray<MaybeUninit<Packet>> = PerCpuArray::with_max_entries(1, 0);
 
 /// The generation that the programs write.
 #[inline(always)]

@@ -33,12 +33,13 @@ pub(crate) struct Counts {
 
 #[inline(always)]
 pub(crate) fn account(_context: &TcContext, packet: &mut Packet, wire: Wire) {
+    let flow = packet.key.unpack();
     let key = Key {
-        src_addr: packet.key.src_addr,
-        dst_addr: packet.key.dst_addr,
-        src_port: packet.key.src_port,
-        dst_port: packet.key.dst_port,
-        protocol: packet.key.protocol.into(),
+        src_addr: flow.src_addr,
+        dst_addr: flow.dst_addr,
+        src_port: flow.src_port,
+        dst_port: flow.dst_port,
+        protocol: flow.protocol.into(),
     };
     let now = clock::precise();
     if grow(&key, packet, wire, now) {
@@ -81,4 +82,14 @@ fn grow(key: &Key, packet: &Packet, wire: Wire, now: u64) -> bool {
 pub(crate) unsafe fn add(field: *mut u64, value: u64) {
     // SAFETY: see above.
     unsafe { asm!("lock *(u64 *)({field} + 0) += {value}", field = in(reg) field, value = in(reg) value) }
+}
+
+/// The same for half a word.
+///
+/// # Safety
+/// As [`add`].
+#[inline(always)]
+pub(crate) unsafe fn add_32(field: *mut u32, value: u32) {
+    // SAFETY: see above.
+    unsafe { asm!("lock *(u32 *)({field} + 0) += {value}", field = in(reg) field, value = in(wreg) value) }
 }

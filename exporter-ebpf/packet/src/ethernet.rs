@@ -14,7 +14,7 @@ const CUSTOMER_TAG: u16 = 0x8100;
 const SERVICE_TAG: u16 = 0x88a8;
 /// Service tag before IEEE 802.1ad, still in use.
 const OLD_SERVICE_TAG: u16 = 0x9100;
-const HEADER_LEN: u32 = 14;
+pub(crate) const HEADER_LEN: u32 = 14;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Layer2 {

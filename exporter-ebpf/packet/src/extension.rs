@@ -40,9 +40,6 @@ pub(crate) fn walk<F: Frame + ?Sized, const IP_VERSION: u8>(
     frame: &F,
     network: &mut Network,
 ) -> Result<(), Reject> {
-    if !F::EXTENSIONS {
-        return Err(Reject::OutOfReach);
-    }
     let mut place =
         Place { number: network.protocol.into(), at: network.at, fragment_field: NO_FRAGMENT, id: 0 };
     for _ in 0..MAX_HEADERS {

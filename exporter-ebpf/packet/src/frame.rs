@@ -5,10 +5,6 @@ pub const MAX_OFFSET: u32 = 2047;
 
 /// A packet from its first header on.
 pub trait Frame {
-    /// Whether extension headers are walked here. If not, a packet that has some is [out of reach](crate::Reject::OutOfReach):
-    /// the verifier follows every way through a program, and a loop of headers multiplies them.
-    const EXTENSIONS: bool;
-
     /// `N` bytes whose bounds have been checked.
     type Header<const N: usize>: Header;
 
@@ -77,8 +73,6 @@ impl<const N: usize> Header for Copied<N> {
 }
 
 impl Frame for [u8] {
-    const EXTENSIONS: bool = true;
-
     type Header<const N: usize> = Copied<N>;
 
     fn header<const N: usize>(&self, at: usize) -> Option<Copied<N>> {

@@ -4,8 +4,8 @@ use crate::extension;
 use crate::frame::{Frame, Header};
 use crate::parse::{Datagram, Fragment, Metadata, Network, Reject};
 
-const MORE_FRAGMENTS: u16 = 0x2000;
-const FRAGMENT_OFFSET: u16 = 0x1fff;
+pub(crate) const MORE_FRAGMENTS: u16 = 0x2000;
+pub(crate) const FRAGMENT_OFFSET: u16 = 0x1fff;
 
 #[inline(always)]
 pub(crate) fn parse<F: Frame + ?Sized>(frame: &F, at: u32, metadata: Metadata) -> Result<Network, Reject> {
@@ -52,7 +52,7 @@ pub(crate) fn parse<F: Frame + ?Sized>(frame: &F, at: u32, metadata: Metadata) -
 
 /// `::ffff:a.b.c.d` (RFC 4291 section 2.5.5.2) as it stands in memory.
 #[inline(always)]
-fn mapped(address: u32) -> [u64; 2] {
+pub(crate) fn mapped(address: u32) -> [u64; 2] {
     let address = u64::from(address);
     [0, if cfg!(target_endian = "little") { address << 32 | 0xffff_0000 } else { 0xffff_0000_0000 | address }]
 }

@@ -16,9 +16,11 @@ mod frame;
 mod ipv4;
 mod ipv6;
 mod parse;
+mod plain;
 mod transport;
 mod wire;
 
 pub use crate::frame::{Copied, Frame, Header, MAX_OFFSET};
 pub use crate::parse::{Datagram, Fragment, Link, Metadata, Packet, Reject, parse, parse_slice};
+pub use crate::plain::parse_plain;
 pub use crate::wire::{Size, Wire};

@@ -2,7 +2,7 @@
 
 use core::mem::MaybeUninit;
 
-use abi::{Direction, ObservationKey, key_flags};
+use abi::{Direction, ObservationKey, PackedKey, key_flags};
 
 use crate::frame::Frame;
 use crate::{ethernet, ipv4, ipv6, transport};
@@ -24,7 +24,7 @@ pub struct Metadata {
     /// Network namespace of the hook.
     pub scope: u32,
     /// CPU that runs the program.
-    pub cpu: u16,
+    pub cpu: u32,
     /// Direction of the hook.
     pub direction: Direction,
     /// Bytes of the packet from its first header on.
@@ -41,7 +41,7 @@ pub struct Packet {
     /// What the first header is.
     pub link: Link,
     /// The observation's key.
-    pub key: ObservationKey,
+    pub key: PackedKey,
     /// Header bytes that each segment repeats on the wire: all up to the transport payload, a VLAN tag in the metadata included.
     pub header_len: u32,
     /// Bytes of a jumbo payload option that BIG TCP put into the packet and that no segment carries on the wire.
@@ -146,14 +146,12 @@ pub fn parse<F: Frame + ?Sized>(
             ifindex: metadata.ifindex,
             scope: metadata.scope,
             vni: 0,
-            cpu: metadata.cpu,
             protocol: network.protocol,
             ip_version: network.ip_version,
             direction: metadata.direction as u8,
-            icmp_type: transport.icmp_type,
-            icmp_code: transport.icmp_code,
             flags,
-        },
+        }
+        .pack(metadata.cpu),
         header_len: network.at + transport.header_len + tag_in_metadata,
         jumbo_len: network.jumbo_len,
         tcp_flags: transport.tcp_flags,

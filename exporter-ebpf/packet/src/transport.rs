@@ -5,14 +5,13 @@ use abi::{protocol, tcp_flags};
 use crate::frame::{Frame, Header};
 use crate::parse::{Fragment, Network, Reject};
 
+/// An ICMP message has its type and code where others have ports.
 #[derive(Default)]
 pub(crate) struct Transport {
     pub(crate) header_len: u32,
     pub(crate) src_port: u16,
     pub(crate) dst_port: u16,
     pub(crate) tcp_flags: u16,
-    pub(crate) icmp_type: u8,
-    pub(crate) icmp_code: u8,
 }
 
 /// Whether the header has ports, or a type and code, that are part of the key.
@@ -54,7 +53,6 @@ fn tcp<F: Frame + ?Sized>(frame: &F, at: usize, room: u32) -> Result<Transport, 
         src_port: header.be16::<0>(),
         dst_port: header.be16::<2>(),
         tcp_flags: offset_and_flags & tcp_flags::ALL,
-        ..Transport::default()
     })
 }
 
@@ -79,9 +77,9 @@ fn icmp<F: Frame + ?Sized>(frame: &F, at: usize, room: u32) -> Result<Transport,
     }
     let header = frame.header::<2>(at).ok_or(Reject::OutOfReach)?;
     Ok(Transport {
-        icmp_type: header.u8::<0>(),
-        icmp_code: header.u8::<1>(),
         header_len: 4,
+        src_port: header.u8::<0>().into(),
+        dst_port: header.u8::<1>().into(),
         ..Transport::default()
     })
 }

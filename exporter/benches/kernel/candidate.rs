@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use abi::{Direction, Observation, ObservationKey};
+use abi::{Direction, PackedKey};
 use anyhow::{Context, Result};
 use aya::maps::{HashMap, MapData, PerCpuHashMap};
 use aya::programs::SchedClassifier;
@@ -15,8 +15,8 @@ use packet::Link;
 /// Entries of every map, the exporter's generations included: all loads fit with room to spare.
 pub(crate) const ENTRIES: u32 = 1 << 18;
 
-/// `SHARE` of the variant with locations, which gives each CPU and generation its own part of the array.
-const LOCATIONS: u32 = 1 << 18;
+/// Of a variant, which no one looks into.
+type Observation = [u64; 10];
 
 /// The variants, where `build.rs` could build them.
 const OBJECT: Option<&str> = option_env!("EXPORTER_BPF_VARIANTS");
@@ -29,16 +29,14 @@ pub(crate) const YARDSTICK: &str = "yardstick";
 pub(crate) const EXPORTER: &str = "exporter";
 
 /// Name in the kernel, and what it is.
-pub(crate) const CANDIDATES: [(&str, &str); 9] = [
+pub(crate) const CANDIDATES: [(&str, &str); 7] = [
     (EMPTY, "empty program"),
     (YARDSTICK, "yardstick: shared HASH, 40-byte key, atomics, precise clock"),
     ("shared", "shared HASH, atomics, coarse clock"),
     ("per_cpu", "PERCPU_HASH, coarse clock"),
     ("generations", "two generations, CPU in the key"),
-    ("locations", "two generations behind a cache of locations"),
-    ("halves", "two generations of pairs behind a cache of counts"),
-    ("hooks", "two generations, one entry for two hooks"),
-    (EXPORTER, "the exporter: two generations behind a cache of counts"),
+    ("counts", "two generations behind a cache of counts"),
+    (EXPORTER, "the exporter: two generations of entries and an index"),
 ];
 
 /// What the kernel adds up for a program while statistics are on.
@@ -59,16 +57,12 @@ pub(crate) struct Candidates {
 
 impl Candidates {
     pub(crate) fn load() -> Result<Self> {
-        let cpus = u32::try_from(std::thread::available_parallelism()?.get())?;
         let object = OBJECT.context("this build has no variants: it found no BPF toolchain")?;
         let mut loader = EbpfLoader::new();
-        for map in ["YARDSTICK", "SHARED", "PER_CPU", "GENERATION_0", "LOCATION_0", "PAIR_0", "HOOKS_0"] {
+        for map in ["YARDSTICK", "SHARED", "PER_CPU", "GENERATION_0", "COUNTS_0"] {
             loader.map_max_entries(map, ENTRIES);
         }
-        let mut variants = loader
-            .map_max_entries("ENTRIES", cpus * 2 * LOCATIONS)
-            .load_file(object)
-            .with_context(|| format!("cannot load {object}"))?;
+        let mut variants = loader.load_file(object).with_context(|| format!("cannot load {object}"))?;
         for (name, program) in variants.programs_mut() {
             let program: &mut SchedClassifier = program.try_into()?;
             program.load().with_context(|| format!("the kernel refuses the variant {name}"))?;
@@ -104,14 +98,12 @@ impl Candidates {
     pub(crate) fn empty(&mut self, name: &str) -> Result<()> {
         match name {
             YARDSTICK => self.empty_map::<[u64; 5], [u64; 5]>("YARDSTICK"),
-            "shared" => self.empty_map::<ObservationKey, Observation>("SHARED"),
-            "generations" => self.empty_map::<ObservationKey, Observation>("GENERATION_0"),
-            "locations" => self.empty_map::<ObservationKey, u32>("LOCATION_0"),
-            "hooks" => self.empty_map::<ObservationKey, [u64; 22]>("HOOKS_0"),
-            "halves" => self.empty_map::<ObservationKey, [u64; 32]>("PAIR_0"),
+            "shared" => self.empty_map::<PackedKey, Observation>("SHARED"),
+            "generations" => self.empty_map::<PackedKey, Observation>("GENERATION_0"),
+            "counts" => self.empty_map::<PackedKey, Observation>("COUNTS_0"),
             "per_cpu" => {
                 let map = self.variants.map_mut("PER_CPU").context("no such map")?;
-                let mut map: PerCpuHashMap<&mut MapData, ObservationKey, Observation> = map.try_into()?;
+                let mut map: PerCpuHashMap<&mut MapData, PackedKey, Observation> = map.try_into()?;
                 let keys: Vec<_> = map.keys().collect::<Result<_, _>>()?;
                 keys.iter().try_for_each(|key| Ok(map.remove(key)?))
             }

@@ -21,7 +21,9 @@ pub(crate) const LOADS: [(&str, Load, f64); 5] = [
 ];
 
 const ROUNDS: usize = 5;
-const SAMPLE: Duration = Duration::from_millis(700);
+/// As long as a generation lasts in the exporter (`LONGEST_READING`), so that the first packets of observations, which cost more
+/// than others, have the weight that they have there.
+const SAMPLE: Duration = Duration::from_millis(2500);
 
 /// All that is needed for a load.
 pub(crate) struct Bench {

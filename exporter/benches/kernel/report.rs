@@ -73,7 +73,7 @@ pub(crate) fn reading(reading: &Reading) {
     let milliseconds = |time: std::time::Duration| time.as_secs_f64() * 1e3;
     println!("\nreading");
     println!(
-        "  {} observations {:.1} ms, of which {:.1} ms are those of an empty reading (slots, grace period)",
+        "  {} observations {:.1} ms, of which {:.1} ms are those of an empty reading (grace period)",
         reading.entries,
         milliseconds(reading.entries_time),
         milliseconds(reading.empty_time)

@@ -1,14 +1,7 @@
 //! What fits into the memory that the user grants.
 
-use abi::{Observation, ObservationKey};
-
 use crate::kernel::Sizes;
 
-/// Of an entry of a hash map, beside key and value (`struct htab_elem`, kernel/bpf/hashtab.c).
-const ENTRY_OVERHEAD: u64 = 48;
-/// Of a hash bucket (`struct bucket`).
-const BUCKET: u64 = 16;
-const GENERATIONS: u64 = 2;
 /// A flow in the flow table with its index entries, seen at two hooks in both directions (`make bench`).
 const BYTES_PER_FLOW: u64 = 450;
 /// The process without flows: code, runtime, buffers for reading the kernel.
@@ -19,8 +12,7 @@ const QUEUE_SHARE: u64 = 16;
 const MIN_QUEUE: u64 = 1 << 20;
 /// Fewer flows than this are no use on any machine.
 const MIN_FLOWS: u64 = 1024;
-/// Observations are numbered with 32 bits, and the kernel allows no larger map.
-const MAX_FLOWS: u64 = 1 << 26;
+const MAX_FLOWS: u64 = Sizes::MAX_OBSERVATIONS as u64;
 
 /// How the memory is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,12 +63,11 @@ pub fn plan(bytes: u64) -> Result<Plan, BudgetError> {
 }
 
 fn of_flows(flows: u64, granted: u64) -> Plan {
-    let entry = ENTRY_OVERHEAD + (size_of::<ObservationKey>() + size_of::<Observation>()) as u64;
-    let generation = flows * entry + flows.next_power_of_two() * BUCKET;
+    let sizes = Sizes::of_observations(u32::try_from(flows).unwrap_or(u32::MAX));
     Plan {
         flows,
-        sizes: Sizes::of_observations(u32::try_from(flows).unwrap_or(u32::MAX)),
-        kernel_bytes: GENERATIONS * generation,
+        sizes,
+        kernel_bytes: sizes.bytes(),
         process_bytes: PROCESS + flows * BYTES_PER_FLOW,
         queue_bytes: (granted / QUEUE_SHARE).max(MIN_QUEUE),
     }

@@ -2,31 +2,35 @@
 
 use std::net::Ipv6Addr;
 
-use abi::{Direction, ObservationKey, key_flags, protocol, vlan};
+use abi::{Direction, Entry, ObservationKey, key_flags, protocol, seen, vlan};
 
 use crate::clock::MonotonicTime;
 use crate::flow::{Counts, Ecn, Handshake, HookId, Hooks, Icmp, Mac, Observation, TcpFlags, Tuple, Vlan};
 
-pub(super) fn observation(key: &ObservationKey, value: &abi::Observation, hooks: &mut Hooks) -> Observation {
-    let first = MonotonicTime(value.first_ns);
+/// `tick` is the length of the kernel's timer tick in nanoseconds.
+pub(super) fn observation(entry: &Entry, tick: u64, hooks: &mut Hooks) -> Observation {
+    let Entry { counts, facts, .. } = entry;
+    let key = &entry.key();
+    let first = MonotonicTime(facts.first_ns);
+    // A tick's number says its begin or its end: one less, or a last packet could lie in the future.
+    let ticks = counts.last_tick.wrapping_sub(facts.first_tick).saturating_sub(1);
     Observation {
         hook: hook(key.scope, key.ifindex, key.direction, hooks),
         tuple: tuple(key),
-        counts: Counts { packets: value.packets, bytes: value.bytes },
+        counts: Counts { packets: entry.packets(), bytes: entry.bytes() },
         first,
-        // The coarse clock may be a tick behind the precise one.
-        last: MonotonicTime(value.last_ns).max(first),
+        last: MonotonicTime(first.0 + u64::from(ticks) * tick),
         handshake: Handshake {
-            syn: seen_at(value.syn_ns),
-            syn_ack: seen_at(value.syn_ack_ns),
-            ack: seen_at(value.ack_ns),
+            syn: seen_at(facts.syn_ns),
+            syn_ack: seen_at(facts.syn_ack_ns),
+            ack: seen_at(facts.ack_ns),
         },
-        macs: (value.src_mac != [0; 6] || value.dst_mac != [0; 6])
-            .then_some((Mac(value.src_mac), Mac(value.dst_mac))),
-        vlan: Vlan { outer: vlan_id(value.vlan_outer), inner: vlan_id(value.vlan_inner) },
-        tcp_flags: TcpFlags(value.tcp_flags),
-        dscp: value.dscp,
-        ecn: Ecn(value.ecn),
+        macs: (facts.src_mac != [0; 6] || facts.dst_mac != [0; 6])
+            .then_some((Mac(facts.src_mac), Mac(facts.dst_mac))),
+        vlan: Vlan { outer: vlan_id(facts.vlan_outer), inner: vlan_id(facts.vlan_inner) },
+        tcp_flags: TcpFlags(seen::tcp_flags(counts.seen)),
+        dscp: facts.dscp,
+        ecn: Ecn(seen::ecn(counts.seen)),
     }
 }
 
@@ -46,8 +50,13 @@ fn tuple(key: &ObservationKey) -> Tuple {
         destination_port: has_ports.then_some(key.dst_port),
         protocol: key.protocol,
         ip_version: key.ip_version,
-        icmp: is_icmp.then_some(Icmp { kind: key.icmp_type, code: key.icmp_code }),
+        icmp: is_icmp.then_some(Icmp { kind: low(key.src_port), code: low(key.dst_port) }),
     }
+}
+
+/// Type and code of an ICMP message, in the place of a port.
+fn low(port: u16) -> u8 {
+    port.to_le_bytes()[0]
 }
 
 fn address(halves: [u64; 2]) -> Ipv6Addr {

@@ -1,34 +1,19 @@
 //! Loads the kernel programs and makes their maps.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use abi::Direction;
-use abi::maps::{LOSS_ENTRIES, LOSSES, OBSERVATIONS_0, OBSERVATIONS_1, SCOPE_GLOBAL};
+use abi::maps::{BUCKETS_GLOBAL, ENTRIES, ENTRIES_GLOBAL, HASH_KEY_GLOBAL, INDEX, LOSSES, SCOPE_GLOBAL};
 use aya::programs::{ProgramError, SchedClassifier};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use packet::Link;
 
 use crate::kernel::object;
 use crate::kernel::reader::{ReadError, Reader};
+use crate::kernel::sizes::Sizes;
 use crate::kernel::sys::GracePeriod;
-
-/// Sizes that user space gives the maps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sizes {
-    /// Observations that each generation holds.
-    pub observations: u32,
-    /// Hooks times reasons that losses are told apart for.
-    pub losses: u32,
-}
-
-impl Sizes {
-    /// With the usual room for losses.
-    #[must_use]
-    pub const fn of_observations(observations: u32) -> Self {
-        Self { observations, losses: LOSS_ENTRIES }
-    }
-}
 
 /// The loaded programs and the way to what they count.
 pub struct Loaded {
@@ -89,8 +74,11 @@ pub enum LoadError {
 pub fn load(scope: u32, sizes: Sizes, grace: GracePeriod) -> Result<Loaded, LoadError> {
     let mut ebpf = EbpfLoader::new()
         .override_global(SCOPE_GLOBAL, &scope, true)
-        .map_max_entries(OBSERVATIONS_0, sizes.observations)
-        .map_max_entries(OBSERVATIONS_1, sizes.observations)
+        .override_global(ENTRIES_GLOBAL, &sizes.observations, true)
+        .override_global(BUCKETS_GLOBAL, &sizes.buckets(), true)
+        .override_global(HASH_KEY_GLOBAL, &hash_key()[..], true)
+        .map_max_entries(ENTRIES, sizes.entries_in_map())
+        .map_max_entries(INDEX, sizes.buckets_in_map())
         .map_max_entries(LOSSES, sizes.losses)
         .load(object::bytes())
         .map_err(LoadError::Maps)?;
@@ -98,7 +86,13 @@ pub fn load(scope: u32, sizes: Sizes, grace: GracePeriod) -> Result<Loaded, Load
         ethernet: [program(&mut ebpf, "ethernet_ingress")?, program(&mut ebpf, "ethernet_egress")?],
         ip: [program(&mut ebpf, "ip_ingress")?, program(&mut ebpf, "ip_egress")?],
     };
-    Ok(Loaded { programs, reader: Reader::new(&mut ebpf, grace)? })
+    Ok(Loaded { programs, reader: Reader::new(&mut ebpf, sizes, grace)? })
+}
+
+/// SipHash with a key of the operating system's.
+fn hash_key() -> [u32; 10] {
+    let secret = RandomState::new();
+    std::array::from_fn(|word| (secret.hash_one(word) >> 32) as u32)
 }
 
 fn program(ebpf: &mut Ebpf, name: &'static str) -> Result<OwnedFd, LoadError> {

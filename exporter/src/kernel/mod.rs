@@ -13,6 +13,7 @@ mod object;
 pub mod probe;
 mod reader;
 mod selection;
+mod sizes;
 mod sys;
 
 pub use self::attach::{
@@ -22,8 +23,9 @@ pub use self::attach::{
 pub use self::glob::{Glob, GlobError};
 pub use self::instance::{InstanceError, InstanceLock};
 pub use self::interfaces::Interface;
-pub use self::load::{LoadError, Loaded, Programs, Sizes, load};
+pub use self::load::{LoadError, Loaded, Programs, load};
 pub use self::losses::Loss;
 pub use self::reader::{ReadError, Reader};
 pub use self::selection::{Selection, Skip};
+pub use self::sizes::Sizes;
 pub use self::sys::{GracePeriod, PacketContext, attach_tcx, test_run};

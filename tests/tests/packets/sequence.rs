@@ -126,7 +126,7 @@ pub(crate) fn fragments_of_two_directions() -> Result<()> {
     Ok(())
 }
 
-/// The first packets take the way through the cache; one with a new flag goes to the map, and all are added up.
+/// A flag is noted whenever it comes.
 pub(crate) fn late_flag() -> Result<()> {
     let segment = |flags| ingress(ethernet(IPV4, &ipv4(TCP, &tcp(flags, &PAYLOAD))));
     let mut machine = Machine::new(64)?;
@@ -158,20 +158,43 @@ pub(crate) fn ecn_and_dscp() -> Result<()> {
     Ok(())
 }
 
-/// Each packet throws the other flow out of the slot.
-pub(crate) fn shared_slot() -> Result<()> {
-    let datagram = |from, to| ingress(ethernet(IPV4, &ipv4(UDP, &udp_between(from, to, &PAYLOAD))));
-    let mut machine = Machine::new(64)?;
-    let mut model = Model::default();
-    // The exclusive or of the ports chooses the slot.
-    let (one, other) = (datagram(1000, 2000), datagram(2000, 1000));
-    let mut inputs = Vec::new();
-    for run in 1..40 {
-        inputs.extend(vec![one.clone(); run % 4]);
-        inputs.extend(vec![other.clone(); run % 3]);
+/// A bucket has room for eight keys: where more lead to one, each takes the place of another again and again.
+pub(crate) fn full_buckets() -> Result<()> {
+    const FLOWS: u16 = 4000;
+    let mut machine = Machine::new(u32::from(FLOWS))?;
+    let mut sent = Counts::default();
+    for _ in 0..5 {
+        for port in 0..FLOWS {
+            let input = ingress(ethernet(IPV4, &ipv4(UDP, &udp_between(port, 53, &PAYLOAD))));
+            sent += Counts { packets: 1, bytes: input.bytes.len() as u64 };
+            machine.send(&input)?;
+        }
     }
-    let seen = compared(&mut machine, &mut model, &inputs)?;
-    ensure!(seen.flows.len() == 2 && seen.total(Direction::Ingress).packets == inputs.len() as u64);
+    let seen = machine.read()?;
+    ensure!(seen.total(Direction::Ingress) == sent, "{:?} of {sent:?}", seen.total(Direction::Ingress));
+    // Two places for each flow: a bucket has four keys on average, and more than eight are rare.
+    let told_apart = seen.flows.len() * 100 / usize::from(FLOWS);
+    ensure!(told_apart >= 80, "{told_apart} % of the flows are told apart");
+    Ok(())
+}
+
+/// An entry counts in 32 bits and notes when it starts again.
+pub(crate) fn beyond_32_bits() -> Result<()> {
+    const SEGMENTS: u32 = 65_535;
+    const PACKETS: u64 = (u32::MAX as u64 / SEGMENTS as u64) + 10;
+    let mut input = ingress(ethernet(IPV4, &ipv4(TCP, &tcp(tcp_flags::ACK, &[7; 100]))));
+    input.context = PacketContext { gso_segs: SEGMENTS, gso_size: 1, ..PacketContext::default() };
+    let machine = &mut Machine::new(64)?;
+    let mut model = Model::default();
+    model.send(&input);
+    let (_, one) = only(&model.read())?;
+    for _ in 0..PACKETS {
+        machine.send(&input)?;
+    }
+    let (_, facts) = only(&machine.read()?)?;
+    let expected = Counts { packets: one.counts.packets * PACKETS, bytes: one.counts.bytes * PACKETS };
+    ensure!(facts.counts == expected, "{:?} of {expected:?}", facts.counts);
+    ensure!(expected.packets > u64::from(u32::MAX), "the test sends too little: {expected:?}");
     Ok(())
 }
 
@@ -183,7 +206,7 @@ pub(crate) fn reading_between_packets() -> Result<()> {
         let inputs: Vec<_> = (0..round).map(|packet| datagram(1000 + packet % 5)).collect();
         let seen = compared(&mut machine, &mut model, &inputs)?;
         ensure!(seen.total(Direction::Ingress).packets == u64::from(round), "round {round}: {seen:?}");
-        ensure!(machine.fill()? == 0, "the generation that is now written is not empty");
+        ensure!(machine.fill() == 0, "the generation that is now written is not empty");
     }
     ensure!(machine.read()? == Seen::default(), "something was counted twice");
     Ok(())
@@ -212,7 +235,9 @@ pub(crate) fn full_map() -> Result<()> {
             ensure!(seen.losses.contains_key(&(direction, Reason::Overflow)), "no overflow: {seen:?}");
         }
         ensure!(seen.losses.keys().all(|(_, reason)| *reason == Reason::Overflow), "{:?}", seen.losses);
-        ensure!(seen.flows.len() == ROOM as usize, "round {round}: {} flows", seen.flows.len());
+        // A key that its bucket had no place for takes a second entry.
+        let flows = seen.flows.len();
+        ensure!((ROOM as usize / 2..=ROOM as usize).contains(&flows), "round {round}: {flows} flows");
     }
     Ok(())
 }

@@ -9,7 +9,6 @@ pub(super) enum Command {
     MapCreate = 0,
     MapUpdateElem = 2,
     ProgTestRun = 10,
-    MapLookupAndDeleteBatch = 25,
     LinkCreate = 28,
 }
 

@@ -1,0 +1,61 @@
+//! How large the kernel's maps are.
+
+use abi::maps::LOSS_ENTRIES;
+use abi::{Bucket, Entry, place};
+
+const GENERATIONS: u32 = 2;
+/// An index that is half full finds most keys at the first place that it looks at.
+const PLACES_PER_ENTRY: u32 = 2;
+
+/// Sizes that user space gives the maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Observations that each generation holds; at most [`MAX_OBSERVATIONS`](Self::MAX_OBSERVATIONS).
+    pub observations: u32,
+    /// Hooks times reasons that losses are told apart for.
+    pub losses: u32,
+}
+
+impl Sizes {
+    /// What a place in the index can say. The entries of both generations are then 64 GiB.
+    pub const MAX_OBSERVATIONS: u32 = place::MAX_ENTRIES;
+
+    /// With the usual room for losses.
+    #[must_use]
+    pub const fn of_observations(observations: u32) -> Self {
+        Self { observations, losses: LOSS_ENTRIES }
+    }
+
+    /// Buckets of each generation.
+    pub(super) const fn buckets(self) -> u32 {
+        (self.observations * PLACES_PER_ENTRY).div_ceil(Bucket::PLACES)
+    }
+
+    pub(super) const fn entries_in_map(self) -> u32 {
+        GENERATIONS * self.observations
+    }
+
+    pub(super) const fn buckets_in_map(self) -> u32 {
+        GENERATIONS * self.buckets()
+    }
+
+    /// What the entries and the index take, in bytes.
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        self.entries_in_map() as u64 * size_of::<Entry>() as u64
+            + self.buckets_in_map() as u64 * size_of::<Bucket>() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_has_room_for_every_entry() {
+        for observations in [1, 3, 4, 5, 1000, Sizes::MAX_OBSERVATIONS] {
+            let sizes = Sizes::of_observations(observations);
+            assert!(sizes.buckets() * Bucket::PLACES >= PLACES_PER_ENTRY * observations, "{sizes:?}");
+        }
+    }
+}
