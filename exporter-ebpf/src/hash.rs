@@ -23,8 +23,7 @@ pub(crate) fn of(key: &PackedKey) -> u64 {
             .wrapping_add(product(3, src_0 as u32, dst_0 as u32))
             .wrapping_add(product(4, (src_0 >> 32) as u32, (dst_0 >> 32) as u32));
     }
-    // Every bit of the sum reaches every bit that is used of the hash.
-    sum ^= sum >> 32;
+    // Every bit of the sum reaches the upper half, and that the lower one.
     sum = sum.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     sum ^ sum >> 29
 }

@@ -4,7 +4,7 @@ use core::mem::MaybeUninit;
 
 use abi::Direction;
 use aya_ebpf::programs::TcContext;
-use packet::{Link, Packet, Reject};
+use packet::{Link, Metadata, Packet, Reject};
 
 use crate::frame::{CopiedFrame, DirectFrame};
 use crate::hook;

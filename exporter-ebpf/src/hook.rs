@@ -29,10 +29,9 @@ pub(crate) fn metadata(context: &TcContext, direction: Direction) -> Metadata {
 }
 
 #[inline(always)]
-pub(crate) fn size(context: &TcContext) -> Size {
+pub(crate) fn size(context: &TcContext, metadata: &Metadata) -> Size {
     let skb = context.skb.skb;
     // SAFETY: the kernel hands the program a valid context.
-    let (len, tagged, segments, segment_size) =
-        unsafe { ((*skb).len, (*skb).vlan_present, (*skb).gso_segs, (*skb).gso_size) };
-    Size { len, tag_in_metadata: tagged != 0, segments, segment_size }
+    let (segments, segment_size) = unsafe { ((*skb).gso_segs, (*skb).gso_size) };
+    Size { len: metadata.len, tag_in_metadata: metadata.vlan != 0, segments, segment_size }
 }

@@ -11,7 +11,7 @@ use crate::maps::{LOSSES, UNATTRIBUTED};
 #[inline(never)]
 pub(crate) fn add(context: &TcContext, direction: Direction, reject: Reject) {
     let metadata = hook::metadata(context, direction);
-    let wire = Wire::opaque(hook::size(context));
+    let wire = Wire::opaque(hook::size(context, &metadata));
     let reason = match reject {
         Reject::NotIp => Reason::NotIp,
         // Beyond what was copied, there is no header that a sender has use for.

@@ -57,14 +57,15 @@ pub fn ip_egress(context: TcContext) -> i32 {
 
 #[inline(always)]
 fn observe(context: &TcContext, link: Link, direction: Direction) -> i32 {
+    let metadata = hook::metadata(context, direction);
     let mut place = MaybeUninit::uninit();
-    if let Some(packet) = headers::plain::<4>(context, link, direction, &mut place) {
-        account::plain(context, packet, Wire::of(packet, hook::size(context)));
-    } else if let Some(packet) = headers::plain::<6>(context, link, direction, &mut place) {
-        account::plain(context, packet, Wire::of(packet, hook::size(context)));
+    if let Some(packet) = headers::plain::<4>(context, link, metadata, &mut place) {
+        account::plain(context, packet, Wire::of(packet, hook::size(context, &metadata)));
+    } else if let Some(packet) = headers::plain::<6>(context, link, metadata, &mut place) {
+        account::plain(context, packet, Wire::of(packet, hook::size(context, &metadata)));
     } else {
         match headers::any(context, link, direction) {
-            Ok(()) => count_any(context),
+            Ok(()) => count_any(context, direction),
             Err(reject) => losses::add(context, direction, reject),
         }
     }
@@ -73,10 +74,11 @@ fn observe(context: &TcContext, link: Link, direction: Direction) -> i32 {
 
 /// Counts a packet that is not plain. Not inlined: seldom.
 #[inline(never)]
-fn count_any(context: &TcContext) {
+fn count_any(context: &TcContext, direction: Direction) {
     if let Some(packet) = headers::parsed() {
         fragments::follow(packet);
-        account::any(context, packet, Wire::of(packet, hook::size(context)));
+        let size = hook::size(context, &hook::metadata(context, direction));
+        account::any(context, packet, Wire::of(packet, size));
     }
 }
 

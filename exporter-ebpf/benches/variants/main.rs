@@ -61,9 +61,10 @@ macro_rules! variants {
             let Some(place) = maps::SCRATCH.get_ptr_mut(0) else { return NEXT };
             // SAFETY: this CPU's value, and programs of a hook do not interrupt each other on a CPU. Any bytes are a `MaybeUninit`.
             let place = unsafe { &mut *place };
+            let metadata = hook::metadata(&context, Direction::$direction);
             // The loads have no other packets.
-            if let Some(packet) = headers::plain::<4>(&context, Link::Ethernet, Direction::$direction, place) {
-                let wire = Wire::of(packet, hook::size(&context));
+            if let Some(packet) = headers::plain::<4>(&context, Link::Ethernet, metadata, place) {
+                let wire = Wire::of(packet, hook::size(&context, &metadata));
                 $module::account(&context, packet, wire);
             }
             NEXT
