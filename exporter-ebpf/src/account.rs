@@ -11,7 +11,7 @@
 
 use core::arch::asm;
 
-use abi::{Bucket, Entry, PackedKey, place};
+use abi::{Bucket, Entry, PackedKey, control, place};
 use aya_ebpf::programs::TcContext;
 use packet::{Packet, Wire};
 
@@ -32,14 +32,14 @@ static BUCKETS_PER_GENERATION: u32 = 0;
 /// Counts a packet; everything that has to be known of it is in registers.
 #[inline(always)]
 pub(crate) fn plain(context: &TcContext, packet: &Packet, wire: Wire) {
-    let generation = generation();
+    let control = control();
     let key = &packet.key;
     let hash = hash::of(key);
     // The home place alone: with the others it would be a loop, and mostly it is this one.
-    if let Some(bucket) = bucket(generation, hash)
+    if let Some(bucket) = bucket(control, hash)
         && let place = read(bucket, home(hash))
         && place::has_tag(place, tag(hash, key))
-        && let Some(entry) = entry_at(generation, place, key)
+        && let Some(entry) = entry_at(control, place, key)
     {
         return entry::update(&mut entry.counts, &mut entry.facts, packet, wire);
     }
@@ -56,8 +56,8 @@ pub(crate) fn any(context: &TcContext, packet: &Packet, wire: Wire) {
 #[inline(never)]
 fn search(context: &TcContext, packet: &Packet, wire: Wire, hash: u64) {
     // Not handed over, as a function has five arguments at most. User space may have turned it meanwhile: either is right.
-    let generation = generation();
-    let Some(bucket) = bucket(generation, hash) else {
+    let control = control();
+    let Some(bucket) = bucket(control, hash) else {
         return; // Cannot be: the number is below the map's size.
     };
     let key = &packet.key;
@@ -72,12 +72,12 @@ fn search(context: &TcContext, packet: &Packet, wire: Wire, hash: u64) {
             break;
         }
         if place::has_tag(place, tag)
-            && let Some(entry) = entry_at(generation, place, key)
+            && let Some(entry) = entry_at(control, place, key)
         {
             return entry::update(&mut entry.counts, &mut entry.facts, packet, wire);
         }
     }
-    let Some((entry, number)) = take(generation) else {
+    let Some((entry, number)) = take(control::generation(control)) else {
         return losses::overflow(key, wire);
     };
     entry.words = key.words;
@@ -87,10 +87,11 @@ fn search(context: &TcContext, packet: &Packet, wire: Wire, hash: u64) {
     unsafe { bucket.cast::<u64>().add(free).write_volatile(tag | u64::from(number)) };
 }
 
-/// The generation that the programs write.
+/// What user space says, in one piece.
 #[inline(always)]
-fn generation() -> u32 {
-    CONTROL.get(0).copied().unwrap_or(0) & 1
+fn control() -> u64 {
+    // SAFETY: the map gave out the word. It is read once, because user space may write it meanwhile.
+    CONTROL.get_ptr(0).map_or(0, |word| unsafe { word.read_volatile() })
 }
 
 /// Where in its bucket a key is looked for first.
@@ -111,16 +112,15 @@ fn read(bucket: *mut Bucket, at: usize) -> u64 {
 }
 
 #[inline(always)]
-fn bucket(generation: u32, hash: u64) -> Option<*mut Bucket> {
-    let buckets = constant(&BUCKETS_PER_GENERATION);
-    let within = ((hash >> 32) * u64::from(buckets)) >> 32;
-    INDEX.get_ptr_mut(generation * buckets + within as u32)
+fn bucket(control: u64, hash: u64) -> Option<*mut Bucket> {
+    let within = ((hash >> 32) * u64::from(control::buckets(control))) >> 32;
+    INDEX.get_ptr_mut(control::generation(control) * constant(&BUCKETS_PER_GENERATION) + within as u32)
 }
 
 /// The entry at a place, if it is the key's.
 #[inline(always)]
-fn entry_at<'a>(generation: u32, place: u64, key: &PackedKey) -> Option<&'a mut Entry> {
-    let number = generation * constant(&ENTRIES_PER_GENERATION) + place::number(place);
+fn entry_at<'a>(control: u64, place: u64, key: &PackedKey) -> Option<&'a mut Entry> {
+    let number = control::generation(control) * constant(&ENTRIES_PER_GENERATION) + place::number(place);
     let entry = ENTRIES.get_ptr_mut(number)?;
     // SAFETY: the place's tag says that the entry is this CPU's.
     let entry = unsafe { &mut *entry };

@@ -15,15 +15,10 @@ use crate::maps::PACKET;
 pub(crate) fn plain<'packet, const VERSION: u8>(
     context: &TcContext,
     link: Link,
-    direction: Direction,
+    metadata: Metadata,
     place: &'packet mut MaybeUninit<Packet>,
 ) -> Option<&'packet mut Packet> {
-    packet::parse_plain::<_, VERSION>(
-        &DirectFrame::of(context),
-        link,
-        hook::metadata(context, direction),
-        place,
-    )
+    packet::parse_plain::<_, VERSION>(&DirectFrame::of(context), link, metadata, place)
 }
 
 /// Reads any packet, for [`parsed`]. The headers are copied, because they may lie outside the linear part, and pulling them into it

@@ -23,9 +23,9 @@ pub(crate) static INDEX: Array<Bucket> = Array::with_max_entries(1, BPF_F_MMAPAB
 #[map(name = "TAKEN_V1")]
 pub(crate) static TAKEN: Array<Taken> = Array::with_max_entries(2, BPF_F_MMAPABLE);
 
-/// Which generation the programs write. User space flips it.
+/// Which generation the programs write, and how much of its index. User space writes it.
 #[map(name = "CONTROL_V1")]
-pub(crate) static CONTROL: Array<u32> = Array::with_max_entries(1, 0);
+pub(crate) static CONTROL: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// The packet that a CPU is working on, if it is not a plain one.
 #[map(name = "PACKET_V1")]

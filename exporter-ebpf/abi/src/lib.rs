@@ -8,6 +8,7 @@
 //! grace period. So no value ever has two writers.
 #![no_std]
 
+pub mod control;
 mod entry;
 mod fragment;
 mod key;

@@ -7,7 +7,7 @@ pub const ENTRIES: &str = "ENTRIES_V1";
 pub const INDEX: &str = "INDEX_V1";
 /// [`Taken`](crate::Taken) by generation.
 pub const TAKEN: &str = "TAKEN_V1";
-/// One `u32` at index 0: the generation that the programs write, 0 or 1.
+/// One [`control`](crate::control) word at index 0.
 pub const CONTROL: &str = "CONTROL_V1";
 /// Per-CPU [`LossKey`](crate::LossKey) to [`Tally`](crate::Tally).
 pub const LOSSES: &str = "LOSSES_V1";

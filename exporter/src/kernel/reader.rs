@@ -8,8 +8,8 @@ use std::io;
 use std::os::fd::AsFd;
 
 use abi::maps::{CONTROL, ENTRIES, INDEX, TAKEN};
-use abi::{Bucket, Entry, Taken};
-use aya::maps::{Array, Map, MapData, MapError};
+use abi::{Bucket, Entry, Taken, control};
+use aya::maps::{Map, MapError};
 use aya::{Ebpf, Pod};
 use rustix::time::{ClockId, clock_getres};
 
@@ -21,7 +21,7 @@ use crate::kernel::sys::{GracePeriod, Mapped};
 
 /// The reading end of the maps.
 pub struct Reader {
-    control: Array<MapData, u32>,
+    control: Mapped<u64>,
     entries: Mapped<Entry>,
     index: Mapped<Bucket>,
     taken: Mapped<Taken>,
@@ -29,6 +29,8 @@ pub struct Reader {
     losses: Losses,
     grace: GracePeriod,
     generation: u32,
+    /// Of each generation, how many buckets it was given when it was last written.
+    buckets: [u32; 2],
     /// Length of the kernel's timer tick in nanoseconds.
     tick: u64,
 }
@@ -62,8 +64,10 @@ pub enum ReadError {
 
 impl Reader {
     pub(super) fn new(ebpf: &mut Ebpf, sizes: Sizes, grace: GracePeriod) -> Result<Self, ReadError> {
+        let mut control = mapped(ebpf, CONTROL, 1)?;
+        control.set(0, control::word(0, sizes.buckets()));
         Ok(Self {
-            control: take(ebpf, CONTROL)?.try_into().map_err(at(CONTROL))?,
+            control,
             entries: mapped(ebpf, ENTRIES, sizes.entries_in_map())?,
             index: mapped(ebpf, INDEX, sizes.buckets_in_map())?,
             taken: mapped(ebpf, TAKEN, 2)?,
@@ -71,6 +75,7 @@ impl Reader {
             losses: Losses::new(ebpf)?,
             grace,
             generation: 0,
+            buckets: [sizes.buckets(); 2],
             tick: tick(),
         })
     }
@@ -92,11 +97,16 @@ impl Reader {
         mut take: impl FnMut(&Hooks, &Observation),
     ) -> Result<(), ReadError> {
         let old = self.generation;
-        self.control.set(0, 1 - old, 0).map_err(at(CONTROL))?;
+        let entries = self.sizes.observations;
+        let so_far = u32::try_from(self.fill()).unwrap_or(entries);
         self.generation = 1 - old;
+        // A generation that could not be read keeps its buckets: they are not empty.
+        if self.fill() == 0 {
+            self.buckets[self.generation as usize] = self.sizes.buckets_for(so_far);
+        }
+        self.control.set(0, control::word(self.generation, self.buckets[self.generation as usize]));
         self.grace.wait().map_err(ReadError::GracePeriod)?;
 
-        let entries = self.sizes.observations;
         // The programs count on when there is no more.
         let taken = u32::try_from(self.fill_of(old)).map_or(entries, |taken| taken.min(entries));
         for number in old * entries..old * entries + taken {
@@ -111,8 +121,8 @@ impl Reader {
 
     /// Gives a generation back that no program writes and whose entries were read.
     fn empty(&mut self, generation: u32) {
-        let buckets = self.sizes.buckets();
-        for number in generation * buckets..(generation + 1) * buckets {
+        let first = generation * self.sizes.buckets();
+        for number in first..first + self.buckets[generation as usize] {
             self.index.set(number, Bucket::default());
         }
         self.taken.set(generation, Taken::default());

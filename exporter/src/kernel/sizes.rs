@@ -7,6 +7,9 @@ const GENERATIONS: u32 = 2;
 /// An index that is half full finds most keys at the first place that it looks at.
 const PLACES_PER_ENTRY: u32 = 2;
 
+/// 256 KiB: in the processor's cache, and room for 16 000 keys.
+const FEW_BUCKETS: u32 = 4096;
+
 /// Sizes that user space gives the maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
@@ -29,6 +32,12 @@ impl Sizes {
     /// Buckets of each generation.
     pub(super) const fn buckets(self) -> u32 {
         (self.observations * PLACES_PER_ENTRY).div_ceil(Bucket::PLACES)
+    }
+
+    /// As many buckets as a generation is given that may get this many entries: with room to double, and for a rush after
+    /// silence.
+    pub(super) fn buckets_for(self, entries: u32) -> u32 {
+        (entries.saturating_mul(2 * PLACES_PER_ENTRY) / Bucket::PLACES).max(FEW_BUCKETS).min(self.buckets())
     }
 
     pub(super) const fn entries_in_map(self) -> u32 {
@@ -57,5 +66,14 @@ mod tests {
             let sizes = Sizes::of_observations(observations);
             assert!(sizes.buckets() * Bucket::PLACES >= PLACES_PER_ENTRY * observations, "{sizes:?}");
         }
+    }
+
+    #[test]
+    fn a_generation_gets_buckets_for_twice_what_was_there_and_never_more_than_there_are() {
+        let sizes = Sizes::of_observations(100_000);
+        assert_eq!(sizes.buckets_for(0), FEW_BUCKETS);
+        assert_eq!(sizes.buckets_for(40_000) * Bucket::PLACES, 2 * 2 * 40_000);
+        assert_eq!(sizes.buckets_for(u32::MAX), sizes.buckets());
+        assert_eq!(Sizes::of_observations(4).buckets_for(0), 1);
     }
 }
