@@ -9,7 +9,7 @@ use crate::accounts::Accounts;
 use crate::clock::Clock;
 use crate::command::end::{self, Signals, say};
 use crate::command::{Failure, RunOptions, observe};
-use crate::export::{self, Compressor, Destination, Limits, Otlp, Queue, Transport};
+use crate::export::{self, Compressor, Destination, Limits, Otlp, Queue, Signal, Transport};
 use crate::kernel::InstanceLock;
 use crate::ledger::Ledger;
 use crate::otlp::{LogsWriter, Observer, describe};
@@ -26,7 +26,7 @@ const REQUEST: usize = 1 << 20;
 /// # Errors
 /// [`Failure`], before anything is observed or when observing ends early.
 pub async fn run(options: RunOptions) -> Result<(), Failure> {
-    let destination = Destination::read(&|name| env::var(name).ok())
+    let destination = Destination::read(Signal::Logs, &|name| env::var(name).ok())
         .map_err(|error| Failure::Configuration(error.to_string()))?;
     let instance =
         InstanceLock::acquire(&options.instance).map_err(|error| Failure::Unavailable(error.to_string()))?;

@@ -10,7 +10,7 @@ use http::Uri;
 use http::uri::Scheme;
 
 use crate::command::check::{Cause, Item};
-use crate::export::{Destination, Otlp};
+use crate::export::{Destination, Otlp, Signal};
 
 /// Name look-up and connection together.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const SUBJECT: &str = "endpoint";
 
 pub(super) fn item(variable: &dyn Fn(&str) -> Option<String>) -> Item {
-    let settings = match Destination::read(variable) {
+    let settings = match Destination::read(Signal::Logs, variable) {
         Ok(Destination::Otlp(settings)) => *settings,
         Ok(Destination::Console) => return Item::ok(SUBJECT, "flows are printed"),
         Ok(Destination::Unset) => {
