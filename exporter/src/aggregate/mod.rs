@@ -22,20 +22,20 @@ use crate::flow::{Counts, FlowRecord, MetricPoint, Record, SeriesValue, Temporal
 
 /// What series there are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Config {
+pub(crate) struct Config {
     /// What a series says besides the transport and the direction.
-    pub dimensions: Vec<Dimension>,
+    pub(crate) dimensions: Vec<Dimension>,
     /// The most series at a time, that of the overflow among them.
-    pub series_limit: usize,
+    pub(crate) series_limit: usize,
     /// A series without records for this long ends.
-    pub idle_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
     /// What the points are the sum of.
-    pub temporality: Temporality,
+    pub(crate) temporality: Temporality,
 }
 
 /// Counts records by series.
 #[derive(Debug)]
-pub struct Aggregator {
+pub(crate) struct Aggregator {
     config: Config,
     series: HashMap<Key, Series, FixedState>,
     overflow: Option<Series>,
@@ -69,13 +69,12 @@ impl Series {
 
 impl Aggregator {
     /// Counts from `now` on.
-    #[must_use]
-    pub fn new(config: Config, now: &Clock) -> Self {
+    pub(crate) fn new(config: Config, now: &Clock) -> Self {
         Self { config, series: HashMap::default(), overflow: None, collected: now.wall() }
     }
 
     /// Counts a record. Allocates for the first one of a series only, unless series are told apart by interface.
-    pub fn record(&mut self, record: Record<'_>) {
+    pub(crate) fn record(&mut self, record: Record<'_>) {
         let Record::Flow(flow) = record else { return };
         self.add(FlowDirection::Forward, flow, flow.source.counts);
         self.add(FlowDirection::Reverse, flow, flow.destination.counts);
@@ -107,7 +106,7 @@ impl Aggregator {
     }
 
     /// Gives a point of every series, then ends those that have been idle for too long. With delta temporality every series ends.
-    pub fn collect(&mut self, now: &Clock, mut give: impl FnMut(MetricPoint<'_>)) {
+    pub(crate) fn collect(&mut self, now: &Clock, mut give: impl FnMut(MetricPoint<'_>)) {
         // The wall clock may have been set back, but no point ends before it begins.
         let time = now.wall().max(self.collected);
         let idle_timeout = u64::try_from(self.config.idle_timeout.as_nanos()).unwrap_or(u64::MAX);
@@ -116,8 +115,10 @@ impl Aggregator {
             if std::mem::take(&mut series.changed) {
                 series.changed_at = now.monotonic();
             }
+            // It stays the same for the series' life.
+            series.start = series.start.min(time);
             let Series { attributes, start, counts, .. } = series;
-            give(MetricPoint { attributes, start: (*start).min(time), time, counts: *counts });
+            give(MetricPoint { attributes, start: *start, time, counts: *counts });
             temporality == Temporality::Cumulative && now.monotonic().since(series.changed_at) < idle_timeout
         };
         self.series.retain(|_, series| stays(series));
@@ -128,8 +129,8 @@ impl Aggregator {
     }
 
     /// Series that there are now.
-    #[must_use]
-    pub fn series(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn series(&self) -> usize {
         self.series.len() + usize::from(self.overflow.is_some())
     }
 }

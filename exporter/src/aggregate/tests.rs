@@ -186,6 +186,8 @@ fn no_point_ends_before_it_begins_when_the_wall_clock_is_set_back() {
     aggregator.record(Record::Flow(&flow(&hook, 20, 443)));
     let points = collect(&mut aggregator, 5);
     assert!(points.iter().all(|((_, from), to, _)| from <= to));
+    let later = collect(&mut aggregator, 15);
+    assert_eq!(later[0].0.1, points[0].0.1, "a series has one begin");
 }
 
 #[derive(Clone, Debug)]

@@ -17,7 +17,7 @@ pub enum Temporality {
 
 /// A value of a series' attribute.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum SeriesValue {
+pub(crate) enum SeriesValue {
     /// A text.
     Text(Box<str>),
     /// An integer.
@@ -28,13 +28,13 @@ pub enum SeriesValue {
 
 /// The counts of one series at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MetricPoint<'a> {
+pub(crate) struct MetricPoint<'a> {
     /// What makes the series another than all others of the same metric.
-    pub attributes: &'a [(Attribute, SeriesValue)],
+    pub(crate) attributes: &'a [(Attribute, SeriesValue)],
     /// Begin of the time that the counts are for.
-    pub start: WallTime,
+    pub(crate) start: WallTime,
     /// Its end.
-    pub time: WallTime,
+    pub(crate) time: WallTime,
     /// What the flows of the series sent in this time.
-    pub counts: Counts,
+    pub(crate) counts: Counts,
 }

@@ -19,7 +19,8 @@ pub use self::counts::Counts;
 pub use self::hook::{Hook, HookId};
 pub use self::hooks::Hooks;
 pub use self::identity::{FlowId, FlowIds};
-pub use self::metric::{MetricPoint, SeriesValue, Temporality};
+pub use self::metric::Temporality;
+pub(crate) use self::metric::{MetricPoint, SeriesValue};
 pub use self::observation::{Handshake, Observation, Unattributed};
 pub use self::record::{
     EndReason, Endpoint, Evidence, FlowRecord, OtherReason, OtherRecord, Record, RecordSink,

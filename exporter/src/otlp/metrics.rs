@@ -30,18 +30,18 @@ const METRICS: [(semconv::Metric, Measure); 2] = [
 
 /// A whole request, ready to be sent.
 #[derive(Debug)]
-pub struct MetricsRequest {
+pub(crate) struct MetricsRequest {
     /// An encoded `ExportMetricsServiceRequest`.
-    pub payload: Vec<u8>,
+    pub(crate) payload: Vec<u8>,
     /// Data points in it, of all metrics.
-    pub points: u32,
+    pub(crate) points: u32,
 }
 
 /// Writes points into requests of a bounded size.
 ///
 /// Metrics are few, so that protobuf's generated code is good enough for them.
 #[derive(Debug)]
-pub struct MetricsWriter {
+pub(crate) struct MetricsWriter {
     resource: Vec<u8>,
     temporality: Temporality,
     /// The data points of the running request, of each metric.
@@ -51,13 +51,12 @@ pub struct MetricsWriter {
 
 impl MetricsWriter {
     /// A writer for the observer whose encoded `Resource` is given (as of [`describe`](crate::otlp::describe)).
-    #[must_use]
-    pub fn new(resource: &[u8], temporality: Temporality) -> Self {
+    pub(crate) fn new(resource: &[u8], temporality: Temporality) -> Self {
         Self { resource: resource.to_owned(), temporality, points: Default::default(), finished: Vec::new() }
     }
 
     /// Writes a point of each metric.
-    pub fn point(&mut self, point: MetricPoint<'_>) {
+    pub(crate) fn point(&mut self, point: MetricPoint<'_>) {
         for ((_, measure), points) in METRICS.iter().zip(&mut self.points) {
             points.push(data_point(point, measure(point.counts)));
         }
@@ -67,7 +66,7 @@ impl MetricsWriter {
     }
 
     /// Ends the running request, if it has a point, and takes all of them, oldest first.
-    pub fn finish(&mut self) -> impl Iterator<Item = MetricsRequest> {
+    pub(crate) fn finish(&mut self) -> impl Iterator<Item = MetricsRequest> {
         if !self.points[0].is_empty() {
             self.cut();
         }

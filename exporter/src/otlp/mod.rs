@@ -8,5 +8,5 @@ mod tests;
 mod wire;
 
 pub use self::logs::{LogAttributes, LogsRequest, LogsWriter};
-pub use self::metrics::{MetricsRequest, MetricsWriter};
+pub(crate) use self::metrics::{MetricsRequest, MetricsWriter};
 pub use self::resource::{Observer, describe};

@@ -193,7 +193,7 @@ fn start(pair: &Pair, endpoint: &str, compression: &str) -> Result<Program> {
     Program::start(exporting(pair, endpoint, compression))
 }
 
-fn exporting(pair: &Pair, endpoint: &str, compression: &str) -> Command {
+pub(crate) fn exporting(pair: &Pair, endpoint: &str, compression: &str) -> Command {
     let mut command = command(&pair.server, &["run", "--interface", "s0", "--interval", "500ms"]);
     command.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint).env_remove("OTEL_SERVICE_NAME");
     command.env("OTEL_EXPORTER_OTLP_COMPRESSION", compression);

@@ -1,14 +1,19 @@
 //! Metrics at a real OpenTelemetry Collector: they say what the records say.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::fs;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use exporter::flow::Counts;
+use flow_tests::harness::until;
 use semconv::{attribute, metric, value};
 use serde_json::{Map, Value};
 
-use crate::collector::{Collector, FRAME, GRPC, HTTP, PACKETS, attributes, datagrams, list};
+use crate::collector::{
+    Collector, FRAME, GRPC, HTTP, PACKETS, attributes, datagrams, exporting, list, requests,
+};
 use crate::program::{Ended, Program, command};
 use crate::topology::{CLIENT, Pair};
 
@@ -37,16 +42,17 @@ fn observe(complete: impl FnOnce(&mut Command)) -> Result<(Ended, Vec<Value>, Ve
     let program = Program::start(command)?;
     for _ in 0..3 {
         datagrams(&pair)?;
-        std::thread::sleep(std::time::Duration::from_millis(400));
+        std::thread::sleep(Duration::from_millis(400));
     }
     let ended = program.stop()?;
     ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
     ensure!(!ended.stderr.contains("WARN") && !ended.stderr.contains("lost"), "{}", ended.stderr);
     collector.end()?;
-    let read = |name: &str| crate::collector::requests(&out.path().join(name));
+    let read = |name: &str| requests(&out.path().join(name));
     Ok((ended, read("logs.jsonl")?, points(&read("metrics.jsonl")?)?))
 }
 
+/// Every point of every request, in the order in which they came.
 fn points(requests: &[Value]) -> Result<Vec<Point>> {
     let mut points = Vec::new();
     for request in requests {
@@ -123,8 +129,7 @@ pub(crate) fn equal_records() -> Result<()> {
             command.env("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "gzip");
             command.env("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", temporality);
         })?;
-        let several =
-            points.iter().map(|point| point.time).collect::<std::collections::HashSet<_>>().len() > 2;
+        let several = points.iter().map(|point| point.time).collect::<HashSet<_>>().len() > 2;
         ensure!(several, "points of few times to {endpoint}");
         ensure!(
             points.iter().all(|point| point.cumulative == (temporality == "cumulative")),
@@ -138,6 +143,31 @@ pub(crate) fn equal_records() -> Result<()> {
         );
         assert_datagrams(&points)?;
     }
+    Ok(())
+}
+
+/// What is sent while nobody listens is made up for by the last request.
+pub(crate) fn to_a_late_collector() -> Result<()> {
+    let pair = Pair::new()?;
+    let out = tempfile::tempdir()?;
+    let mut command = exporting(&pair, GRPC, "none");
+    command.env("OTEL_METRIC_EXPORT_INTERVAL", "300");
+    let program = Program::start(command)?;
+    datagrams(&pair)?;
+    std::thread::sleep(Duration::from_secs(2));
+    let collector = Collector::start(&pair.server, out.path())?;
+    let file = out.path().join("metrics.jsonl");
+    until("metrics arrive", Duration::from_secs(30), || {
+        Ok(fs::metadata(&file).is_ok_and(|file| file.len() > 0))
+    })?;
+    let ended = program.stop()?;
+    ensure!(ended.status.success() && ended.stderr.contains("metrics: "), "{}", ended.stderr);
+    collector.end()?;
+    let points = points(&requests(&file)?)?;
+    let udp = total(&points, |point| {
+        point.attributes[attribute::NETWORK_TRANSPORT.key] == value::network_transport::UDP
+    });
+    ensure!(udp == Counts { packets: PACKETS, bytes: PACKETS * FRAME }, "{udp:?}");
     Ok(())
 }
 

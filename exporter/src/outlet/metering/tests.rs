@@ -30,7 +30,7 @@ fn metering(temporality: Temporality, capacity: usize) -> (Metering, Arc<Queue>)
         Compressor::new(Encoding::None).unwrap(),
         Arc::clone(&queue),
         temporality,
-        Duration::from_secs(60),
+        Duration::from_mins(1),
         &clock(0),
     );
     (metering, queue)
