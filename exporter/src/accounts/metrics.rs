@@ -69,6 +69,9 @@ pub(crate) fn lost_metrics(batch: &Batch) {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::Mutex;
+
     use super::*;
     use crate::clock::MonotonicTime;
     use crate::export::Payload;
@@ -109,6 +112,40 @@ mod tests {
     fn the_last_cumulative_points_can_be_lost() {
         let row = settle(Temporality::Cumulative, &[ALL, Outcome::Undelivered]);
         assert_eq!((row.delivered, row.lost[LossReason::Undelivered as usize]), (ONE, ONE));
+    }
+
+    /// What is logged meanwhile.
+    fn log(work: impl FnOnce()) -> String {
+        #[derive(Clone, Default)]
+        struct Lines(Arc<Mutex<Vec<u8>>>);
+        impl io::Write for Lines {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.lock().unwrap().extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, work);
+        String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn only_deltas_that_are_lost_are_told() {
+        let losing = |temporality| {
+            log(|| {
+                settle(temporality, &[Outcome::Undelivered, ALL]);
+            })
+        };
+        assert_eq!(losing(Temporality::Cumulative), "");
+        let told = losing(Temporality::Delta);
+        assert!(told.lines().count() == 1 && told.contains("WARN") && told.contains("points=2"), "{told}");
     }
 
     #[test]
