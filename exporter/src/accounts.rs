@@ -1,10 +1,14 @@
 //! Enters in the ledger what became of each batch.
 
+mod metrics;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::export::{Batch, Outcome, Settle};
 use crate::ledger::{Ledger, LossReason};
+
+pub(crate) use self::metrics::{MetricsAccounts, lost_metrics};
 
 /// The link from the export stage to the ledger.
 pub(crate) struct Accounts {

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod agent;
+pub mod aggregate;
 pub mod clock;
 pub mod command;
 pub mod export;

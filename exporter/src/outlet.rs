@@ -1,9 +1,13 @@
-//! Where the pipeline's records go: to a printer, or as OTLP requests into the export queue.
+//! Where the pipeline's records go: to a printer, as OTLP requests into the export queue, and into metrics.
 
 mod exporting;
+mod metering;
+mod outlets;
 mod printing;
 mod writer;
 
 pub(crate) use self::exporting::Exporting;
+pub(crate) use self::metering::Metering;
+pub(crate) use self::outlets::Outlets;
 pub(crate) use self::printing::Printing;
 pub(crate) use self::writer::Writer;

@@ -2,7 +2,7 @@
 
 use super::{
     COMMAND,
-    model::{Attribute, Example, Plain, Reference, Requirement, Type},
+    model::{Attribute, Example, Instrument, Plain, Reference, Requirement, Type},
     registry::Registry,
     rust::{put, sorted},
 };
@@ -24,6 +24,23 @@ pub(crate) fn events(registry: &Registry) -> String {
         &mut text,
         format_args!("Name `{}`, schema URL `{}`.", registry.scope_name, registry.manifest.schema_url),
     );
+    text
+}
+
+/// `docs/metrics.md`
+pub(crate) fn metrics(registry: &Registry) -> String {
+    let mut text = header("Metrics");
+    for metric in &registry.metrics {
+        let instrument = match metric.instrument {
+            Instrument::Counter => "Counter",
+        };
+        put(&mut text, format_args!("\n## Metric `{}`\n\n{}\n", metric.name, metric.brief));
+        put(&mut text, format_args!("{instrument}, in `{}`.", metric.unit));
+        if let Some(note) = &metric.note {
+            put(&mut text, format_args!("\n{}", note.trim_end()));
+        }
+        table(&mut text, registry, &metric.attributes);
+    }
     text
 }
 

@@ -35,9 +35,11 @@ pub(crate) fn artifacts(registry: &Registry) -> Vec<Artifact> {
         file("src/generated/mod.rs", rust::constants(registry)),
         file("src/generated/attribute.rs", rust::attributes(registry)),
         file("src/generated/event.rs", rust::events(registry)),
+        file("src/generated/metric.rs", rust::metrics(registry)),
         file("src/generated/resource.rs", rust::resource(registry)),
         file("src/generated/value.rs", rust::values(registry)),
         file("docs/attributes.md", markdown::attributes(registry)),
         file("docs/events.md", markdown::events(registry)),
+        file("docs/metrics.md", markdown::metrics(registry)),
     ]
 }

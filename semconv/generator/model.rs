@@ -45,6 +45,8 @@ pub(crate) struct File {
     pub(crate) attribute_groups: Vec<Group>,
     #[serde(default)]
     pub(crate) events: Vec<Event>,
+    #[serde(default)]
+    pub(crate) metrics: Vec<Metric>,
     #[serde(default, rename = "imports")]
     pub(crate) _imports: Option<Imports>,
 }
@@ -170,6 +172,32 @@ pub(crate) struct Event {
     #[serde(rename = "entity_associations")]
     pub(crate) _entity_associations: Vec<String>,
     pub(crate) attributes: Vec<Reference>,
+}
+
+/// Definition of a metric.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Metric {
+    pub(crate) name: String,
+    pub(crate) instrument: Instrument,
+    /// In the notation of UCUM.
+    pub(crate) unit: String,
+    #[serde(rename = "stability")]
+    pub(crate) _stability: String,
+    #[serde(rename = "requirement_level")]
+    pub(crate) _requirement_level: Requirement,
+    pub(crate) brief: String,
+    pub(crate) note: Option<String>,
+    #[serde(rename = "entity_associations")]
+    pub(crate) _entity_associations: Vec<String>,
+    pub(crate) attributes: Vec<Reference>,
+}
+
+/// The instruments that are used.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Instrument {
+    Counter,
 }
 
 /// Use of an attribute, with what is special about it there.

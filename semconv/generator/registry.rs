@@ -8,7 +8,7 @@ use std::{
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use super::model::{Attribute, Event, File, Group, Manifest, Member, Reference, Type, Upstream};
+use super::model::{Attribute, Event, File, Group, Manifest, Member, Metric, Reference, Type, Upstream};
 
 /// Id of the attribute group that is the exporter's resource.
 const RESOURCE: &str = "exporter.resource";
@@ -33,6 +33,7 @@ pub(crate) struct Registry {
     pub(crate) upstream: Upstream,
     pub(crate) own: Vec<Attribute>,
     pub(crate) events: Vec<Event>,
+    pub(crate) metrics: Vec<Metric>,
     pub(crate) resource: Group,
     pub(crate) scope_name: String,
 }
@@ -41,11 +42,12 @@ impl Registry {
     /// Reads `model/*.yaml` and `upstream.yaml` in the package's folder.
     pub(crate) fn load(package: &Path) -> Result<Self, LoadError> {
         let manifest_path = package.join("model/manifest.yaml");
-        let (mut own, mut events, mut groups) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut own, mut events, mut metrics, mut groups) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for path in yaml_files(&package.join("model"))?.into_iter().filter(|path| *path != manifest_path) {
             let file: File = parse(&path, &read(&path)?)?;
             own.extend(file.attributes);
             events.extend(file.events);
+            metrics.extend(file.metrics);
             groups.extend(file.attribute_groups);
         }
         let (resource, scope_name) = exporter(groups)?;
@@ -55,6 +57,7 @@ impl Registry {
             upstream: parse(&upstream_path, &read(&upstream_path)?)?,
             own,
             events,
+            metrics,
             resource,
             scope_name,
         })
@@ -73,7 +76,9 @@ impl Registry {
     /// Every use of an attribute, with the name of the signal or group that uses it.
     pub(crate) fn references(&self) -> impl Iterator<Item = (&str, &Reference)> {
         let events = self.events.iter().map(|event| (event.name.as_str(), &event.attributes));
+        let metrics = self.metrics.iter().map(|metric| (metric.name.as_str(), &metric.attributes));
         events
+            .chain(metrics)
             .chain([(self.resource.id.as_str(), &self.resource.attributes)])
             .flat_map(|(by, references)| references.iter().map(move |reference| (by, reference)))
     }

@@ -74,7 +74,8 @@ fn names(registry: &Registry) -> Vec<Violation> {
     let mut found = Vec::new();
     let keys: Vec<_> = registry.attributes().map(|attribute| attribute.key.as_str()).collect();
     let events: Vec<_> = registry.events.iter().map(|event| event.name.as_str()).collect();
-    for name in keys.iter().chain(&events) {
+    let metrics: Vec<_> = registry.metrics.iter().map(|metric| metric.name.as_str()).collect();
+    for name in keys.iter().chain(&events).chain(&metrics) {
         if !is_name(name) {
             found.push(Violation::Name((*name).to_owned()));
         }
@@ -84,7 +85,7 @@ fn names(registry: &Registry) -> Vec<Violation> {
             found.push(Violation::Namespace((*key).to_owned()));
         }
     }
-    for names in [&keys, &events] {
+    for names in [&keys, &events, &metrics] {
         for (one, other) in pairs(names) {
             found.extend(conflict(one, other));
         }
@@ -175,7 +176,10 @@ fn briefs(registry: &Registry) -> Vec<Violation> {
     let mut found = Vec::new();
     let attributes = registry.attributes().map(|attribute| (&attribute.key, &attribute.brief));
     let events = registry.events.iter().map(|event| (&event.name, &event.brief));
-    for (name, brief) in attributes.chain(events).chain([(&registry.resource.id, &registry.resource.brief)]) {
+    let metrics = registry.metrics.iter().map(|metric| (&metric.name, &metric.brief));
+    for (name, brief) in
+        attributes.chain(events).chain(metrics).chain([(&registry.resource.id, &registry.resource.brief)])
+    {
         if !brief.ends_with('.') {
             found.push(Violation::FullStop(name.clone()));
         }

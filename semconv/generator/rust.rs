@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{
     COMMAND,
-    model::{Attribute, Plain, Reference, Requirement, Type},
+    model::{Attribute, Instrument, Plain, Reference, Requirement, Type},
     registry::Registry,
 };
 
@@ -16,7 +16,7 @@ pub(crate) fn constants(registry: &Registry) -> String {
     let mut code = header("The registry as constants.");
     let schema_url = &registry.manifest.schema_url;
     let scope_name = &registry.scope_name;
-    code += "\npub mod attribute;\npub mod event;\npub mod resource;\npub mod value;\n";
+    code += "\npub mod attribute;\npub mod event;\npub mod metric;\npub mod resource;\npub mod value;\n";
     put(&mut code, format_args!("\n/// Schema URL of the scope: which version of the names a record uses."));
     put(&mut code, format_args!("pub const SCHEMA_URL: &str = {schema_url:?};"));
     put(&mut code, format_args!("\n/// Name of the instrumentation scope."));
@@ -64,6 +64,25 @@ pub(crate) fn events(registry: &Registry) -> String {
         put(&mut code, format_args!("    name: {:?},", event.name));
         put(&mut code, format_args!("    attributes: {},", list(&event.attributes, 4)));
         put(&mut code, format_args!("    required: {},\n}};", list(required, 4)));
+    }
+    code
+}
+
+/// `src/generated/metric.rs`
+pub(crate) fn metrics(registry: &Registry) -> String {
+    let mut code = header("Every metric, with its attributes in the order of the registry.");
+    code += "\nuse crate::{Instrument, Metric, attribute};\n";
+    for metric in &registry.metrics {
+        let instrument = match metric.instrument {
+            Instrument::Counter => "Counter",
+        };
+        put(&mut code, format_args!("\n/// {}", metric.brief));
+        put(&mut code, format_args!("pub const {}: Metric = Metric {{", constant(&metric.name)));
+        put(&mut code, format_args!("    name: {:?},", metric.name));
+        put(&mut code, format_args!("    instrument: Instrument::{instrument},"));
+        put(&mut code, format_args!("    unit: {:?},", metric.unit));
+        put(&mut code, format_args!("    brief: {:?},", metric.brief));
+        put(&mut code, format_args!("    attributes: {},\n}};", list(&metric.attributes, 4)));
     }
     code
 }

@@ -42,3 +42,25 @@ pub struct Event {
     /// Those of them that every record has.
     pub required: &'static [Attribute],
 }
+
+/// A measurement.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Metric {
+    /// Name, as it is sent.
+    pub name: &'static str,
+    /// How it adds up.
+    pub instrument: Instrument,
+    /// Unit in the notation of UCUM.
+    pub unit: &'static str,
+    /// One sentence on what it means.
+    pub brief: &'static str,
+    /// All attributes that a series can have.
+    pub attributes: &'static [Attribute],
+}
+
+/// How a metric adds up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Instrument {
+    /// A sum that only grows.
+    Counter,
+}

@@ -1,4 +1,4 @@
-//! Names of the telemetry that the exporter emits: attributes, their known values, events, resource and scope.
+//! Names of the telemetry that the exporter emits: attributes, their known values, events, metrics, resource and scope.
 //!
 //! Everything but the types is generated from the registry in `semconv/model`, which says what each name means.
 
@@ -8,5 +8,5 @@
 mod definition;
 mod generated;
 
-pub use definition::{Attribute, Event, Kind};
-pub use generated::{SCHEMA_URL, SCOPE_NAME, attribute, event, resource, value};
+pub use definition::{Attribute, Event, Instrument, Kind, Metric};
+pub use generated::{SCHEMA_URL, SCOPE_NAME, attribute, event, metric, resource, value};

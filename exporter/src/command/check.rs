@@ -69,7 +69,7 @@ pub fn check(options: &CheckOptions, host: &Host<'_>) -> Report {
     let mut items = kernel::items(common.attach, host);
     items.extend(memory::items(common.memory, host));
     items.extend(interfaces::items(host));
-    items.push(endpoint::item(host.variable));
+    items.extend(endpoint::items(host.variable));
     Report { items }
 }
 

@@ -36,5 +36,5 @@ pub async fn flows(options: FlowsOptions) -> Result<(), Failure> {
             None => pending().await,
         }
     };
-    observe::print(agent, ledger, writer, &mut signals, over).await
+    observe::print(agent, ledger, writer, &mut signals, over, Vec::new()).await
 }

@@ -1,6 +1,7 @@
 //! What the user types, and what the program answers with.
 
 pub mod check;
+mod delivery;
 mod end;
 mod exit;
 mod flows;
@@ -17,7 +18,7 @@ use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 pub use self::end::LAST_WORDS;
 pub use self::exit::Failure;
 pub use self::flows::flows;
-pub use self::options::{CheckOptions, Common, FlowsOptions, RunOptions};
+pub use self::options::{CheckOptions, Common, FlowsOptions, MetricOptions, RunOptions};
 pub use self::run::run;
 
 /// OpenTelemetry-native network flow exporter.
@@ -62,8 +63,8 @@ fn is_blank(value: &OsStr) -> bool {
 pub enum Command {
     /// Observe this host and export its flows by OTLP; without an endpoint, print them.
     ///
-    /// The endpoint is taken from OTEL_EXPORTER_OTLP_LOGS_ENDPOINT or OTEL_EXPORTER_OTLP_ENDPOINT, and how to deliver
-    /// from the other OTEL_EXPORTER_OTLP_ variables of OpenTelemetry's specification.
+    /// Flows go as logs to OTEL_EXPORTER_OTLP_LOGS_ENDPOINT, metrics of them to OTEL_EXPORTER_OTLP_METRICS_ENDPOINT, and
+    /// both to OTEL_EXPORTER_OTLP_ENDPOINT; how to deliver is taken from the other OTEL_EXPORTER_OTLP_ variables of OpenTelemetry's specification.
     Run(RunOptions),
     /// Print flows, with hooks of its own beside a running agent's.
     Flows(FlowsOptions),

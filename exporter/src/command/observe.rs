@@ -12,8 +12,10 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::agent::{Agent, Settings};
+use crate::command::delivery::{self, Delivery};
 use crate::command::end::{self, Signals, say};
 use crate::command::{Common, Failure};
+use crate::export::Limits;
 use crate::kernel::probe::{kernel_release, privileges};
 use crate::kernel::{Glob, InstanceLock, Selection, Summary, budget};
 use crate::ledger::Ledger;
@@ -102,13 +104,14 @@ pub(super) fn attached(summary: &Summary) {
 }
 
 /// Prints until a signal comes, `over` is reached or printing ends by itself; then stops the agent and says where every packet
-/// went.
+/// went. What is delivered beside the printing ends with it.
 pub(super) async fn print(
     mut agent: Agent,
     ledger: Arc<Ledger>,
     writer: Writer,
     signals: &mut Signals,
     over: impl Future<Output = ()>,
+    deliveries: Vec<Delivery>,
 ) -> Result<(), Failure> {
     let mut over = pin!(over);
     let ended_early = tokio::select! {
@@ -126,11 +129,16 @@ pub(super) async fn print(
         }
     }
     writer.stop_by(end::deadline(HANDING_BACK));
-    let deadline = end::deadline(Duration::ZERO);
+    let for_delivery = if deliveries.is_empty() { Duration::ZERO } else { Limits::default().shutdown };
+    let deadline = end::deadline(for_delivery);
     let hooks = Arc::clone(&agent.hooks);
-    signals
-        .orderly(async { end::conclude(end::stop(agent, deadline).await, hooks, ledger, None).await })
-        .await
+    let ending = async {
+        let ending = end::stop(agent, deadline).await;
+        let delivered = delivery::end(deliveries).await;
+        let ended = end::conclude(ending, hooks, ledger, None).await;
+        delivered.and(ended)
+    };
+    signals.orderly(ending).await
 }
 
 /// Says that there is nothing to say, where a user would wonder.

@@ -1,10 +1,12 @@
 //! Options of the commands. A flag goes before its environment variable, that before the default.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
+use crate::aggregate::Dimension;
 use crate::command::value;
 use crate::kernel::Method;
 use crate::print::Format;
@@ -84,6 +86,40 @@ pub struct RunOptions {
         env = "OTEL_FLOW_EXPORTER_INSTANCE"
     )]
     pub instance: String,
+    /// What metrics say of them.
+    #[command(flatten)]
+    pub metrics: MetricOptions,
+}
+
+/// Options of metrics.
+#[derive(Clone, Debug, Args)]
+pub struct MetricOptions {
+    /// Attributes that metrics have besides the transport and the direction, separated by commas; docs/metrics.md has the list
+    #[arg(
+        long,
+        value_name = "NAMES",
+        env = "OTEL_FLOW_EXPORTER_METRIC_DIMENSIONS",
+        value_delimiter = ',',
+        value_parser = value::dimension
+    )]
+    pub metric_dimensions: Vec<Dimension>,
+    /// The most series of a metric; one of them is for what finds no room in the others
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value = "2000",
+        env = "OTEL_FLOW_EXPORTER_METRIC_SERIES_LIMIT"
+    )]
+    pub metric_series_limit: NonZeroUsize,
+    /// A series without flows for this long ends
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "15m",
+        value_parser = value::duration,
+        env = "OTEL_FLOW_EXPORTER_METRIC_IDLE_TIMEOUT"
+    )]
+    pub metric_idle_timeout: Duration,
 }
 
 /// Options of `flows`.
@@ -133,6 +169,19 @@ mod tests {
         assert_eq!(run.common.idle_timeout, Duration::from_secs(15));
         assert_eq!(run.common.tcp_idle_timeout, Duration::from_mins(10));
         assert_eq!((run.interval, run.instance.as_str()), (None, "default"));
+        assert_eq!(run.metrics.metric_dimensions, []);
+        assert_eq!(run.metrics.metric_series_limit.get(), 2000);
+        assert_eq!(run.metrics.metric_idle_timeout, Duration::from_mins(15));
+    }
+
+    #[test]
+    fn dimensions_of_metrics_are_names_of_attributes() {
+        let [port, source] = [Dimension::DestinationPort, Dimension::Source];
+        let names = format!("{}, {}", port.attribute().key, source.attribute().key);
+        let parse = |names: &str| Cli::try_parse_from(["x", "run", "--metric-dimensions", names]);
+        let Command::Run(run) = parse(&names).unwrap().command else { panic!("run") };
+        assert_eq!(run.metrics.metric_dimensions, [port, source]);
+        assert!(parse("port").unwrap_err().to_string().contains(port.attribute().key));
     }
 
     #[test]

@@ -1,19 +1,23 @@
 //! `run`: the agent. Exports by OTLP where there is an endpoint, else prints, unless that is not wanted either.
 
+mod metrics;
+
 use std::env;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::metrics::Metrics;
 use crate::accounts::Accounts;
-use crate::clock::Clock;
+use crate::command::delivery::{self, Delivery};
 use crate::command::end::{self, Signals, say};
 use crate::command::{Failure, RunOptions, observe};
-use crate::export::{self, Compressor, Destination, Limits, Otlp, Queue, Transport};
+use crate::export::{Compressor, Destination, Limits, Queue, Settings, SettingsError, Signal};
 use crate::kernel::InstanceLock;
 use crate::ledger::Ledger;
 use crate::otlp::{LogsWriter, Observer, describe};
-use crate::outlet::Exporting;
+use crate::outlet::{Exporting, Outlets};
+use crate::pipeline::Outlet;
 use crate::print::Format;
 
 const EXPORT_INTERVAL: Duration = Duration::from_secs(10);
@@ -26,18 +30,25 @@ const REQUEST: usize = 1 << 20;
 /// # Errors
 /// [`Failure`], before anything is observed or when observing ends early.
 pub async fn run(options: RunOptions) -> Result<(), Failure> {
-    let destination = Destination::read(&|name| env::var(name).ok())
-        .map_err(|error| Failure::Configuration(error.to_string()))?;
+    let variable = |name: &str| env::var(name).ok();
+    let wrong = |error: SettingsError| Failure::Configuration(error.to_string());
+    let logs = Destination::read(Signal::Logs, &variable).map_err(wrong)?;
+    let metrics = Metrics::read(&variable).map_err(wrong)?;
     let instance =
         InstanceLock::acquire(&options.instance).map_err(|error| Failure::Unavailable(error.to_string()))?;
-    match destination {
-        Destination::Otlp(endpoint) => export(&options, instance, *endpoint).await,
-        Destination::Console => print(&options, instance, "flows are printed; Ctrl-C ends").await,
-        Destination::Unset => {
-            let hint = "no OTLP endpoint is set (OTEL_EXPORTER_OTLP_ENDPOINT), so flows are printed here; Ctrl-C ends";
-            print(&options, instance, hint).await
+    match (logs, metrics) {
+        (Destination::Otlp(logs), metrics) => export(&options, instance, Some(*logs), metrics).await,
+        (Destination::Console, metrics) => {
+            print(&options, instance, "flows are printed; Ctrl-C ends", metrics).await
         }
-        Destination::Nothing { variable } => idle(variable).await,
+        (Destination::Unset, None) => {
+            let hint = "no OTLP endpoint is set (OTEL_EXPORTER_OTLP_ENDPOINT), so flows are printed here; Ctrl-C ends";
+            print(&options, instance, hint, None).await
+        }
+        (Destination::Nothing { variable }, None) => idle(variable).await,
+        (Destination::Unset | Destination::Nothing { .. }, metrics) => {
+            export(&options, instance, None, metrics).await
+        }
     }
 }
 
@@ -49,62 +60,112 @@ async fn idle(variable: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn print(options: &RunOptions, instance: InstanceLock, hint: &str) -> Result<(), Failure> {
+async fn print(
+    options: &RunOptions,
+    instance: InstanceLock,
+    hint: &str,
+    metrics: Option<Metrics>,
+) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let settings = observe::settings(&options.common, instance, options.interval.unwrap_or(PRINT_INTERVAL))?;
     let ledger = Arc::new(Ledger::default());
     let printing = observe::printing(Format::Table, None, &ledger)?;
     let writer = printing.writer();
-    let agent = observe::start(settings, &ledger, printing)?;
+    let mut outlet = Outlets { records: Some(Box::new(printing)), metrics: None };
+    let mut deliveries = Vec::new();
+    if let Some(metrics) = metrics {
+        let resource = describe(&Observer::on_this_host(&options.instance));
+        let (metering, delivery) = metrics.start(&options.metrics, &resource, &ledger)?;
+        outlet.metrics = Some(metering);
+        deliveries.push(delivery);
+    }
+    let agent = observe::start(settings, &ledger, outlet)?;
     observe::attached(&agent.summary);
+    deliveries.iter().for_each(Delivery::announce);
     say(hint);
-    observe::print(agent, ledger, writer, &mut signals, pending()).await
+    observe::print(agent, ledger, writer, &mut signals, pending(), deliveries).await
 }
 
+/// Sends records as logs, counts them in metrics, or both.
 async fn export(
     options: &RunOptions,
     instance: InstanceLock,
-    endpoint: export::Settings,
+    logs: Option<Settings>,
+    metrics: Option<Metrics>,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let settings = observe::settings(&options.common, instance, options.interval.unwrap_or(EXPORT_INTERVAL))?;
     let ledger = Arc::new(Ledger::default());
-    let queue = Arc::new(Queue::new(usize::try_from(settings.plan.queue_bytes).unwrap_or(usize::MAX)));
     let resource = describe(&Observer::on_this_host(&options.instance));
-    let compressor = Compressor::new(endpoint.compression)
-        .map_err(|error| Failure::System(format!("cannot prepare compression: {error}")))?;
-    let protocol = endpoint.protocol;
-    let transport = Otlp::new(endpoint).map_err(|error| Failure::Configuration(error.to_string()))?;
-    let outlet = Exporting {
-        writer: LogsWriter::new(&resource, REQUEST),
-        compressor,
-        queue: Arc::clone(&queue),
-        ledger: Arc::clone(&ledger),
-    };
-    let mut agent = observe::start(settings, &ledger, outlet)?;
-    observe::attached(&agent.summary);
-    tracing::info!(endpoint = transport.endpoint(), %protocol, "exporting flows as OTLP logs");
+    let mut outlet = Outlets { records: None, metrics: None };
+    let mut deliveries = Vec::new();
     let accounts = Accounts::new(&ledger);
     let rejected = accounts.rejected();
-    let limits = Limits::default();
-    let delivery = tokio::spawn({
-        let queue = Arc::clone(&queue);
-        let now = || Clock::now().monotonic();
-        async move { export::run(&queue, transport, accounts, limits, now).await }
-    });
+    let alone = logs.is_none();
+    if let Some(logs) = logs {
+        let metrics_bytes = metrics.as_ref().map_or(0, |_| metrics::queue_bytes(&options.metrics));
+        let queue = Arc::new(Queue::new(logs_queue(settings.plan.queue_bytes, metrics_bytes)));
+        let exporting = exporting(&logs, &resource, &queue, &ledger)?;
+        outlet.records = Some(Box::new(exporting) as Box<dyn Outlet + Send>);
+        deliveries.push(Delivery::start(Signal::Logs, logs, queue, accounts)?);
+    }
+    if let Some(metrics) = metrics {
+        let (metering, delivery) = metrics.start(&options.metrics, &resource, &ledger)?;
+        outlet.metrics = Some(if alone { metering.alone(&ledger) } else { metering });
+        deliveries.push(delivery);
+    }
+    let mut agent = observe::start(settings, &ledger, outlet)?;
+    observe::attached(&agent.summary);
+    deliveries.iter().for_each(Delivery::announce);
     tokio::select! {
         () = signals.stop() => {}
         () = agent.ended() => {}
     }
-    let deadline = end::deadline(limits.shutdown);
+    let deadline = end::deadline(Limits::default().shutdown);
     let hooks = Arc::clone(&agent.hooks);
     let ending = async {
         let ending = end::stop(agent, deadline).await;
-        queue.close();
-        let delivered = delivery.await;
+        let delivered = delivery::end(deliveries).await;
         let ended = end::conclude(ending, hooks, ledger, rejected.sentence()).await;
-        delivered.map_err(|_| Failure::Software("the task that exports has panicked".to_owned()))?;
-        ended
+        delivered.and(ended)
     };
     signals.orderly(ending).await
+}
+
+fn exporting(
+    logs: &Settings,
+    resource: &[u8],
+    queue: &Arc<Queue>,
+    ledger: &Arc<Ledger>,
+) -> Result<Exporting, Failure> {
+    Ok(Exporting {
+        writer: LogsWriter::new(resource, REQUEST),
+        compressor: compressor(logs)?,
+        queue: Arc::clone(queue),
+        ledger: Arc::clone(ledger),
+    })
+}
+
+fn compressor(settings: &Settings) -> Result<Compressor, Failure> {
+    Compressor::new(settings.compression)
+        .map_err(|error| Failure::System(format!("cannot prepare compression: {error}")))
+}
+
+/// Bytes of the log records' queue: what `planned` leaves beside the metrics, and room for a request in any case.
+fn logs_queue(planned: u64, metrics: usize) -> usize {
+    let planned = usize::try_from(planned).unwrap_or(usize::MAX);
+    planned.saturating_sub(metrics).max(planned.min(2 * REQUEST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_take_their_queue_from_that_of_the_log_records() {
+        assert_eq!(logs_queue(16 << 20, 2 << 20), 14 << 20);
+        assert_eq!(logs_queue(16 << 20, 0), 16 << 20);
+        assert_eq!(logs_queue(2 << 20, 2 << 20), 2 << 20);
+        assert_eq!(logs_queue(1 << 20, 100 << 20), 1 << 20);
+    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
+use crate::aggregate::{Dimension, UnknownDimension};
 use crate::kernel::{InstanceError, InstanceLock};
 
 /// `500ms`, `10s`, `2m`.
@@ -30,6 +31,11 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
 #[expect(clippy::unnecessary_wraps, reason = "the signature of a value parser")]
 pub(super) fn entry(text: &str) -> Result<String, Infallible> {
     Ok(text.trim().to_owned())
+}
+
+/// An entry of a list of dimensions.
+pub(super) fn dimension(text: &str) -> Result<Dimension, UnknownDimension> {
+    text.trim().parse()
 }
 
 /// A name for an agent.

@@ -329,7 +329,7 @@ async fn a_receiver_of_something_else_is_an_error_that_says_so() {
     let failure = attempt(address, PATIENCE).await.unwrap_err();
     assert_eq!(failure.verdict, Verdict::Reject);
     assert!(failure.cause.starts_with(&format!("{:?}", Code::Unimplemented)), "{failure}");
-    assert!(failure.remedy.contains("logs pipeline"), "{}", failure.remedy);
+    assert!(failure.remedy.contains("OTEL_METRICS_EXPORTER"), "{}", failure.remedy);
 }
 
 #[tokio::test]

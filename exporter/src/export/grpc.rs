@@ -123,7 +123,8 @@ pub(super) fn remedy(code: Code) -> &'static str {
             "check the credentials in OTEL_EXPORTER_OTLP_HEADERS"
         }
         Code::Unimplemented | Code::NotFound => {
-            "check that the endpoint is the OTLP/gRPC port of a receiver with a logs pipeline"
+            "check that the endpoint is the OTLP/gRPC port of a receiver with a pipeline for the signal, or set \
+             OTEL_LOGS_EXPORTER or OTEL_METRICS_EXPORTER to none"
         }
         Code::DeadlineExceeded | Code::Cancelled => {
             "check the receiver's load and the network, or raise OTEL_EXPORTER_OTLP_TIMEOUT"

@@ -3,12 +3,14 @@
 use crate::export::payload::{Compressor, Payload};
 use crate::export::protobuf::{ProtobufError, Reader};
 
-/// From an export request to its records by field numbers: `ExportLogsServiceRequest`'s `ResourceLogs`, its `ScopeLogs`, its
-/// `LogRecord`s. The requests of the other signals have the same numbers (opentelemetry-proto 1.x).
-const RECORDS: [u64; 3] = [1, 2, 2];
+/// From an export request to its records by field numbers (opentelemetry-proto 1.x): `ExportLogsServiceRequest`'s
+/// `ResourceLogs`, its `ScopeLogs`, its `LogRecord`s.
+const LOG_RECORDS: &[u64] = &[1, 2, 2];
+/// The same to the data points of sums: to `Metric`s by the same numbers, its `Sum`, its `NumberDataPoint`s.
+const DATA_POINTS: &[u64] = &[1, 2, 2, 7, 1];
 
-/// Makes two requests of one: the first `records / 2` records, and the others. Everything else is in both. `None` if there are
-/// no two records, or if the payload is no request.
+/// Makes two requests of one: the first `records / 2` log records or data points, and the others. Everything else is in both.
+/// `None` if there are no two records, or if the payload is no request with so many of them.
 pub(super) fn halve(payload: &Payload, records: u32) -> Option<[(Payload, u32); 2]> {
     let first = records / 2;
     if first == 0 {
@@ -16,17 +18,22 @@ pub(super) fn halve(payload: &Payload, records: u32) -> Option<[(Payload, u32); 
     }
     let request = payload.request().ok()?;
     let mut compressor = Compressor::new(payload.encoding).ok()?;
-    let mut half = |of_first: bool| {
+    let half = |path: &[u64], of_first: bool| {
         let mut seen = 0;
         let mut out = Vec::with_capacity(request.len() / 2);
         let mut keep = || {
             seen += 1;
             (seen <= first) == of_first
         };
-        copy(&request, &RECORDS, &mut keep, &mut out).ok()?;
-        Some(compressor.compress(out))
+        copy(&request, path, &mut keep, &mut out).ok()?;
+        (seen == records).then_some(out)
     };
-    Some([(half(true)?, first), (half(false)?, records - first)])
+    // What the request holds is known by where there are as many as there should be.
+    let (path, half_of_first) =
+        [LOG_RECORDS, DATA_POINTS].into_iter().find_map(|path| Some((path, half(path, true)?)))?;
+    let half_of_others = half(path, false)?;
+    let mut compress = |half| compressor.compress(half);
+    Some([(compress(half_of_first), first), (compress(half_of_others), records - first)])
 }
 
 /// Copies a message, of the fields at the end of `path` only those that `keep` wants.
@@ -70,12 +77,17 @@ fn put_varint(out: &mut Vec<u8>, mut value: u64) {
 #[cfg(test)]
 mod tests {
     use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+    use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
     use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+    use opentelemetry_proto::tonic::metrics::v1::metric::Data;
     use opentelemetry_proto::tonic::resource::v1::Resource;
     use prost::Message;
 
     use super::*;
+    use crate::clock::WallTime;
     use crate::export::payload::Encoding;
+    use crate::flow::{Counts, MetricPoint, Temporality};
+    use crate::otlp::MetricsWriter;
 
     fn request(numbers: impl Iterator<Item = u64>) -> Vec<u8> {
         let log_records =
@@ -96,6 +108,34 @@ mod tests {
             assert_eq!(first.request().unwrap(), request(1..=100));
             assert_eq!(second.request().unwrap(), request(101..=201));
         }
+    }
+
+    #[test]
+    fn a_request_of_metrics_goes_in_halves_by_its_data_points() {
+        let counts = Counts { packets: 1, bytes: 64 };
+        let mut writer = MetricsWriter::new(&[], Temporality::Delta);
+        for time in 1..=5 {
+            let (start, time) = (WallTime(0), WallTime(time));
+            writer.point(MetricPoint { attributes: &[], start, time, counts });
+        }
+        let request = writer.finish().next().unwrap();
+        let halves = halve(&Payload::plain(request.payload), request.points).unwrap();
+        let times = halves.map(|(half, count)| {
+            let request = ExportMetricsServiceRequest::decode(half.request().unwrap()).unwrap();
+            let metrics = &request.resource_metrics[0].scope_metrics[0].metrics;
+            let times: Vec<Vec<u64>> = metrics
+                .iter()
+                .map(|metric| match &metric.data {
+                    Some(Data::Sum(sum)) => {
+                        sum.data_points.iter().map(|point| point.time_unix_nano).collect()
+                    }
+                    other => panic!("{other:?}"),
+                })
+                .collect();
+            assert_eq!(times.iter().map(Vec::len).sum::<usize>(), usize::try_from(count).unwrap());
+            times
+        });
+        assert_eq!(times, [[vec![1, 2, 3, 4, 5], vec![]], [vec![], vec![1, 2, 3, 4, 5]]]);
     }
 
     #[test]

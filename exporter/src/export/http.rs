@@ -58,7 +58,8 @@ pub(super) fn remedy(status: StatusCode) -> &'static str {
     match status.as_u16() {
         401 | 403 => "check the credentials in OTEL_EXPORTER_OTLP_HEADERS",
         300..=399 | 404 | 405 | 415 => {
-            "check that the endpoint is the OTLP/HTTP port and path of a receiver with a logs pipeline"
+            "check that the endpoint is the OTLP/HTTP port and path of a receiver with a pipeline for the signal, or \
+             set OTEL_LOGS_EXPORTER or OTEL_METRICS_EXPORTER to none"
         }
         408 | 504 => "check the receiver's load and the network, or raise OTEL_EXPORTER_OTLP_TIMEOUT",
         _ => "see the receiver's own log",

@@ -35,7 +35,9 @@ pub use self::payload::{Compressor, Encoding, Payload};
 pub use self::protobuf::ProtobufError;
 pub use self::queue::{Fill, Queue};
 pub use self::response::{PartialSuccess, decode_response};
-pub use self::settings::{Destination, EndpointProblem, HeaderProblem, Protocol, Settings, SettingsError};
+pub use self::settings::{
+    Destination, EndpointProblem, HeaderProblem, MetricsSettings, Protocol, Settings, SettingsError,
+};
 pub use self::signal::Signal;
 pub use self::tls::{Identity, TlsError, TlsFiles};
 pub use self::token::TokenError;

@@ -24,7 +24,7 @@ impl Outage {
                 endpoint,
                 cause = failure.cause,
                 remedy = failure.remedy,
-                "the receiver does not take flow records; they are kept and sent again until they are too old"
+                "the receiver does not take requests; they are kept and sent again until they are too old"
             );
             Current { since: now, attempts: 0, undelivered: 0 }
         });

@@ -5,6 +5,8 @@
 pub enum Signal {
     /// Log records: `opentelemetry.proto.collector.logs.v1`.
     Logs,
+    /// Metrics: `opentelemetry.proto.collector.metrics.v1`.
+    Metrics,
 }
 
 impl Signal {
@@ -12,14 +14,24 @@ impl Signal {
     pub(super) fn variables(self, setting: &str) -> [String; 2] {
         let signal = match self {
             Self::Logs => "LOGS",
+            Self::Metrics => "METRICS",
         };
         [format!("OTEL_EXPORTER_OTLP_{signal}_{setting}"), format!("OTEL_EXPORTER_OTLP_{setting}")]
+    }
+
+    /// The variable that says whether the signal is exported, and by what.
+    pub(super) fn exporter_variable(self) -> &'static str {
+        match self {
+            Self::Logs => "OTEL_LOGS_EXPORTER",
+            Self::Metrics => "OTEL_METRICS_EXPORTER",
+        }
     }
 
     /// What an endpoint for all signals gets behind its own path (OTLP specification, "OTLP/HTTP Request").
     pub(super) fn http_path(self) -> &'static str {
         match self {
             Self::Logs => "/v1/logs",
+            Self::Metrics => "/v1/metrics",
         }
     }
 
@@ -27,6 +39,7 @@ impl Signal {
     pub(super) fn grpc_path(self) -> &'static str {
         match self {
             Self::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+            Self::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
         }
     }
 }

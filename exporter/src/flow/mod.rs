@@ -5,6 +5,7 @@ mod counts;
 mod hook;
 mod hooks;
 mod identity;
+mod metric;
 mod observation;
 mod record;
 #[cfg(test)]
@@ -18,6 +19,8 @@ pub use self::counts::Counts;
 pub use self::hook::{Hook, HookId};
 pub use self::hooks::Hooks;
 pub use self::identity::{FlowId, FlowIds};
+pub use self::metric::Temporality;
+pub(crate) use self::metric::{MetricPoint, SeriesValue};
 pub use self::observation::{Handshake, Observation, Unattributed};
 pub use self::record::{
     EndReason, Endpoint, Evidence, FlowRecord, OtherReason, OtherRecord, Record, RecordSink,

@@ -16,18 +16,18 @@ use serde_json::{Map, Value};
 use crate::program::{Program, command};
 use crate::topology::{CLIENT, Pair, SERVER};
 
-const PACKETS: u64 = 200;
+pub(crate) const PACKETS: u64 = 200;
 const PAYLOAD: [u8; 58] = [0; 58];
-const FRAME: u64 = 14 + 20 + 8 + PAYLOAD.len() as u64;
+pub(crate) const FRAME: u64 = 14 + 20 + 8 + PAYLOAD.len() as u64;
 
 /// A Collector inside a namespace, so that its ports are nobody else's.
-struct Collector {
+pub(crate) struct Collector {
     child: Child,
     out: PathBuf,
 }
 
 impl Collector {
-    fn start(namespace: &Netns, out: &Path) -> Result<Self> {
+    pub(crate) fn start(namespace: &Netns, out: &Path) -> Result<Self> {
         Self::start_with(namespace, out, &[])
     }
 
@@ -51,13 +51,18 @@ impl Collector {
         Ok(collector)
     }
 
-    /// Ends it, which writes everything down, and reads what it received: one request a line.
-    fn stop(mut self) -> Result<Vec<Value>> {
+    /// Ends it, which writes everything down, and reads the logs that it received.
+    fn stop(self) -> Result<Vec<Value>> {
+        let logs = self.out.join("logs.jsonl");
+        self.end()?;
+        requests(&logs)
+    }
+
+    /// Ends it, which writes everything down.
+    pub(crate) fn end(mut self) -> Result<()> {
         kill_process(Pid::from_child(&self.child), Signal::TERM)?;
         self.child.wait()?;
-        let lines =
-            fs::read_to_string(self.out.join("logs.jsonl")).context("the Collector received no logs")?;
-        lines.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+        Ok(())
     }
 }
 
@@ -68,8 +73,14 @@ impl Drop for Collector {
     }
 }
 
-const GRPC: &str = "http://127.0.0.1:4317";
-const HTTP: &str = "http://127.0.0.1:4318";
+pub(crate) const GRPC: &str = "http://127.0.0.1:4317";
+pub(crate) const HTTP: &str = "http://127.0.0.1:4318";
+
+/// What the Collector received of a signal: one request a line.
+pub(crate) fn requests(file: &Path) -> Result<Vec<Value>> {
+    let lines = fs::read_to_string(file).context("the Collector wrote nothing down")?;
+    lines.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+}
 
 /// Sends the datagrams' flows to a Collector, which has to receive them to the byte; returns its requests.
 fn deliver(endpoint: &str, compression: &str) -> Result<Vec<Value>> {
@@ -182,14 +193,14 @@ fn start(pair: &Pair, endpoint: &str, compression: &str) -> Result<Program> {
     Program::start(exporting(pair, endpoint, compression))
 }
 
-fn exporting(pair: &Pair, endpoint: &str, compression: &str) -> Command {
+pub(crate) fn exporting(pair: &Pair, endpoint: &str, compression: &str) -> Command {
     let mut command = command(&pair.server, &["run", "--interface", "s0", "--interval", "500ms"]);
     command.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint).env_remove("OTEL_SERVICE_NAME");
     command.env("OTEL_EXPORTER_OTLP_COMPRESSION", compression);
     command
 }
 
-fn datagrams(pair: &Pair) -> Result<()> {
+pub(crate) fn datagrams(pair: &Pair) -> Result<()> {
     let receiving = pair.server.enter(|| UdpSocket::bind((SERVER, 6000)))??;
     let sending = pair.client.enter(|| UdpSocket::bind((CLIENT, 5000)))??;
     sending.connect((SERVER, 6000))?;
@@ -229,7 +240,7 @@ fn assert_sums(records: &[Map<String, Value>]) -> Result<()> {
 }
 
 /// OTLP/JSON writes 64-bit integers as strings.
-fn attributes(of: &Value) -> Result<Map<String, Value>> {
+pub(crate) fn attributes(of: &Value) -> Result<Map<String, Value>> {
     list(&of["attributes"])
         .map(|attribute| {
             let key = attribute["key"].as_str().context("a key")?.to_owned();
@@ -243,6 +254,6 @@ fn attributes(of: &Value) -> Result<Map<String, Value>> {
         .collect()
 }
 
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
+pub(crate) fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }

@@ -49,6 +49,7 @@ pub(crate) fn disabled() -> Result<()> {
     for (name, value) in [("OTEL_SDK_DISABLED", "true"), ("OTEL_LOGS_EXPORTER", "none")] {
         let mut command = command(&pair.client, &["run"]);
         command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318").env(name, value);
+        command.env("OTEL_METRICS_EXPORTER", "none");
         let ended = Program::start_until(command, "nothing is observed")?.stop()?;
         ensure!(ended.status.success() && ended.stderr.contains(name), "{}", ended.stderr);
     }

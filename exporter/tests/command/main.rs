@@ -4,6 +4,7 @@ mod collector;
 mod exact;
 mod exits;
 mod lifetime;
+mod metrics;
 mod output;
 mod program;
 mod topology;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 use flow_tests::harness::{Test, run_privileged};
 
 fn main() -> ExitCode {
-    let tests: [Test; 27] = [
+    let tests: [Test; 32] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -27,6 +28,11 @@ fn main() -> ExitCode {
         ("a_collector_receives_what_is_compressed", collector::receives_compressed),
         ("a_collector_receives_over_mutual_tls", collector::receives_over_mutual_tls),
         ("a_collector_that_comes_late_still_receives", collector::comes_late),
+        ("metrics_say_what_the_records_say", metrics::equal_records),
+        ("metrics_go_without_records_where_only_they_are_wanted", metrics::alone),
+        ("metrics_go_beside_printed_flows", metrics::beside_print),
+        ("metrics_arrive_at_a_collector_that_comes_late", metrics::to_a_late_collector),
+        ("metrics_can_be_turned_off", metrics::off),
         ("wrong_usage_exits_64", exits::usage),
         ("wrong_configuration_exits_78", exits::configuration),
         ("an_export_that_is_off_observes_nothing", exits::disabled),

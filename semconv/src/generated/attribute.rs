@@ -66,6 +66,13 @@ pub const LOG_RECORD_UID: Attribute = Attribute {
     brief: "Unique identifier of the log record: records that share it are duplicates.",
 };
 
+/// Which side of the flow sent the packets that a metric counts.
+pub const NETWORK_FLOW_DIRECTION: Attribute = Attribute {
+    key: "network.flow.direction",
+    kind: Kind::String,
+    brief: "Which side of the flow sent the packets that a metric counts.",
+};
+
 /// Time in seconds (`s`) from the flow's first packet to the record's Timestamp.
 pub const NETWORK_FLOW_DURATION: Attribute = Attribute {
     key: "network.flow.duration",
@@ -176,6 +183,13 @@ pub const NETWORK_VLAN_INNER_ID: Attribute = Attribute {
 /// Type of the operating system.
 pub const OS_TYPE: Attribute =
     Attribute { key: "os.type", kind: Kind::String, brief: "Type of the operating system." };
+
+/// Marks the one series that takes what found no series of its own; always `true`.
+pub const OTEL_METRIC_OVERFLOW: Attribute = Attribute {
+    key: "otel.metric.overflow",
+    kind: Kind::Boolean,
+    brief: "Marks the one series that takes what found no series of its own; always `true`.",
+};
 
 /// Identifier of the instance of the service.
 pub const SERVICE_INSTANCE_ID: Attribute = Attribute {

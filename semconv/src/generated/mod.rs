@@ -4,6 +4,7 @@
 
 pub mod attribute;
 pub mod event;
+pub mod metric;
 pub mod resource;
 pub mod value;
 

@@ -11,6 +11,15 @@ pub mod host_arch {
     pub const ARM64: &str = "arm64";
 }
 
+/// Values of `network.flow.direction`.
+pub mod network_flow_direction {
+    /// Sent by the source.
+    pub const FORWARD: &str = "forward";
+
+    /// Sent by the destination.
+    pub const REVERSE: &str = "reverse";
+}
+
 /// Values of `network.flow.end_reason`.
 pub mod network_flow_end_reason {
     /// The flow goes on: an interim record at the end of an interval.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use semconv::{attribute, event, resource, value};
+use semconv::{attribute, event, metric, resource, value};
 
 use crate::generator::{COMMAND, artifacts, package, registry::Registry, rules};
 
@@ -41,5 +41,6 @@ fn constants_say_what_the_model_says() {
     assert!(event::NETWORK_FLOW.attributes.contains(&attribute::NETWORK_TRANSPORT));
     assert!(event::NETWORK_FLOW.required.contains(&attribute::NETWORK_FLOW_ID));
     assert!(!event::NETWORK_FLOW.required.contains(&attribute::SOURCE_ADDRESS));
+    assert_eq!((metric::NETWORK_FLOW_IO.name, metric::NETWORK_FLOW_IO.unit), ("network.flow.io", "By"));
     assert!(resource::ATTRIBUTES.contains(&attribute::SERVICE_INSTANCE_ID));
 }

@@ -66,6 +66,22 @@ fn malformed_event_name() {
 }
 
 #[test]
+fn malformed_metric_name() {
+    let violations = changed(|registry| registry.metrics[0].name = "network-io".into());
+    assert_eq!(violations, [Violation::Name("network-io".into())]);
+}
+
+#[test]
+fn metric_that_is_defined_twice() {
+    let violations = changed(|registry| {
+        let mut metric = registry.metrics[0].clone();
+        metric.attributes.clear();
+        registry.metrics.push(metric);
+    });
+    assert_eq!(violations, [Violation::Duplicate("network.flow.io".into())]);
+}
+
+#[test]
 fn name_without_namespace() {
     assert_eq!(with_attribute("bytes"), [Violation::Namespace("bytes".into())]);
 }
@@ -168,6 +184,8 @@ fn brief_without_full_stop() {
     assert_eq!(upstream, [Violation::FullStop("source.address".into())]);
     let event = changed(|registry| registry.events[0].brief = "A brief".into());
     assert_eq!(event, [Violation::FullStop("network.flow".into())]);
+    let metric = changed(|registry| registry.metrics[0].brief = "A brief".into());
+    assert_eq!(metric, [Violation::FullStop("network.flow.io".into())]);
     let value = changed(|registry| end_reasons(registry)[0].brief = "A brief".into());
     assert_eq!(value, [Violation::FullStop("network.flow.end_reason=active_timeout".into())]);
 }

@@ -1,4 +1,4 @@
-//! Whether somebody listens where flows would go.
+//! Whether somebody listens where flows and metrics would go.
 
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
@@ -10,34 +10,59 @@ use http::Uri;
 use http::uri::Scheme;
 
 use crate::command::check::{Cause, Item};
-use crate::export::{Destination, Otlp};
+use crate::export::{Destination, MetricsSettings, Otlp, Settings, Signal};
 
 /// Name look-up and connection together.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 const SUBJECT: &str = "endpoint";
+const METRICS: &str = "metrics endpoint";
 
-pub(super) fn item(variable: &dyn Fn(&str) -> Option<String>) -> Item {
-    let settings = match Destination::read(variable) {
-        Ok(Destination::Otlp(settings)) => *settings,
-        Ok(Destination::Console) => return Item::ok(SUBJECT, "flows are printed"),
-        Ok(Destination::Unset) => {
-            return Item::ok(SUBJECT, "OTEL_EXPORTER_OTLP_ENDPOINT is not set: flows are printed");
+/// One item for each receiver, or one that says why there is none.
+pub(super) fn items(variable: &dyn Fn(&str) -> Option<String>) -> Vec<Item> {
+    let metrics = Destination::read(Signal::Metrics, variable).and_then(|metrics| match metrics {
+        Destination::Otlp(settings) => MetricsSettings::read(variable).map(|_| Some(*settings)),
+        Destination::Console | Destination::Unset | Destination::Nothing { .. } => Ok(None),
+    });
+    let (logs, metrics) = match (Destination::read(Signal::Logs, variable), metrics) {
+        (Ok(logs), Ok(metrics)) => (logs, metrics),
+        (Err(error), _) | (_, Err(error)) => {
+            return vec![Item::missing(SUBJECT, Cause::Configuration, error.to_string())];
         }
-        Ok(Destination::Nothing { variable }) => {
-            return Item::ok(SUBJECT, format!("{variable} turns the export off"));
-        }
-        Err(error) => return Item::missing(SUBJECT, Cause::Configuration, error.to_string()),
     };
+    let logs = match logs {
+        Destination::Otlp(logs) => *logs,
+        Destination::Console => {
+            let console = Item::ok(SUBJECT, "flows are printed");
+            return [console].into_iter().chain(metrics.map(|metrics| receiver(METRICS, metrics))).collect();
+        }
+        Destination::Unset | Destination::Nothing { .. } if metrics.is_some() => {
+            return metrics.map(|metrics| receiver(METRICS, metrics)).into_iter().collect();
+        }
+        Destination::Unset => {
+            return vec![Item::ok(SUBJECT, "OTEL_EXPORTER_OTLP_ENDPOINT is not set: flows are printed")];
+        }
+        Destination::Nothing { variable } => {
+            return vec![Item::ok(SUBJECT, format!("{variable} turns the export off"))];
+        }
+    };
+    // Mostly one receiver takes both.
+    let of_its_own = metrics
+        .filter(|metrics| target(&metrics.endpoint) != target(&logs.endpoint) || metrics.tls != logs.tls);
+    let logs = receiver(SUBJECT, logs);
+    [logs].into_iter().chain(of_its_own.map(|metrics| receiver(METRICS, metrics))).collect()
+}
+
+fn receiver(subject: &'static str, settings: Settings) -> Item {
     let ((host, port), protocol) = (target(&settings.endpoint), settings.protocol);
     // It reads the files that the settings name.
     if let Err(error) = Otlp::new(settings) {
-        return Item::missing(SUBJECT, Cause::Configuration, error.to_string());
+        return Item::missing(subject, Cause::Configuration, error.to_string());
     }
     match reach(host.clone(), port, PATIENCE) {
-        Ok(()) => Item::ok(SUBJECT, format!("{host}:{port} accepts connections; the protocol is {protocol}")),
+        Ok(()) => Item::ok(subject, format!("{host}:{port} accepts connections; the protocol is {protocol}")),
         Err(error) => {
-            Item::missing(SUBJECT, Cause::Unavailable, format!("{host}:{port} cannot be reached ({error})"))
+            Item::missing(subject, Cause::Unavailable, format!("{host}:{port} cannot be reached ({error})"))
                 .with_remedy(
                     "start the OpenTelemetry Collector there, or correct OTEL_EXPORTER_OTLP_ENDPOINT",
                 )
@@ -86,6 +111,12 @@ mod tests {
 
     use super::*;
     use crate::command::check::Level;
+
+    /// The only item.
+    fn item(variable: &dyn Fn(&str) -> Option<String>) -> Item {
+        let [item] = <[Item; 1]>::try_from(items(variable)).unwrap();
+        item
+    }
 
     fn with(value: &str) -> Item {
         item(&|asked: &str| (asked == "OTEL_EXPORTER_OTLP_ENDPOINT").then(|| value.to_owned()))
@@ -139,5 +170,30 @@ mod tests {
         let found = with("http://user:secret@localhost:4317");
         assert_eq!(found.level, Level::Missing(Cause::Configuration));
         assert!(!found.finding.contains("secret"));
+    }
+
+    #[test]
+    fn a_receiver_of_metrics_alone_is_looked_at() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let found = item(&|asked| (asked == "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT").then(|| endpoint.clone()));
+        assert_eq!((found.level, found.subject), (Level::Ok, METRICS), "{}", found.finding);
+        let both = items(&|asked| match asked {
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT" => Some("http://127.0.0.1:1".to_owned()),
+            "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.clone()),
+            _ => None,
+        });
+        let levels: Vec<_> = both.iter().map(|item| item.level).collect();
+        assert_eq!(levels, [Level::Ok, Level::Missing(Cause::Unavailable)]);
+    }
+
+    #[test]
+    fn wrong_settings_of_metrics_are_told() {
+        let found = item(&|asked| match asked {
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT" => Some("http://127.0.0.1:1".to_owned()),
+            "OTEL_METRIC_EXPORT_INTERVAL" => Some("never".to_owned()),
+            _ => None,
+        });
+        assert_eq!(found.level, Level::Missing(Cause::Configuration), "{}", found.finding);
     }
 }

@@ -1,21 +1,20 @@
-//! Whether records are exported at all, and by what.
+//! Whether a signal is exported at all, and by what.
 
 use crate::export::settings::{Settings, SettingsError, Variable, Variables, boolean};
 use crate::export::signal::Signal;
 
 const DISABLED: &str = "OTEL_SDK_DISABLED";
-const EXPORTER: &str = "OTEL_LOGS_EXPORTER";
 
-/// What becomes of log records.
+/// What becomes of a signal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// They go to a receiver.
+    /// It goes to a receiver.
     Otlp(Box<Settings>),
-    /// They are printed.
+    /// It is printed: log records alone.
     Console,
     /// Nobody said anything.
     Unset,
-    /// They are not wanted.
+    /// It is not wanted.
     Nothing {
         /// The variable that says so.
         variable: &'static str,
@@ -27,23 +26,29 @@ impl Destination {
     ///
     /// # Errors
     /// [`SettingsError`], a sentence for the user that names the variable and the remedy.
-    pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
-        let variables = Variables { signal: Signal::Logs, lookup };
+    pub fn read(signal: Signal, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let variables = Variables { signal, lookup };
+        let exporter = signal.exporter_variable();
         if variables.variable(DISABLED).map(boolean).transpose()?.unwrap_or_default() {
             return Ok(Self::Nothing { variable: DISABLED });
         }
-        let otlp = || Settings::read(Signal::Logs, lookup);
-        let Some(Variable { value, .. }) = variables.variable(EXPORTER) else {
+        let otlp = || Settings::read(signal, lookup);
+        let Some(Variable { value, .. }) = variables.variable(exporter) else {
             return Ok(otlp()?.map_or(Self::Unset, |settings| Self::Otlp(Box::new(settings))));
         };
-        match value.as_str() {
-            "none" => Ok(Self::Nothing { variable: EXPORTER }),
-            "console" => Ok(Self::Console),
-            "otlp" => match otlp()? {
+        match (value.as_str(), signal) {
+            ("none", _) => Ok(Self::Nothing { variable: exporter }),
+            ("console", Signal::Logs) => Ok(Self::Console),
+            ("otlp", _) => match otlp()? {
                 Some(settings) => Ok(Self::Otlp(Box::new(settings))),
                 None => Settings::of(&variables, &default_endpoint(&variables)).map(Box::new).map(Self::Otlp),
             },
-            _ => Err(SettingsError::Exporter { variable: EXPORTER, value }),
+            (_, Signal::Logs) => {
+                Err(SettingsError::Exporter { variable: exporter, value, known: "otlp, console, none" })
+            }
+            (_, Signal::Metrics) => {
+                Err(SettingsError::Exporter { variable: exporter, value, known: "otlp, none" })
+            }
         }
     }
 }

@@ -34,11 +34,8 @@ pub enum EndpointProblem {
     #[error("has a path that cannot be sent: {0:?}")]
     Path(String),
     /// A query that would be in the middle.
-    #[error(
-        "has a query, but the signal's path has to go behind it: set the whole URL in \
-         OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"
-    )]
-    Query,
+    #[error("has a query, but the signal's path has to go behind it: set the whole URL in {0}")]
+    Query(String),
 }
 
 /// The address of requests. Where no protocol is given, port 4317 means gRPC, and anything else the specification's default.
@@ -75,7 +72,10 @@ pub(super) fn endpoint(
             let path = match *of_signal {
                 true if path.starts_with('/') => path.to_owned(),
                 true => format!("/{path}"),
-                false if path.contains(['?', '#']) => return Err(EndpointProblem::Query),
+                false if path.contains(['?', '#']) => {
+                    let [of_signal, _] = signal.variables("ENDPOINT");
+                    return Err(EndpointProblem::Query(of_signal));
+                }
                 false => format!("{}{}", path.trim_end_matches('/'), signal.http_path()),
             };
             (scheme, port, path)

@@ -79,10 +79,20 @@ pub enum SettingsError {
         variable: &'static str,
     },
     /// An exporter that there is not.
-    #[error("{variable} is {value:?}: write one of otlp, console, none")]
+    #[error("{variable} is {value:?}: write one of {known}")]
     Exporter {
         /// The variable.
         variable: &'static str,
+        /// Its value.
+        value: String,
+        /// The values that there are.
+        known: &'static str,
+    },
+    /// A temporality that the specification does not have.
+    #[error("{variable} is {value:?}: write one of cumulative, delta, lowmemory")]
+    Temporality {
+        /// The variable.
+        variable: String,
         /// Its value.
         value: String,
     },

@@ -7,6 +7,7 @@ mod destination;
 mod endpoint;
 mod error;
 mod headers;
+mod metrics;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ pub use self::destination::Destination;
 pub use self::endpoint::EndpointProblem;
 pub use self::error::SettingsError;
 pub use self::headers::HeaderProblem;
+pub use self::metrics::MetricsSettings;
 use crate::export::payload::Encoding;
 use crate::export::signal::Signal;
 use crate::export::tls::{Identity, TlsFiles};

@@ -1,4 +1,5 @@
 use super::*;
+use crate::flow::Temporality;
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const LOGS_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT";
@@ -18,7 +19,7 @@ fn with(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
 }
 
 fn destination(variables: &[(&str, &str)]) -> Result<Destination, SettingsError> {
-    Destination::read(&lookup(variables))
+    Destination::read(Signal::Logs, &lookup(variables))
 }
 
 #[test]
@@ -210,5 +211,56 @@ fn who_asks_for_otlp_and_says_no_more_gets_the_port_on_this_host() {
             panic!("otlp")
         };
         assert_eq!(settings.endpoint_name(), endpoint);
+    }
+}
+
+#[test]
+fn an_endpoint_for_one_signal_is_for_no_other() {
+    let of = |signal, name| Destination::read(signal, &lookup(&[(name, "http://a:4317")])).unwrap();
+    for (signal, other, name) in [
+        (Signal::Logs, Signal::Metrics, LOGS_ENDPOINT),
+        (Signal::Metrics, Signal::Logs, "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"),
+    ] {
+        assert!(matches!(of(signal, name), Destination::Otlp(_)), "{name}");
+        assert_eq!(of(other, name), Destination::Unset, "{name}");
+    }
+}
+
+#[test]
+fn metrics_have_their_own_paths_and_variables() {
+    let read = |variables| Settings::read(Signal::Metrics, &lookup(variables)).unwrap().unwrap();
+    assert_eq!(read(&[(ENDPOINT, "http://a")]).endpoint, "http://a/v1/metrics");
+    let grpc = read(&[(ENDPOINT, "http://a:4317"), ("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "7")]);
+    assert_eq!(grpc.endpoint.path(), "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export");
+    assert_eq!(grpc.timeout, Duration::from_millis(7));
+    let error = Settings::read(Signal::Metrics, &lookup(&[(ENDPOINT, "http://a?b")])).unwrap_err();
+    assert!(error.to_string().contains("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"), "{error}");
+}
+
+#[test]
+fn the_exporter_of_metrics_is_otlp_or_none() {
+    let of = |value| {
+        let variables = [(ENDPOINT, "http://a"), ("OTEL_METRICS_EXPORTER", value)];
+        Destination::read(Signal::Metrics, &lookup(&variables))
+    };
+    assert!(matches!(of("otlp").unwrap(), Destination::Otlp(_)));
+    assert_eq!(of("none").unwrap(), Destination::Nothing { variable: "OTEL_METRICS_EXPORTER" });
+    assert!(of("console").unwrap_err().to_string().ends_with("write one of otlp, none"));
+}
+
+#[test]
+fn metrics_are_cumulative_and_sent_each_minute_unless_told_otherwise() {
+    const PREFERENCE: &str = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
+    const INTERVAL: &str = "OTEL_METRIC_EXPORT_INTERVAL";
+    let read = |variables: &[(&str, &str)]| MetricsSettings::read(&lookup(variables));
+    let default = MetricsSettings { interval: Duration::from_mins(1), temporality: Temporality::Cumulative };
+    assert_eq!(read(&[]).unwrap(), default);
+    assert_eq!(read(&[(PREFERENCE, "Cumulative")]).unwrap(), default);
+    for value in ["delta", "LowMemory"] {
+        assert_eq!(read(&[(PREFERENCE, value)]).unwrap().temporality, Temporality::Delta);
+    }
+    assert_eq!(read(&[(INTERVAL, "250")]).unwrap().interval, Duration::from_millis(250));
+    for (name, value) in [(PREFERENCE, "total"), (INTERVAL, "0"), (INTERVAL, "1m")] {
+        assert!(read(&[(name, value)]).unwrap_err().to_string().starts_with(name));
     }
 }

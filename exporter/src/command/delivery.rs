@@ -1,0 +1,72 @@
+//! A signal's way to its receiver: the task that empties its queue.
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+use tracing::Instrument;
+
+use crate::clock::Clock;
+use crate::command::Failure;
+use crate::export::{self, Limits, Otlp, Protocol, Queue, Settings, Settle, Signal, Transport};
+
+/// A running task, and what it does in words.
+pub(super) struct Delivery {
+    queue: Arc<Queue>,
+    task: JoinHandle<()>,
+    signal: Signal,
+    endpoint: String,
+    protocol: Protocol,
+}
+
+impl Delivery {
+    /// Starts delivering what comes through the queue.
+    ///
+    /// # Errors
+    /// [`Failure::Configuration`] if a file that the settings name cannot be used.
+    pub(super) fn start(
+        signal: Signal,
+        settings: Settings,
+        queue: Arc<Queue>,
+        settle: impl Settle + 'static,
+    ) -> Result<Self, Failure> {
+        let protocol = settings.protocol;
+        let transport = Otlp::new(settings).map_err(|error| Failure::Configuration(error.to_string()))?;
+        let endpoint = transport.endpoint().to_owned();
+        let task = tokio::spawn({
+            let queue = Arc::clone(&queue);
+            let now = || Clock::now().monotonic();
+            let run = async move { export::run(&queue, transport, settle, Limits::default(), now).await };
+            // Over gRPC both signals have the same endpoint, so that only this tells their log lines apart.
+            run.instrument(match signal {
+                Signal::Logs => tracing::error_span!("logs"),
+                Signal::Metrics => tracing::error_span!("metrics"),
+            })
+        });
+        Ok(Self { queue, task, signal, endpoint, protocol })
+    }
+
+    /// Says where it goes.
+    pub(super) fn announce(&self) {
+        let Self { endpoint, protocol, .. } = self;
+        match self.signal {
+            Signal::Logs => tracing::info!(endpoint, %protocol, "exporting flows as OTLP logs"),
+            Signal::Metrics => tracing::info!(endpoint, %protocol, "exporting metrics of flows by OTLP"),
+        }
+    }
+}
+
+/// Nothing more comes: waits until everything is delivered or lost, for [`Limits::shutdown`] at most.
+///
+/// # Errors
+/// [`Failure::Software`] if a task has panicked.
+pub(super) async fn end(deliveries: Vec<Delivery>) -> Result<(), Failure> {
+    for delivery in &deliveries {
+        delivery.queue.close();
+    }
+    let mut ended = Ok(());
+    for delivery in deliveries {
+        let panicked = |_| Failure::Software("a task that exports has panicked".to_owned());
+        ended = ended.and(delivery.task.await.map_err(panicked));
+    }
+    ended
+}

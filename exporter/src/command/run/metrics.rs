@@ -1,0 +1,76 @@
+//! The metrics of `run`: from its options and the variables to what counts and what delivers.
+
+use std::sync::Arc;
+
+use crate::accounts::MetricsAccounts;
+use crate::aggregate::{Aggregator, Config};
+use crate::clock::Clock;
+use crate::command::delivery::Delivery;
+use crate::command::{Failure, MetricOptions, run};
+use crate::export::{Destination, MetricsSettings, Queue, Settings, SettingsError, Signal};
+use crate::ledger::Ledger;
+use crate::otlp::MetricsWriter;
+use crate::outlet::Metering;
+
+/// Bytes of a series' points that wait, compressed or not: at least two requests of each.
+const QUEUE_PER_SERIES: usize = 1 << 10;
+/// Bytes of the queue at least.
+const MIN_QUEUE: usize = 2 << 20;
+
+/// Where metrics go, and how.
+pub(super) struct Metrics {
+    endpoint: Settings,
+    settings: MetricsSettings,
+}
+
+impl Metrics {
+    /// Reads the variables through a look-up by name. `None` if no metrics are wanted.
+    ///
+    /// # Errors
+    /// [`SettingsError`], a sentence for the user that names the variable and the remedy.
+    pub(super) fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Option<Self>, SettingsError> {
+        match Destination::read(Signal::Metrics, lookup)? {
+            Destination::Otlp(endpoint) => {
+                Ok(Some(Self { endpoint: *endpoint, settings: MetricsSettings::read(lookup)? }))
+            }
+            Destination::Console | Destination::Unset | Destination::Nothing { .. } => Ok(None),
+        }
+    }
+
+    /// What counts records of the observer with this encoded `Resource`, and the running task that delivers.
+    ///
+    /// # Errors
+    /// [`Failure`] if a file that the settings name cannot be used, or if there is no memory for compression.
+    pub(super) fn start(
+        self,
+        options: &MetricOptions,
+        resource: &[u8],
+        ledger: &Arc<Ledger>,
+    ) -> Result<(Metering, Delivery), Failure> {
+        let Self { endpoint, settings: MetricsSettings { interval, temporality } } = self;
+        let config = Config {
+            dimensions: options.metric_dimensions.clone(),
+            series_limit: options.metric_series_limit.get(),
+            idle_timeout: options.metric_idle_timeout,
+            temporality,
+        };
+        let now = Clock::now();
+        let queue = Arc::new(Queue::new(queue_bytes(options)));
+        let metering = Metering::new(
+            Aggregator::new(config, &now),
+            MetricsWriter::new(resource, temporality),
+            run::compressor(&endpoint)?,
+            Arc::clone(&queue),
+            temporality,
+            interval,
+            &now,
+        );
+        let accounts = MetricsAccounts::new(ledger, temporality);
+        Ok((metering, Delivery::start(Signal::Metrics, endpoint, queue, accounts)?))
+    }
+}
+
+/// Bytes of the queue of metrics, which are taken from the queue of log records as far as that has them.
+pub(super) fn queue_bytes(options: &MetricOptions) -> usize {
+    options.metric_series_limit.get().saturating_mul(QUEUE_PER_SERIES).max(MIN_QUEUE)
+}
