@@ -2,7 +2,7 @@
 
 use std::io;
 use std::marker::PhantomData;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::{NonNull, null_mut};
 
 use aya::Pod;
@@ -15,6 +15,8 @@ use aya::Pod;
 pub(crate) struct Mapped<T> {
     start: NonNull<T>,
     len: u32,
+    /// The mapping does not need it; what lists a process's maps finds it by this.
+    _map: OwnedFd,
     of: PhantomData<T>,
 }
 
@@ -30,6 +32,7 @@ impl<T: Pod> Mapped<T> {
     /// As of mmap(2): `EINVAL` for a map that is smaller, `EPERM` for one that is frozen or cannot be mapped.
     pub(crate) fn new(map: BorrowedFd<'_>, len: u32) -> io::Result<Self> {
         let bytes = (len as usize).checked_mul(size_of::<T>()).ok_or(io::ErrorKind::InvalidInput)?;
+        let descriptor = map.try_clone_to_owned()?;
         // SAFETY: a new mapping, at a place that the kernel chooses.
         let start = unsafe {
             libc::mmap(
@@ -45,7 +48,7 @@ impl<T: Pod> Mapped<T> {
             return Err(io::Error::last_os_error());
         }
         let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::AddrNotAvailable)?;
-        Ok(Self { start, len, of: PhantomData })
+        Ok(Self { start, len, _map: descriptor, of: PhantomData })
     }
 
     /// A copy of a value.
