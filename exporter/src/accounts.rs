@@ -34,20 +34,25 @@ impl Accounts {
 
 impl Settle for Accounts {
     fn settle(&mut self, outcome: Outcome, batch: Batch) {
-        let lost = match outcome {
-            Outcome::Delivered { rejected_records } => {
-                self.rejected.0.fetch_add(rejected_records.into(), Ordering::Relaxed);
-                None
-            }
-            Outcome::Refused => Some(LossReason::Rejected),
-            Outcome::Undelivered => Some(LossReason::Undelivered),
-        };
+        if let Outcome::Delivered { rejected_records } = outcome {
+            self.rejected.0.fetch_add(rejected_records.into(), Ordering::Relaxed);
+        }
+        let lost = loss(outcome);
         for (hook, counts) in batch.accounted {
             match lost {
                 None => self.ledger.delivered(hook, counts),
                 Some(reason) => self.ledger.lost_after_queue(hook, reason, counts),
             }
         }
+    }
+}
+
+/// What the ledger calls an outcome, if the batch is lost.
+fn loss(outcome: Outcome) -> Option<LossReason> {
+    match outcome {
+        Outcome::Delivered { .. } => None,
+        Outcome::Refused => Some(LossReason::Rejected),
+        Outcome::Undelivered => Some(LossReason::Undelivered),
     }
 }
 

@@ -5,6 +5,8 @@
 mod accounts;
 mod agent;
 pub mod aggregate;
+#[cfg(test)]
+mod captured;
 pub mod clock;
 pub mod command;
 pub mod export;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::loss;
 use crate::export::{Batch, Outcome, Settle};
 use crate::flow::{Counts, HookId, Temporality};
 use crate::ledger::{Ledger, LossReason};
@@ -23,12 +24,7 @@ impl MetricsAccounts {
 
 impl Settle for MetricsAccounts {
     fn settle(&mut self, outcome: Outcome, batch: Batch) {
-        let lost = match outcome {
-            Outcome::Delivered { .. } => None,
-            Outcome::Refused => Some(LossReason::Rejected),
-            Outcome::Undelivered => Some(LossReason::Undelivered),
-        };
-        match (lost, self.temporality) {
+        match (loss(outcome), self.temporality) {
             (None, _) => {
                 for (hook, counts) in self.waiting.drain().chain(batch.accounted) {
                     self.ledger.delivered(hook, counts);
@@ -69,10 +65,8 @@ pub(crate) fn lost_metrics(batch: &Batch) {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::sync::Mutex;
-
     use super::*;
+    use crate::captured::Captured;
     use crate::clock::MonotonicTime;
     use crate::export::Payload;
     use crate::ledger::Row;
@@ -116,24 +110,9 @@ mod tests {
 
     /// What is logged meanwhile.
     fn log(work: impl FnOnce()) -> String {
-        #[derive(Clone, Default)]
-        struct Lines(Arc<Mutex<Vec<u8>>>);
-        impl io::Write for Lines {
-            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                self.0.lock().unwrap().extend_from_slice(bytes);
-                Ok(bytes.len())
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-
-        let lines = Lines::default();
-        let writer = lines.clone();
-        let subscriber =
-            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-        tracing::subscriber::with_default(subscriber, work);
-        String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
+        let log = Captured::default();
+        tracing::subscriber::with_default(log.subscriber(), work);
+        log.text()
     }
 
     #[test]

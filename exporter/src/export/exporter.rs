@@ -96,6 +96,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+    use crate::captured::Captured;
     use crate::export::classify::Verdict;
     use crate::export::payload::Payload;
     use crate::export::response::PartialSuccess;
@@ -292,29 +293,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_outage_is_one_line_at_its_start_and_one_at_its_end() {
-        #[derive(Clone, Default)]
-        struct Lines(Arc<Mutex<Vec<u8>>>);
-        impl std::io::Write for Lines {
-            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-                self.0.lock().unwrap().extend_from_slice(bytes);
-                Ok(bytes.len())
-            }
-            fn flush(&mut self) -> std::io::Result<()> {
-                Ok(())
-            }
-        }
-
-        let lines = Lines::default();
-        let writer = lines.clone();
-        let subscriber =
-            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-        let guard = tracing::subscriber::set_default(subscriber);
+        let log = Captured::default();
+        let guard = tracing::subscriber::set_default(log.subscriber());
         let answers =
             [Err(failure(Verdict::RETRY)), Err(failure(Verdict::RETRY)), Err(failure(Verdict::RETRY)), TAKEN];
         deliver(answers, 2).await;
         drop(guard);
 
-        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let text = log.text();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 2, "{text}");
         for part in ["WARN", "http://receiver:4317", "down", "start it"] {
