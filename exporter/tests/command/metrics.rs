@@ -29,8 +29,12 @@ struct Point {
     cumulative: bool,
 }
 
-/// Runs the program, completed by `complete`, while the datagrams flow; gives what it said and what the Collector received.
-fn observe(complete: impl FnOnce(&mut Command)) -> Result<(Ended, Vec<Value>, Vec<Point>)> {
+const LOGS: &str = "logs.jsonl";
+const METRICS: &str = "metrics.jsonl";
+
+/// Runs the program, completed by `complete`, and sends the datagrams three times, each time until the Collector has written
+/// more of `wanted`; gives what the program said and what the Collector received.
+fn observe(wanted: &str, complete: impl FnOnce(&mut Command)) -> Result<(Ended, Vec<Value>, Vec<Point>)> {
     let pair = Pair::new()?;
     let out = tempfile::tempdir()?;
     let collector = Collector::start(&pair.server, out.path())?;
@@ -40,16 +44,18 @@ fn observe(complete: impl FnOnce(&mut Command)) -> Result<(Ended, Vec<Value>, Ve
     command.env("OTEL_METRIC_EXPORT_INTERVAL", "300");
     complete(&mut command);
     let program = Program::start(command)?;
+    let written = || fs::metadata(out.path().join(wanted)).map_or(0, |file| file.len());
     for _ in 0..3 {
+        let before = written();
         datagrams(&pair)?;
-        std::thread::sleep(Duration::from_millis(400));
+        until("the Collector receives more", Duration::from_secs(30), || Ok(written() > before))?;
     }
     let ended = program.stop()?;
     ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
     ensure!(!ended.stderr.contains("WARN") && !ended.stderr.contains("lost"), "{}", ended.stderr);
     collector.end()?;
     let read = |name: &str| requests(&out.path().join(name));
-    Ok((ended, read("logs.jsonl")?, points(&read("metrics.jsonl")?)?))
+    Ok((ended, read(LOGS)?, points(&read(METRICS)?)?))
 }
 
 /// Every point of every request, in the order in which they came.
@@ -124,7 +130,7 @@ fn assert_datagrams(points: &[Point]) -> Result<()> {
 
 pub(crate) fn equal_records() -> Result<()> {
     for (endpoint, temporality) in [(GRPC, "cumulative"), (HTTP, "delta")] {
-        let (_, records, points) = observe(|command| {
+        let (_, records, points) = observe(METRICS, |command| {
             command.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
             command.env("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "gzip");
             command.env("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", temporality);
@@ -156,7 +162,7 @@ pub(crate) fn to_a_late_collector() -> Result<()> {
     datagrams(&pair)?;
     std::thread::sleep(Duration::from_secs(2));
     let collector = Collector::start(&pair.server, out.path())?;
-    let file = out.path().join("metrics.jsonl");
+    let file = out.path().join(METRICS);
     until("metrics arrive", Duration::from_secs(30), || {
         Ok(fs::metadata(&file).is_ok_and(|file| file.len() > 0))
     })?;
@@ -172,7 +178,7 @@ pub(crate) fn to_a_late_collector() -> Result<()> {
 }
 
 pub(crate) fn alone() -> Result<()> {
-    let (ended, records, points) = observe(|command| {
+    let (ended, records, points) = observe(METRICS, |command| {
         command.env("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", GRPC);
     })?;
     ensure!(records.is_empty() && ended.stdout.is_empty(), "{records:?} {}", ended.stdout);
@@ -180,7 +186,7 @@ pub(crate) fn alone() -> Result<()> {
 }
 
 pub(crate) fn beside_print() -> Result<()> {
-    let (ended, records, points) = observe(|command| {
+    let (ended, records, points) = observe(METRICS, |command| {
         command.env("OTEL_EXPORTER_OTLP_ENDPOINT", GRPC).env("OTEL_LOGS_EXPORTER", "console");
     })?;
     ensure!(records.is_empty() && ended.stdout.contains(CLIENT), "{records:?} {}", ended.stdout);
@@ -188,7 +194,7 @@ pub(crate) fn beside_print() -> Result<()> {
 }
 
 pub(crate) fn off() -> Result<()> {
-    let (_, records, points) = observe(|command| {
+    let (_, records, points) = observe(LOGS, |command| {
         command.env("OTEL_EXPORTER_OTLP_ENDPOINT", GRPC).env("OTEL_METRICS_EXPORTER", "none");
     })?;
     ensure!(!records.is_empty() && points.is_empty(), "{} points", points.len());
