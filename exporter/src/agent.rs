@@ -17,7 +17,7 @@ use crate::kernel::{
     Summary, load,
 };
 use crate::ledger::Ledger;
-use crate::pipeline::{Finished, Outlet, Pipeline, PipelineError, Schedule};
+use crate::pipeline::{Finished, Outlet, Pipeline, PipelineError};
 use crate::table::{self, FlowTable};
 
 /// The namespace that the process runs in.
@@ -103,12 +103,8 @@ impl Agent {
             },
             FlowIds::random(),
         );
-        let schedule = Schedule {
-            interval: (settings.interval / 4).min(LONGEST_READING),
-            fill: u64::from(settings.plan.sizes.observations / 2),
-        };
         let pipeline = Pipeline { reader, hooks: Arc::clone(&hooks), table, ledger, outlet };
-        let reading = Reading::start(pipeline, schedule)?;
+        let reading = Reading::start(pipeline, (settings.interval / 4).min(LONGEST_READING))?;
         let options = AttachOptions {
             instance: settings.instance,
             scope: OWN_SCOPE,
@@ -148,14 +144,14 @@ impl Agent {
 impl Reading {
     fn start<O: Outlet + Send + 'static>(
         mut pipeline: Pipeline<O>,
-        schedule: Schedule,
+        interval: Duration,
     ) -> Result<Self, AgentError> {
         let (stop, stopped) = sync_channel(1);
         let (end, ended) = oneshot::channel();
         let (report, finished) = sync_channel(1);
         let thread = thread::Builder::new().name("flows".to_owned()).spawn(move || {
             let end_on_return: oneshot::Sender<()> = end;
-            let ran = pipeline.run(schedule, &stopped);
+            let ran = pipeline.run(interval, &stopped);
             drop(end_on_return);
             if ran.is_err() {
                 // The last reading comes when the hooks are gone, as ever.

@@ -37,15 +37,6 @@ pub(crate) trait Outlet: RecordSink {
     fn finish(&mut self) -> io::Result<()>;
 }
 
-/// When the kernel's counts are read.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Schedule {
-    /// The longest time between two readings.
-    pub(crate) interval: Duration,
-    /// A generation with this many observations is read at once: half of what it holds, so that there is room until it is.
-    pub(crate) fill: u64,
-}
-
 /// Reads the kernel, keeps the flow table and fills an outlet.
 pub(crate) struct Pipeline<O> {
     pub(crate) reader: Reader,
@@ -76,16 +67,16 @@ pub(crate) struct Finished {
 }
 
 impl<O: Outlet> Pipeline<O> {
-    /// Reads on schedule until `stop` says so or its other end is gone.
-    pub(crate) fn run(&mut self, schedule: Schedule, stop: &Receiver<()>) -> Result<(), PipelineError> {
+    /// Reads at least once every `interval` until `stop` says so or its other end is gone.
+    pub(crate) fn run(&mut self, interval: Duration, stop: &Receiver<()>) -> Result<(), PipelineError> {
         let mut last_read = Instant::now();
         loop {
-            let until_read = schedule.interval.saturating_sub(last_read.elapsed());
+            let until_read = interval.saturating_sub(last_read.elapsed());
             match stop.recv_timeout(TICK.min(until_read)) {
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if last_read.elapsed() >= schedule.interval || self.reader.fill() >= schedule.fill {
+            if last_read.elapsed() >= interval || self.reader.is_filling() {
                 last_read = Instant::now();
                 let names = self.read()?;
                 self.emit(&names, Which::Due);

@@ -157,4 +157,10 @@ impl Machine {
     pub fn fill(&self) -> u64 {
         self.loaded.reader.fill()
     }
+
+    /// Whether the generation that is written is to be read at once.
+    #[must_use]
+    pub fn is_filling(&self) -> bool {
+        self.loaded.reader.is_filling()
+    }
 }

@@ -25,6 +25,9 @@ const ROUNDS: usize = 5;
 /// than others, have the weight that they have there.
 const SAMPLE: Duration = Duration::from_millis(2500);
 
+/// Between two looks at how full a generation is, as in the exporter.
+const TICK: Duration = Duration::from_millis(100);
+
 /// All that is needed for a load.
 pub(crate) struct Bench {
     lab: Lab,
@@ -119,9 +122,11 @@ impl Bench {
     fn sample(&mut self, name: &'static str, exactness: &mut Exactness) -> Result<Stats> {
         let before = self.candidates.stats(name)?;
         let links = self.candidates.attach(name, &self.devices)?;
-        sleep(SAMPLE);
         if name == EXPORTER {
+            self.read_for(SAMPLE, exactness)?;
             self.read(exactness)?;
+            self.read_for(SAMPLE, exactness)?;
+        } else {
             sleep(SAMPLE);
         }
         drop(links);
@@ -133,6 +138,18 @@ impl Bench {
         }
         self.candidates.empty(name)?;
         Ok(sample)
+    }
+
+    /// Reads the exporter for so long as it reads itself: when a generation fills up.
+    fn read_for(&mut self, time: Duration, exactness: &mut Exactness) -> Result<()> {
+        let end = Instant::now() + time;
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            sleep(left.min(TICK));
+            if self.candidates.exporter.reader.is_filling() {
+                self.read(exactness)?;
+            }
+        }
+        Ok(())
     }
 
     fn read(&mut self, exactness: &mut Exactness) -> Result<usize> {

@@ -86,6 +86,14 @@ impl Reader {
         self.fill_of(self.generation)
     }
 
+    /// Whether to read now and not wait: half of the room is taken, so that there is some left until it is read. Beyond the room
+    /// of all entries packets overflow; beyond that of the index, which a rush after silence meets first, keys take second
+    /// entries.
+    #[must_use]
+    pub fn is_filling(&self) -> bool {
+        self.fill() >= u64::from(self.sizes.room(self.buckets[self.generation as usize]) / 2)
+    }
+
     /// Turns the programs to the other generation and gives what they counted in this one. A hook that an observation names is
     /// in the registry that comes with it. A key can come twice: its packets are the sum.
     ///

@@ -40,6 +40,11 @@ impl Sizes {
         (entries.saturating_mul(2 * PLACES_PER_ENTRY) / Bucket::PLACES).max(FEW_BUCKETS).min(self.buckets())
     }
 
+    /// Observations that a generation with this many buckets has room for.
+    pub(super) fn room(self, buckets: u32) -> u32 {
+        self.observations.min(buckets.saturating_mul(Bucket::PLACES))
+    }
+
     pub(super) const fn entries_in_map(self) -> u32 {
         GENERATIONS * self.observations
     }
@@ -75,5 +80,13 @@ mod tests {
         assert_eq!(sizes.buckets_for(40_000) * Bucket::PLACES, 2 * 2 * 40_000);
         assert_eq!(sizes.buckets_for(u32::MAX), sizes.buckets());
         assert_eq!(Sizes::of_observations(4).buckets_for(0), 1);
+    }
+
+    #[test]
+    fn there_is_room_for_what_both_the_entries_and_the_index_hold() {
+        let sizes = Sizes::of_observations(100_000);
+        assert_eq!(sizes.room(FEW_BUCKETS), FEW_BUCKETS * Bucket::PLACES);
+        assert_eq!(sizes.room(sizes.buckets()), 100_000);
+        assert_eq!(Sizes::of_observations(Sizes::MAX_OBSERVATIONS).room(u32::MAX), Sizes::MAX_OBSERVATIONS);
     }
 }

@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         ("counts_go_beyond_32_bits", sequence::beyond_32_bits),
         ("a_reading_between_two_packets_loses_none", sequence::reading_between_packets),
         ("what_a_full_map_refuses_is_counted_as_overflow", sequence::full_map),
+        ("a_rush_after_silence_takes_no_second_entries", sequence::rush_after_silence),
         ("losses_of_more_hooks_than_are_told_apart_add_up", losses::more_hooks_than_entries),
         ("the_room_of_a_hook_that_left_is_anothers", losses::room_of_a_hook_that_left),
         ("the_last_packet_ends_the_observation", sequence::last_packet),

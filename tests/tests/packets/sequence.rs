@@ -212,6 +212,34 @@ pub(crate) fn reading_between_packets() -> Result<()> {
     Ok(())
 }
 
+/// After silence the index is small: it is read before keys take second entries, and larger from then on.
+pub(crate) fn rush_after_silence() -> Result<()> {
+    let mut machine = Machine::new(200_000)?;
+    for _ in 0..2 {
+        ensure!(machine.read()? == Seen::default(), "silence");
+    }
+    let mut flows = 0_u16..;
+    let mut last = 0;
+    for generation in 0..2 {
+        let mut inputs = Vec::new();
+        while !machine.is_filling() {
+            let from = flows.next().context("it does not fill up")?;
+            inputs.push(ingress(ethernet(IPV4, &ipv4(UDP, &udp_between(from, 53, &PAYLOAD)))));
+            machine.send(&inputs[inputs.len() - 1])?;
+        }
+        ensure!(inputs.len() > last, "generation {generation} holds no more than that before");
+        last = inputs.len();
+        for input in &inputs {
+            machine.send(input)?;
+        }
+        let observations = machine.observations()?;
+        let packets: u64 = observations.iter().map(|observation| observation.counts.packets).sum();
+        ensure!(packets == 2 * inputs.len() as u64, "{packets} packets of {} flows", inputs.len());
+        ensure!(observations.len() < inputs.len() * 21 / 20, "{} of {}", observations.len(), inputs.len());
+    }
+    Ok(())
+}
+
 pub(crate) fn full_map() -> Result<()> {
     const ROOM: u32 = 64;
     const FLOWS: u16 = 500;
