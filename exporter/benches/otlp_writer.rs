@@ -47,7 +47,7 @@ const ENRICHMENT: [(Attribute, &str); 6] = [
 ];
 
 fn main() {
-    let hook = Hook { scope: 0, ifindex: 3, direction: Direction::Ingress, interface: "eth0".into() };
+    let hook = Hook::named(0, 3, Direction::Ingress, "eth0");
     let records: Vec<_> = (0..RECORDS).map(|number| record(number, &hook)).collect();
     let mut count = Count(0);
     all_attributes(&records[0], &mut count);
@@ -162,6 +162,7 @@ fn record(number: u32, hook: &Hook) -> FlowRecord<'_> {
         vlan: Vlan { outer: Some(100), inner: Some(200) },
         tcp_flags: Some(TcpFlags(0x1b)),
         icmp: None,
+        path: &[],
     }
 }
 
@@ -203,6 +204,14 @@ impl AttributeSink for Count {
     }
 
     fn texts<'a>(&mut self, _: Attribute, _: impl Iterator<Item = &'a str> + Clone) {
+        self.0 += 1;
+    }
+
+    fn ints(&mut self, _: Attribute, _: impl Iterator<Item = i64> + Clone) {
+        self.0 += 1;
+    }
+
+    fn doubles(&mut self, _: Attribute, _: impl Iterator<Item = f64> + Clone) {
         self.0 += 1;
     }
 }
@@ -258,6 +267,16 @@ impl AttributeSink for ProtoAttributes {
             values.map(|value| AnyValue { value: Some(Value::StringValue(value.to_owned())) }).collect();
         self.push(attribute, Value::ArrayValue(ArrayValue { values }));
     }
+
+    fn ints(&mut self, attribute: Attribute, values: impl Iterator<Item = i64> + Clone) {
+        let values = values.map(|value| AnyValue { value: Some(Value::IntValue(value)) }).collect();
+        self.push(attribute, Value::ArrayValue(ArrayValue { values }));
+    }
+
+    fn doubles(&mut self, attribute: Attribute, values: impl Iterator<Item = f64> + Clone) {
+        let values = values.map(|value| AnyValue { value: Some(Value::DoubleValue(value)) }).collect();
+        self.push(attribute, Value::ArrayValue(ArrayValue { values }));
+    }
 }
 
 struct SdkAttributes<'a>(&'a mut SdkLogRecord);
@@ -277,6 +296,16 @@ impl AttributeSink for SdkAttributes<'_> {
 
     fn texts<'a>(&mut self, attribute: Attribute, values: impl Iterator<Item = &'a str> + Clone) {
         let values = values.map(|value| ApiValue::from(value.to_owned())).collect();
+        self.0.add_attribute(Key::from_static_str(attribute.key), ApiValue::ListAny(Box::new(values)));
+    }
+
+    fn ints(&mut self, attribute: Attribute, values: impl Iterator<Item = i64> + Clone) {
+        let values = values.map(ApiValue::from).collect();
+        self.0.add_attribute(Key::from_static_str(attribute.key), ApiValue::ListAny(Box::new(values)));
+    }
+
+    fn doubles(&mut self, attribute: Attribute, values: impl Iterator<Item = f64> + Clone) {
+        let values = values.map(ApiValue::from).collect();
         self.0.add_attribute(Key::from_static_str(attribute.key), ApiValue::ListAny(Box::new(values)));
     }
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use exporter::clock::{Clock, MonotonicTime, WallTime};
 use exporter::flow::{
-    Counts, Direction, Ecn, FlowIds, Handshake, HookId, Hooks, Mac, Observation, Record, RecordSink,
+    Counts, Direction, Ecn, FlowIds, Handshake, Hook, HookId, Hooks, Mac, Observation, Record, RecordSink,
     TcpFlags, Tuple, Vlan,
 };
 use exporter::ledger::Ledger;
@@ -22,8 +22,8 @@ const SECOND: u64 = 1_000_000_000;
 fn main() {
     let mut hooks = Hooks::default();
     for ifindex in 0..2 {
-        hooks.register(0, ifindex, Direction::Ingress, "eth0");
-        hooks.register(0, ifindex, Direction::Egress, "eth0");
+        hooks.register(Hook::named(0, ifindex, Direction::Ingress, "eth0"));
+        hooks.register(Hook::named(0, ifindex, Direction::Egress, "eth0"));
     }
     measure(&hooks, &Ledger::default());
 }

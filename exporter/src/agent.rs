@@ -37,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) interval: Duration,
     pub(crate) idle_timeout: Duration,
     pub(crate) tcp_idle_timeout: Duration,
+    /// Whether records say which hooks the packets passed.
+    pub(crate) with_path: bool,
 }
 
 /// Why an agent does not start, or ends by itself.
@@ -100,6 +102,7 @@ impl Agent {
                 idle_timeout: settings.idle_timeout,
                 tcp_idle_timeout: settings.tcp_idle_timeout,
                 max_flows: usize::try_from(settings.plan.flows).unwrap_or(usize::MAX),
+                with_path: settings.with_path,
             },
             FlowIds::random(),
         );

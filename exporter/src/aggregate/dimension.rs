@@ -102,4 +102,8 @@ impl AttributeSink for Chosen<'_> {
 
     /// No dimension is a list.
     fn texts<'a>(&mut self, _: Attribute, _: impl Iterator<Item = &'a str> + Clone) {}
+
+    fn ints(&mut self, _: Attribute, _: impl Iterator<Item = i64> + Clone) {}
+
+    fn doubles(&mut self, _: Attribute, _: impl Iterator<Item = f64> + Clone) {}
 }

@@ -42,6 +42,7 @@ pub(super) fn settings(
         interval,
         idle_timeout: common.idle_timeout,
         tcp_idle_timeout: common.tcp_idle_timeout,
+        with_path: common.path,
     })
 }
 

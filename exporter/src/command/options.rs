@@ -66,6 +66,15 @@ pub struct Common {
         env = "OTEL_FLOW_EXPORTER_TCP_IDLE_TIMEOUT"
     )]
     pub tcp_idle_timeout: Duration,
+    /// Whether a record lists all the interfaces that its packets passed
+    #[arg(
+        long,
+        value_name = "BOOL",
+        default_value_t = true,
+        action = clap::ArgAction::Set,
+        env = "OTEL_FLOW_EXPORTER_PATH"
+    )]
+    pub path: bool,
 }
 
 /// Options of `run`.

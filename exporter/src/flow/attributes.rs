@@ -3,11 +3,12 @@
 //! The order is the registry's, which is also the order of the columns. A fact that is not known is left out.
 
 use semconv::{Attribute, attribute, value};
+use smallvec::SmallVec;
 
 use abi::Direction;
 
 use crate::flow::text;
-use crate::flow::{Endpoint, FlowRecord, OtherRecord, Record, Vlan};
+use crate::flow::{Endpoint, FlowRecord, Hop, OtherRecord, Record, Vlan};
 
 /// Takes attributes one by one. Values are lent, nothing is allocated on the way.
 pub trait AttributeSink {
@@ -19,6 +20,10 @@ pub trait AttributeSink {
     fn double(&mut self, attribute: Attribute, value: f64);
     /// A list of texts, which may be walked twice.
     fn texts<'a>(&mut self, attribute: Attribute, values: impl Iterator<Item = &'a str> + Clone);
+    /// A list of integers, which may be walked twice.
+    fn ints(&mut self, attribute: Attribute, values: impl Iterator<Item = i64> + Clone);
+    /// A list of floating point numbers, which may be walked twice.
+    fn doubles(&mut self, attribute: Attribute, values: impl Iterator<Item = f64> + Clone);
 }
 
 impl Record<'_> {
@@ -95,7 +100,46 @@ fn flow(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
         sink.int(attribute::NETWORK_ICMP_TYPE, icmp.kind.into());
         sink.int(attribute::NETWORK_ICMP_CODE, icmp.code.into());
     }
+    if !record.path.is_empty() {
+        path(record, sink);
+    }
     sink.text(attribute::LOG_RECORD_UID, &text::record_uid(&id, record.sequence));
+}
+
+fn path(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
+    let hops = record.path.iter();
+    let flow_direction = |hop: &Hop<'_>| {
+        if hop.is_reverse {
+            value::network_flow_direction::REVERSE
+        } else {
+            value::network_flow_direction::FORWARD
+        }
+    };
+    sink.texts(attribute::NETWORK_FLOW_PATH_DIRECTION, hops.clone().map(flow_direction));
+    sink.texts(attribute::NETWORK_FLOW_PATH_INTERFACE_NAME, hops.clone().map(|hop| &*hop.hook.interface));
+    let direction = |hop: &Hop<'_>| direction_name(hop.hook.direction);
+    sink.texts(attribute::NETWORK_FLOW_PATH_INTERFACE_DIRECTION, hops.clone().map(direction));
+    if hops.clone().any(|hop| hop.macs.is_some()) {
+        let macs: SmallVec<[_; 8]> =
+            hops.clone().map(|hop| hop.macs.map(|(a, b)| (text::mac(a), text::mac(b)))).collect();
+        let source = macs.iter().map(|macs| macs.as_ref().map_or("", |(source, _)| &**source));
+        sink.texts(attribute::NETWORK_FLOW_PATH_SOURCE_MAC, source);
+        let destination = macs.iter().map(|macs| macs.as_ref().map_or("", |(_, destination)| &**destination));
+        sink.texts(attribute::NETWORK_FLOW_PATH_DESTINATION_MAC, destination);
+    }
+    sink.ints(attribute::NETWORK_FLOW_PATH_BYTES, hops.clone().map(|hop| integer(hop.counts.bytes)));
+    sink.ints(attribute::NETWORK_FLOW_PATH_PACKETS, hops.clone().map(|hop| integer(hop.counts.packets)));
+    // Later on, the first packet of the interval at one hook need not be that at the next.
+    if record.sequence == 0 {
+        let begin = |is_reverse| {
+            record.path.iter().filter(move |hop| hop.is_reverse == is_reverse).map(|hop| hop.first).min()
+        };
+        let begins = [begin(false), begin(true)];
+        let delay = |hop: &Hop<'_>| {
+            seconds(begins[usize::from(hop.is_reverse)].map_or(0, |begin| hop.first.since(begin)))
+        };
+        sink.doubles(attribute::NETWORK_FLOW_PATH_DELAY, hops.map(delay));
+    }
 }
 
 fn other(record: &OtherRecord<'_>, sink: &mut impl AttributeSink) {

@@ -18,6 +18,15 @@ impl Counts {
     pub fn is_zero(self) -> bool {
         self == Self::default()
     }
+
+    /// What is beyond the other, of packets and of bytes.
+    #[must_use]
+    pub fn saturating_sub(self, other: Self) -> Self {
+        Self {
+            packets: self.packets.saturating_sub(other.packets),
+            bytes: self.bytes.saturating_sub(other.bytes),
+        }
+    }
 }
 
 impl Add for Counts {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use abi::Direction;
 
+use crate::flow::Role;
+
 /// One eBPF attachment: an interface of a network namespace, and a direction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hook {
@@ -15,6 +17,16 @@ pub struct Hook {
     pub direction: Direction,
     /// The interface's name when it was last heard of.
     pub interface: Box<str>,
+    /// What the interface is.
+    pub role: Role,
+}
+
+impl Hook {
+    /// A hook of an interface of which nothing more is known.
+    #[must_use]
+    pub fn named(scope: u32, ifindex: u32, direction: Direction, interface: &str) -> Self {
+        Self { scope, ifindex, direction, interface: interface.into(), role: Role::Host }
+    }
 }
 
 impl fmt::Display for Hook {

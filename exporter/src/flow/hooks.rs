@@ -37,13 +37,12 @@ enum State {
 }
 
 impl Hooks {
-    /// The number of a hook, new or known. A known interface takes the name: it may have been renamed.
-    pub fn register(&mut self, scope: u32, ifindex: u32, direction: Direction, interface: &str) -> HookId {
-        let id = self.find_or_add(scope, ifindex, direction, || interface.into());
-        let Entry { hook, state } = &mut self.entries[id.0 as usize];
-        if *hook.interface != *interface {
-            hook.interface = interface.into();
-        }
+    /// The number of a hook, new or known. A known interface takes the name and the role: it may have been renamed, or put into a
+    /// bond.
+    pub fn register(&mut self, hook: Hook) -> HookId {
+        let id = self.find_or_add(hook.scope, hook.ifindex, hook.direction);
+        let Entry { hook: known, state } = &mut self.entries[id.0 as usize];
+        *known = hook;
         if std::mem::replace(state, State::There) != State::There {
             self.left.retain(|left| *left != id);
         }
@@ -53,7 +52,7 @@ impl Hooks {
     /// The number of the hook that a kernel-side key names. A hook that was never registered gets its index as name, and is one
     /// that has left: nobody will say so later.
     pub fn resolve(&mut self, scope: u32, ifindex: u32, direction: Direction) -> HookId {
-        let id = self.find_or_add(scope, ifindex, direction, || format!("if{ifindex}").into());
+        let id = self.find_or_add(scope, ifindex, direction);
         if let State::Left { readings } = &mut self.entries[id.0 as usize].state {
             *readings = 0;
         }
@@ -106,6 +105,12 @@ impl Hooks {
         &self.entries[id.0 as usize].hook
     }
 
+    /// Whether no packet passes the hook any more.
+    #[must_use]
+    pub fn has_left(&self, id: HookId) -> bool {
+        self.entries[id.0 as usize].state != State::There
+    }
+
     /// All hooks by number.
     pub fn iter(&self) -> impl Iterator<Item = (HookId, &Hook)> {
         let entries = (0..).map(HookId).zip(&self.entries);
@@ -118,16 +123,10 @@ impl Hooks {
         self.entries.len()
     }
 
-    fn find_or_add(
-        &mut self,
-        scope: u32,
-        ifindex: u32,
-        direction: Direction,
-        name: impl FnOnce() -> Box<str>,
-    ) -> HookId {
+    fn find_or_add(&mut self, scope: u32, ifindex: u32, direction: Direction) -> HookId {
         let Self { entries, numbers, left, free } = self;
         *numbers.entry((scope, ifindex, direction)).or_insert_with(|| {
-            let hook = Hook { scope, ifindex, direction, interface: name() };
+            let hook = Hook::named(scope, ifindex, direction, &format!("if{ifindex}"));
             let entry = Entry { hook, state: State::Left { readings: 0 } };
             let id = if let Some(id) = free.pop() {
                 entries[id.0 as usize] = entry;
@@ -158,8 +157,8 @@ mod tests {
     #[test]
     fn a_renamed_interface_keeps_its_number() {
         let mut hooks = Hooks::default();
-        let before = hooks.register(0, 7, Direction::Ingress, "veth0");
-        let after = hooks.register(0, 7, Direction::Ingress, "lan");
+        let before = hooks.register(Hook::named(0, 7, Direction::Ingress, "veth0"));
+        let after = hooks.register(Hook::named(0, 7, Direction::Ingress, "lan"));
         assert_eq!(before, after);
         assert_eq!(hooks.get(after).to_string(), "lan ingress");
     }
@@ -168,8 +167,8 @@ mod tests {
     fn equal_indexes_of_two_namespaces_are_two_hooks() {
         let mut hooks = Hooks::default();
         assert_ne!(
-            hooks.register(0, 2, Direction::Egress, "eth0"),
-            hooks.register(1, 2, Direction::Egress, "eth0")
+            hooks.register(Hook::named(0, 2, Direction::Egress, "eth0")),
+            hooks.register(Hook::named(1, 2, Direction::Egress, "eth0"))
         );
     }
 
@@ -183,8 +182,10 @@ mod tests {
     #[test]
     fn a_hook_is_forgotten_two_readings_after_it_left_and_its_number_is_given_out_again() {
         let mut hooks = Hooks::default();
-        let (stays, leaves) =
-            (hooks.register(0, 1, Direction::Ingress, "a"), hooks.register(0, 2, Direction::Ingress, "b"));
+        let (stays, leaves) = (
+            hooks.register(Hook::named(0, 1, Direction::Ingress, "a")),
+            hooks.register(Hook::named(0, 2, Direction::Ingress, "b")),
+        );
         assert!(hooks.read_through().is_empty());
         hooks.leave(0, 2, Direction::Ingress);
         assert!(hooks.read_through().is_empty() && forget_all(&mut hooks).is_empty());
@@ -192,7 +193,7 @@ mod tests {
         hooks.forget(|_| false);
         assert!(hooks.read_through().is_empty(), "it is told once");
         assert_eq!(forget_all(&mut hooks), [leaves]);
-        assert_eq!(hooks.register(0, 3, Direction::Ingress, "c"), leaves);
+        assert_eq!(hooks.register(Hook::named(0, 3, Direction::Ingress, "c")), leaves);
         assert_eq!(hooks.iter().map(|(id, _)| id).collect::<Vec<_>>(), [stays, leaves]);
         assert_eq!(hooks.get(leaves).to_string(), "c ingress");
     }
@@ -200,7 +201,7 @@ mod tests {
     #[test]
     fn a_late_packet_puts_the_end_off() {
         let mut hooks = Hooks::default();
-        hooks.register(0, 1, Direction::Ingress, "a");
+        hooks.register(Hook::named(0, 1, Direction::Ingress, "a"));
         hooks.leave(0, 1, Direction::Ingress);
         hooks.read_through();
         let id = hooks.resolve(0, 1, Direction::Ingress);
@@ -211,10 +212,10 @@ mod tests {
     #[test]
     fn a_hook_that_comes_back_is_not_forgotten() {
         let mut hooks = Hooks::default();
-        let id = hooks.register(0, 1, Direction::Ingress, "a");
+        let id = hooks.register(Hook::named(0, 1, Direction::Ingress, "a"));
         hooks.leave(0, 1, Direction::Ingress);
         hooks.read_through();
-        assert_eq!(hooks.register(0, 1, Direction::Ingress, "a"), id);
+        assert_eq!(hooks.register(Hook::named(0, 1, Direction::Ingress, "a")), id);
         assert!(hooks.read_through().is_empty() && hooks.read_through().is_empty());
         assert!(forget_all(&mut hooks).is_empty());
     }

@@ -8,6 +8,7 @@ mod identity;
 mod metric;
 mod observation;
 mod record;
+mod role;
 #[cfg(test)]
 pub(crate) mod samples;
 mod tcp;
@@ -23,8 +24,9 @@ pub use self::metric::Temporality;
 pub(crate) use self::metric::{MetricPoint, SeriesValue};
 pub use self::observation::{Handshake, Observation, Unattributed};
 pub use self::record::{
-    EndReason, Endpoint, Evidence, FlowRecord, OtherReason, OtherRecord, Record, RecordSink,
+    EndReason, Endpoint, Evidence, FlowRecord, Hop, OtherReason, OtherRecord, Record, RecordSink,
 };
+pub use self::role::Role;
 pub use self::tcp::{Ecn, TcpFlags};
 pub use self::text::{Text, timestamp};
 pub use self::tuple::{Icmp, Mac, Tuple, Vlan};

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::clock::WallTime;
+use crate::clock::{MonotonicTime, WallTime};
 use crate::flow::{Counts, Ecn, FlowId, Hook, HookId, Icmp, Mac, TcpFlags, Vlan};
 
 /// One record, lent to the stage that writes it.
@@ -60,6 +60,24 @@ pub struct FlowRecord<'a> {
     pub tcp_flags: Option<TcpFlags>,
     /// Message of the source's packets; `None` if the flow is not ICMP.
     pub icmp: Option<Icmp>,
+    /// The hooks that the packets of the interval passed, in their order, the source's packets first. Empty unless there are more
+    /// than one for a direction.
+    pub path: &'a [Hop<'a>],
+}
+
+/// What one hook saw of one direction in an interval.
+#[derive(Clone, Copy, Debug)]
+pub struct Hop<'a> {
+    /// Where.
+    pub hook: &'a Hook,
+    /// The destination sent the packets.
+    pub is_reverse: bool,
+    /// Source and destination of the first frame, where the device has a link layer.
+    pub macs: Option<(Mac, Mac)>,
+    /// First packet, precise.
+    pub first: MonotonicTime,
+    /// How much.
+    pub counts: Counts,
 }
 
 /// One end of a flow.

@@ -11,7 +11,7 @@ use crate::flow::{
 };
 
 pub(crate) fn hook() -> Hook {
-    Hook { scope: 0, ifindex: 3, direction: Direction::Ingress, interface: "veth-a".into() }
+    Hook::named(0, 3, Direction::Ingress, "veth-a")
 }
 
 /// A TLS connection, opened in this interval.
@@ -49,6 +49,7 @@ pub(crate) fn tcp(hook: &Hook) -> FlowRecord<'_> {
         vlan: Vlan::default(),
         tcp_flags: Some(TcpFlags(0x1a)),
         icmp: None,
+        path: &[],
     }
 }
 
@@ -88,11 +89,9 @@ fn any_endpoint() -> impl Strategy<Value = Endpoint> {
 /// With any name that an interface may have, and often with one that a format has to escape.
 pub(crate) fn any_hook() -> impl Strategy<Value = Hook> {
     ("[^/\u{0}]{1,15}|\\PC{1,4}|[\"\\\\,\n\u{1b}]{1,3}|eth[0-9]", any::<bool>()).prop_map(
-        |(interface, ingress)| Hook {
-            scope: 0,
-            ifindex: 9,
-            direction: if ingress { Direction::Ingress } else { Direction::Egress },
-            interface: interface.into(),
+        |(interface, ingress)| {
+            let direction = if ingress { Direction::Ingress } else { Direction::Egress };
+            Hook::named(0, 9, direction, &interface)
         },
     )
 }
@@ -132,6 +131,7 @@ pub(crate) fn any_flow() -> impl Strategy<Value = FlowRecord<'static>> {
             vlan: Vlan { outer: vlan.0, inner: vlan.1 },
             tcp_flags: facts.0.map(TcpFlags),
             icmp: facts.1.map(|(kind, code)| Icmp { kind, code }),
+            path: &[],
         }
     })
 }

@@ -5,7 +5,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use packet::Link;
 
+use crate::flow::Role;
 use crate::kernel::netlink::{Drained, NetlinkError, Request, Socket, attributes, number, text};
+use crate::kernel::role::Signs;
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
@@ -13,6 +15,10 @@ const RTM_GETLINK: u16 = 18;
 const RTNLGRP_LINK: u32 = 1;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
+const IFLA_LINKINFO: u16 = 18;
+const IFLA_LINK_NETNSID: u16 = 37;
+const IFLA_INFO_KIND: u16 = 1;
+const IFLA_INFO_SLAVE_KIND: u16 = 4;
 const IFLA_EXT_MASK: u16 = 29;
 const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
 const IFF_UP: u32 = 1;
@@ -38,6 +44,8 @@ pub struct Interface {
     pub is_up: bool,
     /// Link-layer address, as long as the device's are; none is empty.
     pub address: Box<[u8]>,
+    /// What it is to the machine.
+    pub role: Role,
 }
 
 impl Interface {
@@ -136,22 +144,38 @@ fn event(kind: u16, body: &[u8]) -> Option<Event> {
     if kind == RTM_DELLINK {
         return Some(Event::Gone(ifindex));
     }
+    let is_loopback = flags & IFF_LOOPBACK != 0;
+    let mut signs = Signs { device, is_loopback, ..Signs::default() };
     let (mut name, mut address) = (None, Box::default());
     for attribute in attributes(body.get(HEADER..)?) {
         match attribute.kind() {
-            IFLA_IFNAME => name = Some(text(attribute.value()).into()),
+            IFLA_IFNAME => name = Some(text(attribute.value())),
             IFLA_ADDRESS => address = attribute.value().into(),
+            IFLA_LINK_NETNSID => signs.leads_elsewhere = true,
+            IFLA_LINKINFO => link_info(attribute.value(), &mut signs),
             _ => {}
         }
     }
+    signs.name = name?;
     Some(Event::Present(Interface {
         ifindex,
-        name: name?,
+        role: signs.role(),
+        name: signs.name.into(),
         device,
-        is_loopback: flags & IFF_LOOPBACK != 0,
+        is_loopback,
         is_up: flags & IFF_UP != 0,
         address,
     }))
+}
+
+fn link_info(info: &[u8], signs: &mut Signs) {
+    for attribute in attributes(info) {
+        match attribute.kind() {
+            IFLA_INFO_KIND => signs.kind = Some(text(attribute.value())),
+            IFLA_INFO_SLAVE_KIND => signs.port_kind = Some(text(attribute.value())),
+            _ => {}
+        }
+    }
 }
 
 #[cfg(test)]
@@ -166,7 +190,9 @@ mod tests {
         body.extend([0; 4]);
         let request = Request::new(RTM_NEWLINK, 0, &body)
             .attribute(IFLA_ADDRESS, &[2, 0, 0, 0, 0, 1])
-            .text(IFLA_IFNAME, "veth0");
+            .text(IFLA_IFNAME, "veth0")
+            .number(IFLA_LINK_NETNSID, 0)
+            .nested(IFLA_LINKINFO, |info| info.text(IFLA_INFO_KIND, "veth"));
         request.finish(0, 0)[16..].to_vec()
     }
 
@@ -178,6 +204,7 @@ mod tests {
         assert!(interface.is_up && !interface.is_loopback);
         assert_eq!(interface.link(), Some(Link::Ethernet));
         assert_eq!(&*interface.address, [2, 0, 0, 0, 0, 1]);
+        assert_eq!(interface.role, Role::PodPort);
         assert_eq!(event(RTM_DELLINK, &body), Some(Event::Gone(7)));
     }
 

@@ -12,6 +12,7 @@ mod netlink;
 mod object;
 pub mod probe;
 mod reader;
+mod role;
 mod selection;
 mod sizes;
 mod sys;

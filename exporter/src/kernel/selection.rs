@@ -92,6 +92,7 @@ impl fmt::Display for Selection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::Role;
 
     fn interface(name: &str, device: u16) -> Interface {
         let is_loopback = device == libc::ARPHRD_LOOPBACK;
@@ -102,6 +103,7 @@ mod tests {
             is_loopback,
             is_up: false,
             address: Box::default(),
+            role: Role::Host,
         }
     }
 

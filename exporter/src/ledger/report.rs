@@ -131,7 +131,7 @@ fn write_aligned(formatter: &mut fmt::Formatter<'_>, lines: &[Line]) -> fmt::Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::HookId;
+    use crate::flow::{Hook, HookId};
     use abi::Direction;
 
     fn counts(packets: u64) -> Counts {
@@ -140,9 +140,9 @@ mod tests {
 
     fn hooks() -> Hooks {
         let mut hooks = Hooks::default();
-        hooks.register(0, 1, Direction::Ingress, "eth0");
-        hooks.register(0, 2, Direction::Ingress, "quiet0");
-        hooks.register(0, 3, Direction::Egress, "veth1234");
+        hooks.register(Hook::named(0, 1, Direction::Ingress, "eth0"));
+        hooks.register(Hook::named(0, 2, Direction::Ingress, "quiet0"));
+        hooks.register(Hook::named(0, 3, Direction::Egress, "veth1234"));
         hooks
     }
 

@@ -178,4 +178,12 @@ impl AttributeSink for LogAttributes<'_> {
     fn texts<'a>(&mut self, attribute: Attribute, values: impl Iterator<Item = &'a str> + Clone) {
         wire::put_texts(self.0, ATTRIBUTES, attribute.key, values);
     }
+
+    fn ints(&mut self, attribute: Attribute, values: impl Iterator<Item = i64> + Clone) {
+        wire::put_ints(self.0, ATTRIBUTES, attribute.key, values);
+    }
+
+    fn doubles(&mut self, attribute: Attribute, values: impl Iterator<Item = f64> + Clone) {
+        wire::put_doubles(self.0, ATTRIBUTES, attribute.key, values);
+    }
 }

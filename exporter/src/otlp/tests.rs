@@ -33,6 +33,16 @@ impl AttributeSink for Expected {
         let values = values.map(|value| any_value(Value::StringValue(value.to_owned()))).collect();
         self.0.push((attribute, Value::ArrayValue(ArrayValue { values })));
     }
+
+    fn ints(&mut self, attribute: Attribute, values: impl Iterator<Item = i64> + Clone) {
+        let values = values.map(|value| any_value(Value::IntValue(value))).collect();
+        self.0.push((attribute, Value::ArrayValue(ArrayValue { values })));
+    }
+
+    fn doubles(&mut self, attribute: Attribute, values: impl Iterator<Item = f64> + Clone) {
+        let values = values.map(|value| any_value(Value::DoubleValue(value))).collect();
+        self.0.push((attribute, Value::ArrayValue(ArrayValue { values })));
+    }
 }
 
 fn any_value(value: Value) -> AnyValue {

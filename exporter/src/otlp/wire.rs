@@ -144,14 +144,47 @@ pub(super) fn put_texts<'a>(
     values: impl Iterator<Item = &'a str> + Clone,
 ) {
     let array_len = values.clone().map(|value| delimited_len(string_len(value))).sum();
-    put_key(out, tag, key, delimited_len(array_len));
-    out.push(ARRAY_VALUE);
-    put_varint(out, array_len as u64);
+    put_array(out, tag, key, array_len);
     for value in values {
         out.push(ARRAY_ELEMENT);
         put_varint(out, string_len(value) as u64);
         put_string(out, value);
     }
+}
+
+/// `KeyValue` with an array of integers.
+pub(super) fn put_ints(out: &mut Vec<u8>, tag: u8, key: &str, values: impl Iterator<Item = i64> + Clone) {
+    let array_len = values.clone().map(|value| delimited_len(int_len(value))).sum();
+    put_array(out, tag, key, array_len);
+    for value in values {
+        out.push(ARRAY_ELEMENT);
+        put_varint(out, int_len(value) as u64);
+        out.push(INT_VALUE);
+        put_varint(out, value.cast_unsigned());
+    }
+}
+
+/// `KeyValue` with an array of floating point numbers.
+pub(super) fn put_doubles(out: &mut Vec<u8>, tag: u8, key: &str, values: impl Iterator<Item = f64> + Clone) {
+    const LEN: usize = 9;
+    put_array(out, tag, key, values.clone().count() * delimited_len(LEN));
+    for value in values {
+        out.push(ARRAY_ELEMENT);
+        put_varint(out, LEN as u64);
+        put_fixed64(out, DOUBLE_VALUE, value.to_bits());
+    }
+}
+
+/// Of an `AnyValue` with an integer.
+fn int_len(value: i64) -> usize {
+    1 + varint_len(value.cast_unsigned())
+}
+
+/// A `KeyValue` up to the elements of its array, of which the caller writes `len` bytes.
+fn put_array(out: &mut Vec<u8>, tag: u8, key: &str, len: usize) {
+    put_key(out, tag, key, delimited_len(len));
+    out.push(ARRAY_VALUE);
+    put_varint(out, len as u64);
 }
 
 /// `KeyValue` with a truth value.

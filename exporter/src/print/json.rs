@@ -86,6 +86,14 @@ impl AttributeSink for Object {
     fn texts<'a>(&mut self, attribute: Attribute, values: impl Iterator<Item = &'a str> + Clone) {
         Style::Json.texts(self.member(attribute.key), values);
     }
+
+    fn ints(&mut self, attribute: Attribute, values: impl Iterator<Item = i64> + Clone) {
+        Style::Json.ints(self.member(attribute.key), values);
+    }
+
+    fn doubles(&mut self, attribute: Attribute, values: impl Iterator<Item = f64> + Clone) {
+        Style::Json.doubles(self.member(attribute.key), values);
+    }
 }
 
 #[cfg(test)]

@@ -80,4 +80,12 @@ impl AttributeSink for Row {
     fn texts<'a>(&mut self, attribute: Attribute, values: impl Iterator<Item = &'a str> + Clone) {
         self.put(Column::Attribute(attribute), |style, out| style.texts(out, values));
     }
+
+    fn ints(&mut self, attribute: Attribute, values: impl Iterator<Item = i64> + Clone) {
+        self.put(Column::Attribute(attribute), |style, out| style.ints(out, values));
+    }
+
+    fn doubles(&mut self, attribute: Attribute, values: impl Iterator<Item = f64> + Clone) {
+        self.put(Column::Attribute(attribute), |style, out| style.doubles(out, values));
+    }
 }

@@ -15,7 +15,7 @@ use crate::flow::{
 const TIME: WallTime = WallTime(1_767_323_045_000_000_006);
 
 pub(super) fn hook(interface: &str) -> Hook {
-    Hook { scope: 0, ifindex: 2, direction: Direction::Egress, interface: interface.into() }
+    Hook::named(0, 2, Direction::Egress, interface)
 }
 
 /// A TCP connection to an HTTPS server that has just ended.
@@ -40,6 +40,7 @@ pub(super) fn flow(hook: &Hook) -> FlowRecord<'_> {
         // FIN, SYN, PSH and ACK.
         tcp_flags: Some(TcpFlags(0b1_1011)),
         icmp: None,
+        path: &[],
     }
 }
 
@@ -119,6 +120,14 @@ impl AttributeSink for Members {
     }
 
     fn texts<'a>(&mut self, attribute: Attribute, values: impl Iterator<Item = &'a str> + Clone) {
+        self.0.insert(attribute.key.into(), values.collect());
+    }
+
+    fn ints(&mut self, attribute: Attribute, values: impl Iterator<Item = i64> + Clone) {
+        self.0.insert(attribute.key.into(), values.collect());
+    }
+
+    fn doubles(&mut self, attribute: Attribute, values: impl Iterator<Item = f64> + Clone) {
         self.0.insert(attribute.key.into(), values.collect());
     }
 }

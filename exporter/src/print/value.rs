@@ -37,23 +37,36 @@ impl Style {
     }
 
     pub(super) fn texts<'a>(self, out: &mut String, values: impl Iterator<Item = &'a str>) {
-        if self == Self::Plain {
-            for (index, value) in values.enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                out.push_str(value);
-            }
-            return;
+        self.list(out, values, |out, value| match self {
+            Self::Plain => out.push_str(value),
+            Self::Json | Self::Csv => quote(out, value),
+        });
+    }
+
+    pub(super) fn ints(self, out: &mut String, values: impl Iterator<Item = i64>) {
+        self.list(out, values, Self::int);
+    }
+
+    pub(super) fn doubles(self, out: &mut String, values: impl Iterator<Item = f64>) {
+        self.list(out, values, |out, value| match self {
+            Self::Plain => self.double(out, value),
+            Self::Json | Self::Csv => Self::Json.double(out, value),
+        });
+    }
+
+    fn list<T>(self, out: &mut String, values: impl Iterator<Item = T>, write: impl Fn(&mut String, T)) {
+        if self != Self::Plain {
+            out.push('[');
         }
-        out.push('[');
         for (index, value) in values.enumerate() {
             if index > 0 {
                 out.push(',');
             }
-            quote(out, value);
+            write(out, value);
         }
-        out.push(']');
+        if self != Self::Plain {
+            out.push(']');
+        }
     }
 }
 

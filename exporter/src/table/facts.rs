@@ -2,8 +2,8 @@
 
 use crate::clock::MonotonicTime;
 use crate::flow::Evidence;
+use crate::table::accounting::Accounting;
 use crate::table::conversation::Side;
-use crate::table::tally::Lead;
 use crate::table::tcp::Tcp;
 
 /// What the first record said and the others repeat.
@@ -16,8 +16,8 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    pub(super) fn of(tcp: Tcp, leads: &[Option<Lead>; 2]) -> Self {
-        let first = |side: Side| leads[side as usize].map_or(MonotonicTime(u64::MAX), |lead| lead.first);
+    pub(super) fn of(tcp: Tcp, accounting: &Accounting) -> Self {
+        let first = |side| accounting.first_of(side).unwrap_or(MonotonicTime(u64::MAX));
         let earlier = if first(Side::Against) < first(Side::Along) { Side::Against } else { Side::Along };
         let (source, evidence) = match Side::BOTH.map(|side| tcp.is_opener(side)) {
             [true, false] => (Side::Along, Evidence::Syn),
@@ -25,7 +25,7 @@ impl Facts {
             [true, true] => (earlier, Evidence::Syn),
             [false, false] => (earlier, Evidence::FirstPacket),
         };
-        let shown = if leads[source as usize].is_some() { source } else { source.other() };
+        let shown = if accounting.lead(source).is_some() { source } else { source.other() };
         Self { source, evidence, shown }
     }
 }

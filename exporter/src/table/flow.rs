@@ -4,16 +4,18 @@ use smallvec::SmallVec;
 
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
-    Counts, Ecn, EndReason, Endpoint, FlowId, FlowRecord, HookId, Observation, Record, RecordSink, TcpFlags,
-    Tuple,
+    Counts, EndReason, Endpoint, FlowId, FlowRecord, HookId, Hooks, Hop, Observation, Record, RecordSink,
+    TcpFlags, Tuple,
 };
+use crate::ledger::Ledger;
 use crate::table::Output;
+use crate::table::accounting::{Accounting, Settled, Share, Tally};
 use crate::table::conversation::{Side, Sides};
 use crate::table::facts::Facts;
 use crate::table::reuse::{self, Reading};
 use crate::table::settings::Settings;
-use crate::table::tally::{Lead, Place, Tally};
 use crate::table::tcp::Tcp;
+use crate::table::uses::Uses;
 
 /// How long a closed connection may still get packets of one end if every drain brings some, in nanoseconds.
 const LINGER: u64 = 5_000_000_000;
@@ -35,9 +37,7 @@ pub(super) struct Flow {
     interval_start: WallTime,
     /// No record is due before; of a closing flow: it ends then at the latest.
     not_before: MonotonicTime,
-    leads: [Option<Lead>; 2],
-    /// What was counted since the last record. Two hooks see two directions; more are rare.
-    tallies: SmallVec<[Tally; 4]>,
+    accounting: Accounting,
     tcp: Tcp,
     /// Fixed by the first record.
     facts: Option<Facts>,
@@ -60,15 +60,6 @@ pub(super) enum Closing {
     GoesOn,
 }
 
-/// One direction's share of a record.
-#[derive(Clone, Copy, Debug, Default)]
-struct Share {
-    counts: Counts,
-    ecn: Ecn,
-    tcp_flags: TcpFlags,
-    dscp: Option<u8>,
-}
-
 impl Flow {
     pub(super) fn new(id: FlowId, conversation: Tuple, first: MonotonicTime, clock: Clock) -> Self {
         let start = clock.wall_at(first);
@@ -80,8 +71,7 @@ impl Flow {
             last: first,
             interval_start: start,
             not_before: MonotonicTime::default(),
-            leads: [None, None],
-            tallies: SmallVec::new(),
+            accounting: Accounting::default(),
             tcp: Tcp::default(),
             facts: None,
             sequence: 0,
@@ -98,18 +88,25 @@ impl Flow {
         self.tcp
     }
 
-    /// The hook of a direction's earliest packet, which records name.
-    pub(super) fn hook(&self, side: Side) -> Option<HookId> {
-        self.leads[side as usize].map(|lead| lead.hook)
+    /// The first packet that a record would carry.
+    pub(super) fn first(&self) -> Option<MonotonicTime> {
+        self.accounting.first()
     }
 
     /// Whether a record would carry packets.
     pub(super) fn is_pending(&self) -> bool {
-        !self.tallies.is_empty()
+        self.first().is_some()
     }
 
     /// Takes an observation of the packets that `side` sent.
-    pub(super) fn absorb(&mut self, side: Side, observation: &Observation, reading: Reading) -> Place {
+    pub(super) fn absorb(
+        &mut self,
+        side: Side,
+        observation: &Observation,
+        reading: Reading,
+        hooks: &Hooks,
+        uses: &mut Uses,
+    ) {
         if self.is_closing() {
             self.stirred.add(side);
         }
@@ -117,19 +114,11 @@ impl Flow {
         if self.conversation.is_tcp() {
             self.tcp.absorb(side, observation, reading);
         }
-        let place = self.lead(side, observation);
-        if place != Place::Path {
-            let same = |tally: &&mut Tally| tally.hook == observation.hook && tally.side == side;
-            match self.tallies.iter_mut().find(same) {
-                Some(tally) => tally.add(observation),
-                None => self.tallies.push(Tally::of(side, observation)),
-            }
-        }
-        place
+        self.accounting.take(side, observation, hooks, uses);
     }
 
-    /// When to look at the flow next. Packets that come meanwhile can make it later, never earlier, unless they are
-    /// [`Place::Lead`].
+    /// When to look at the flow next. Packets that come meanwhile can make it later, never earlier, unless they change
+    /// [`first`](Self::first).
     pub(super) fn deadline(&self, settings: &Settings) -> MonotonicTime {
         let idle = self.last.after(settings.idle_timeout(self.conversation.is_tcp()));
         self.record_due(settings).map_or(idle, |due| due.min(idle))
@@ -194,16 +183,17 @@ impl Flow {
         &mut self,
         reason: EndReason,
         settings: &Settings,
+        uses: &mut Uses,
         out: &mut Output<'_, S>,
     ) {
-        let facts = *self.facts.get_or_insert_with(|| Facts::of(self.tcp, &self.leads));
-        let shares = self.settle(out);
-        let accounted = self.accounted(facts.source, &shares);
+        let facts = *self.facts.get_or_insert_with(|| Facts::of(self.tcp, &self.accounting));
+        let Settled { shares, accounted, hops } = self.accounting.settle(out.ledger, uses);
+        let path = if settings.with_path { path(&hops, facts.source, out.hooks) } else { SmallVec::new() };
         let (interval_start, timestamp) = self.interval(shares, out.clock);
         self.interval_start = timestamp;
         self.not_before = settings.record_after(out.clock.monotonic(), self.id);
 
-        let shown = self.leads[facts.shown as usize];
+        let shown = self.accounting.lead(facts.shown);
         let (source, destination) = (facts.source, facts.source.other());
         let record = FlowRecord {
             id: self.id,
@@ -227,9 +217,16 @@ impl Flow {
                 .is_tcp()
                 .then(|| TcpFlags(shares[0].tcp_flags.0 | shares[1].tcp_flags.0)),
             icmp: self.tuple(source).icmp,
+            path: &path,
         };
-        out.sink.record(Record::Flow(&record), &accounted);
+        out.sink.record(Record::Flow(&record), &by_hook(&accounted, source));
         self.sequence += 1;
+    }
+
+    /// The flow is over, and its last record made. What other hooks saw since then is on the path.
+    pub(super) fn end(mut self, uses: &mut Uses, ledger: &Ledger) {
+        self.accounting.settle(ledger, uses);
+        self.accounting.end(uses);
     }
 
     fn live_at(&mut self, observation: &Observation) {
@@ -243,77 +240,8 @@ impl Flow {
         }
     }
 
-    /// Keeps the earliest observation of a direction.
-    fn lead(&mut self, side: Side, observation: &Observation) -> Place {
-        let new = Lead::of(observation);
-        let Some(lead) = &mut self.leads[side as usize] else {
-            self.leads[side as usize] = Some(new);
-            return Place::Lead;
-        };
-        if !lead.fixed {
-            if !new.is_before(lead) {
-                return Place::Tally;
-            }
-            *lead = new;
-            return Place::Lead;
-        }
-        if lead.hook != observation.hook {
-            return Place::Path;
-        }
-        let is_tallied = self.tallies.iter().any(|tally| tally.side == side);
-        if is_tallied && (lead.first, lead.dscp) <= (new.first, new.dscp) {
-            return Place::Tally;
-        }
-        (lead.first, lead.dscp) = (new.first, new.dscp);
-        Place::Lead
-    }
-
     fn record_due(&self, settings: &Settings) -> Option<MonotonicTime> {
-        let first =
-            Side::BOTH.into_iter().filter_map(|side| self.tallied(side)).map(|lead| lead.first).min()?;
-        Some(settings.record_after(first, self.id).max(self.not_before))
-    }
-
-    /// The lead of a direction that was seen in this interval.
-    fn tallied(&self, side: Side) -> Option<&Lead> {
-        let lead = self.leads[side as usize].as_ref()?;
-        self.tallies.iter().any(|tally| tally.side == side).then_some(lead)
-    }
-
-    /// Fixes which hook accounts for each direction that was seen, takes its tallies, and leaves the others to the path.
-    fn settle<S>(&mut self, out: &Output<'_, S>) -> [Share; 2] {
-        let mut shares = [Share::default(); 2];
-        for tally in &self.tallies {
-            let Some(lead) = &mut self.leads[tally.side as usize] else { continue };
-            lead.fixed = true;
-            if tally.hook == lead.hook {
-                shares[tally.side as usize] = Share {
-                    counts: tally.counts,
-                    ecn: tally.ecn,
-                    tcp_flags: tally.tcp_flags,
-                    dscp: Some(lead.dscp),
-                };
-            } else {
-                out.ledger.on_path(tally.hook, tally.counts);
-            }
-        }
-        // From now on there are two at most: what a third hook took from the heap goes back.
-        self.tallies = SmallVec::new();
-        shares
-    }
-
-    /// The hooks whose packets a record carries, the source's first; one that counts both directions once.
-    fn accounted(&self, source: Side, shares: &[Share; 2]) -> SmallVec<[(HookId, Counts); 2]> {
-        let mut accounted = SmallVec::<[(HookId, Counts); 2]>::new();
-        for side in [source, source.other()] {
-            let counts = shares[side as usize].counts;
-            let Some(lead) = self.leads[side as usize].filter(|_| !counts.is_zero()) else { continue };
-            match accounted.iter_mut().find(|(hook, _)| *hook == lead.hook) {
-                Some((_, sum)) => *sum += counts,
-                None => accounted.push((lead.hook, counts)),
-            }
-        }
-        accounted
+        Some(settings.record_after(self.first()?, self.id).max(self.not_before))
     }
 
     /// Begin and end of the interval. A wall clock that was stepped back between begin and end leaves an interval of no length.
@@ -337,7 +265,7 @@ impl Flow {
         Endpoint {
             address: tuple.source_address(),
             port: tuple.source_port,
-            mac: self.leads[side as usize].and_then(|lead| lead.mac),
+            mac: self.accounting.lead(side).and_then(|lead| lead.mac),
             counts: share.counts,
             dscp: share.dscp,
             ecn: share.ecn,
@@ -358,4 +286,40 @@ impl Flow {
             }),
         }
     }
+}
+
+/// The hooks whose packets a record carries, the source's first; one that counts both directions once.
+fn by_hook(accounted: &[(Side, HookId, Counts)], source: Side) -> SmallVec<[(HookId, Counts); 2]> {
+    let mut sums = SmallVec::<[(HookId, Counts); 2]>::new();
+    for side in [source, source.other()] {
+        for &(_, hook, counts) in accounted.iter().filter(|(of, ..)| *of == side) {
+            match sums.iter_mut().find(|(known, _)| *known == hook) {
+                Some((_, sum)) => *sum += counts,
+                None => sums.push((hook, counts)),
+            }
+        }
+    }
+    sums
+}
+
+/// The hooks that the packets passed, in their order, the source's packets first. Empty if one hook saw all there was to see of
+/// each direction.
+fn path<'a>(hops: &[Tally], source: Side, hooks: &'a Hooks) -> SmallVec<[Hop<'a>; 4]> {
+    let of = |side| hops.iter().filter(move |hop: &&Tally| hop.side == side);
+    if Side::BOTH.into_iter().all(|side| of(side).count() < 2) {
+        return SmallVec::new();
+    }
+    let mut path = SmallVec::new();
+    for side in [source, source.other()] {
+        let mut of_side: SmallVec<[&Tally; 4]> = of(side).collect();
+        of_side.sort_unstable_by_key(|hop| (hop.first, hop.hook));
+        path.extend(of_side.into_iter().map(|hop| Hop {
+            hook: hooks.get(hop.hook),
+            is_reverse: side != source,
+            macs: hop.macs,
+            first: hop.first,
+            counts: hop.counts,
+        }));
+    }
+    path
 }

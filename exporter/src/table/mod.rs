@@ -5,6 +5,7 @@
 //! [`Output`] takes its records. The ledger is kept in step: packets enter its table column in [`FlowTable::apply`], and leave
 //! it for the path here, or for a record in the [`RecordSink`].
 
+mod accounting;
 mod conversation;
 mod facts;
 mod flow;
@@ -12,7 +13,6 @@ mod others;
 mod reuse;
 mod settings;
 mod slab;
-mod tally;
 mod tcp;
 #[cfg(test)]
 mod tests;
@@ -31,7 +31,6 @@ use self::others::Others;
 use self::reuse::Reading;
 use self::settings::Settings;
 use self::slab::{Slab, Slot};
-use self::tally::Place;
 use self::uses::Uses;
 use self::wheel::Wheel;
 
@@ -125,7 +124,7 @@ impl FlowTable {
                 continue;
             }
             if flow.is_due(now, &self.settings) {
-                flow.emit(EndReason::ActiveTimeout, &self.settings, out);
+                flow.emit(EndReason::ActiveTimeout, &self.settings, &mut self.uses, out);
             }
             self.wheel.set(slot, flow.deadline(&self.settings));
         }
@@ -184,12 +183,8 @@ impl FlowTable {
     ) {
         let slot = slot.unwrap_or_else(|| self.admit(conversation, observation, out));
         let flow = &mut self.flows[slot];
-        let before = flow.hook(side);
-        let place = flow.absorb(side, observation, self.reading);
-        self.uses.change(before, flow.hook(side));
-        if place == Place::Path {
-            out.ledger.on_path(observation.hook, observation.counts);
-        }
+        let before = flow.first();
+        flow.absorb(side, observation, self.reading, out.hooks, &mut self.uses);
         if flow.is_closing() {
             return;
         }
@@ -197,7 +192,7 @@ impl FlowTable {
             flow.close(out.clock.monotonic(), self.reading);
             self.wheel.cancel(slot);
             self.closing.push(slot);
-        } else if place == Place::Lead {
+        } else if flow.first() != before {
             self.wheel.set(slot, flow.deadline(&self.settings));
         }
     }
@@ -255,10 +250,8 @@ impl FlowTable {
         self.index.remove(flow.conversation());
         // A TCP connection says that it is over even if nothing came since its last record; others just fall silent.
         if flow.is_pending() || flow.conversation().is_tcp() {
-            flow.emit(reason, &self.settings, out);
+            flow.emit(reason, &self.settings, &mut self.uses, out);
         }
-        for side in Side::BOTH {
-            self.uses.change(flow.hook(side), None);
-        }
+        flow.end(&mut self.uses, out.ledger);
     }
 }

@@ -36,7 +36,7 @@ impl Others {
         if let Some(other) = self.0.iter_mut().find(same) {
             other.add(packets.counts, clock.monotonic());
         } else {
-            uses.change(None, packets.hook);
+            packets.hook.inspect(|&hook| uses.add(hook));
             self.0.push(Other::new(ids.next_id(), packets, clock));
         }
     }
@@ -52,7 +52,7 @@ impl Others {
             let is_idle = now.since(other.last) >= settings.idle_timeout(false);
             if is_idle {
                 other.emit(EndReason::IdleTimeout, out);
-                uses.change(other.hook, None);
+                other.hook.inspect(|&hook| uses.remove(hook));
             } else if other.due(settings).is_some_and(|due| due <= now) {
                 other.emit(EndReason::ActiveTimeout, out);
                 other.not_before = settings.record_after(now, other.id);
@@ -64,7 +64,7 @@ impl Others {
     pub(super) fn finish<S: RecordSink>(&mut self, uses: &mut Uses, out: &mut Output<'_, S>) {
         for mut other in self.0.drain(..) {
             other.emit(EndReason::ForcedEnd, out);
-            uses.change(other.hook, None);
+            other.hook.inspect(|&hook| uses.remove(hook));
         }
     }
 

@@ -16,6 +16,8 @@ pub struct Config {
     pub tcp_idle_timeout: Duration,
     /// Live flows. At least one; if there are as many, one ends for each new one.
     pub max_flows: usize,
+    /// Whether records say which hooks the packets passed.
+    pub with_path: bool,
 }
 
 impl Default for Config {
@@ -25,6 +27,7 @@ impl Default for Config {
             idle_timeout: Duration::from_secs(15),
             tcp_idle_timeout: Duration::from_mins(10),
             max_flows: 1_000_000,
+            with_path: true,
         }
     }
 }
@@ -37,6 +40,7 @@ pub(super) struct Settings {
     idle: u64,
     tcp_idle: u64,
     pub(super) max_flows: usize,
+    pub(super) with_path: bool,
 }
 
 impl Settings {
@@ -47,6 +51,7 @@ impl Settings {
             tcp_idle: nanoseconds(config.tcp_idle_timeout),
             // A slot's number is a u32, of which one means none.
             max_flows: config.max_flows.clamp(1, u32::MAX as usize - 1),
+            with_path: config.with_path,
         }
     }
 

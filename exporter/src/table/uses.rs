@@ -7,7 +7,7 @@ use crate::flow::HookId;
 pub(super) struct Uses(Vec<u32>);
 
 impl Uses {
-    fn add(&mut self, hook: HookId) {
+    pub(super) fn add(&mut self, hook: HookId) {
         let index = hook.0 as usize;
         if self.0.len() <= index {
             self.0.resize(index + 1, 0);
@@ -15,15 +15,15 @@ impl Uses {
         self.0[index] += 1;
     }
 
-    fn remove(&mut self, hook: HookId) {
+    pub(super) fn remove(&mut self, hook: HookId) {
         self.0[hook.0 as usize] -= 1;
     }
 
-    /// Follows one place that may name a hook.
-    pub(super) fn change(&mut self, from: Option<HookId>, to: Option<HookId>) {
+    /// A place names another hook from now on.
+    pub(super) fn change(&mut self, from: HookId, to: HookId) {
         if from != to {
-            from.inspect(|&hook| self.remove(hook));
-            to.inspect(|&hook| self.add(hook));
+            self.remove(from);
+            self.add(to);
         }
     }
 

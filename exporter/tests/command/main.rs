@@ -6,6 +6,7 @@ mod exits;
 mod lifetime;
 mod metrics;
 mod output;
+mod path;
 mod program;
 mod topology;
 
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 use flow_tests::harness::{Test, run_privileged};
 
 fn main() -> ExitCode {
-    let tests: [Test; 32] = [
+    let tests: [Test; 35] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -22,6 +23,9 @@ fn main() -> ExitCode {
         ("what_overflows_the_map_is_told_and_adds_up", exact::overflow),
         ("ten_million_packets_under_constant_flips", exact::ten_million),
         ("a_connection_has_one_oriented_flow_that_ends_once", exact::one_connection),
+        ("what_crosses_a_router_counts_once_and_has_a_path", path::through_a_router),
+        ("what_crosses_a_bridge_counts_once_at_its_port", path::over_a_bridge),
+        ("the_path_is_left_out_on_request", path::left_out),
         ("an_interface_that_left_is_in_the_balance", lifetime::interface),
         ("a_collector_receives_what_was_sent", collector::receives),
         ("a_collector_receives_over_http", collector::receives_over_http),

@@ -112,6 +112,62 @@ pub const NETWORK_FLOW_OTHER_REASON: Attribute = Attribute {
     brief: "Why the record has an interface and counts, but no endpoints.",
 };
 
+/// Bytes of the frames of the interval at each hop.
+pub const NETWORK_FLOW_PATH_BYTES: Attribute = Attribute {
+    key: "network.flow.path.bytes",
+    kind: Kind::IntArray,
+    brief: "Bytes of the frames of the interval at each hop.",
+};
+
+/// Seconds from the first packet of a side at its first hop to that at each hop.
+pub const NETWORK_FLOW_PATH_DELAY: Attribute = Attribute {
+    key: "network.flow.path.delay",
+    kind: Kind::DoubleArray,
+    brief: "Seconds from the first packet of a side at its first hop to that at each hop.",
+};
+
+/// Destination of the first frame at each hop; empty for a device without link layer.
+pub const NETWORK_FLOW_PATH_DESTINATION_MAC: Attribute = Attribute {
+    key: "network.flow.path.destination.mac",
+    kind: Kind::StringArray,
+    brief: "Destination of the first frame at each hop; empty for a device without link layer.",
+};
+
+/// Which side of the flow sent the packets that each hop saw.
+pub const NETWORK_FLOW_PATH_DIRECTION: Attribute = Attribute {
+    key: "network.flow.path.direction",
+    kind: Kind::StringArray,
+    brief: "Which side of the flow sent the packets that each hop saw.",
+};
+
+/// Whether the host received or sent the packets at each hop's interface.
+pub const NETWORK_FLOW_PATH_INTERFACE_DIRECTION: Attribute = Attribute {
+    key: "network.flow.path.interface.direction",
+    kind: Kind::StringArray,
+    brief: "Whether the host received or sent the packets at each hop's interface.",
+};
+
+/// Interface of each hop.
+pub const NETWORK_FLOW_PATH_INTERFACE_NAME: Attribute = Attribute {
+    key: "network.flow.path.interface.name",
+    kind: Kind::StringArray,
+    brief: "Interface of each hop.",
+};
+
+/// Packets of the interval at each hop.
+pub const NETWORK_FLOW_PATH_PACKETS: Attribute = Attribute {
+    key: "network.flow.path.packets",
+    kind: Kind::IntArray,
+    brief: "Packets of the interval at each hop.",
+};
+
+/// Source of the first frame at each hop; empty for a device without link layer.
+pub const NETWORK_FLOW_PATH_SOURCE_MAC: Attribute = Attribute {
+    key: "network.flow.path.source.mac",
+    kind: Kind::StringArray,
+    brief: "Source of the first frame at each hop; empty for a device without link layer.",
+};
+
 /// Position of the record among the records of its flow, from 0.
 pub const NETWORK_FLOW_SEQUENCE: Attribute = Attribute {
     key: "network.flow.sequence",

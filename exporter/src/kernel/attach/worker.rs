@@ -16,7 +16,7 @@ use super::attacher::{AttachOptions, StartError, Stopped, Summary};
 use super::counters::Shared;
 use super::hook::{Failure, Hook, HookError, Hooker};
 use super::said::{Said, Weight};
-use crate::flow::Hooks;
+use crate::flow::{self, Hooks};
 use crate::kernel::instance::InstanceLock;
 use crate::kernel::interfaces::{Event, Interface, Watch};
 use crate::kernel::load::Programs;
@@ -181,10 +181,12 @@ impl Worker {
         let drained = watch.drain(|event| match event {
             Event::Present(interface) => {
                 let ifindex = interface.ifindex;
-                let named = (interface.name.clone(), interface.device);
+                let named = (interface.name.clone(), interface.device, interface.role);
                 let known = interfaces.insert(ifindex, interface);
                 // Most events are of no concern here: addresses, queues, up and down.
-                if known.is_none_or(|known| (known.name, known.device) != named) || failed.remove(&ifindex) {
+                if known.is_none_or(|known| (known.name, known.device, known.role) != named)
+                    || failed.remove(&ifindex)
+                {
                     pending.insert(ifindex);
                 }
             }
@@ -239,7 +241,13 @@ impl Worker {
         let mut failed = Vec::new();
         for direction in DIRECTIONS {
             // Before it counts: its first packet has a name.
-            lock(&self.registry).register(self.scope, interface.ifindex, direction, &interface.name);
+            lock(&self.registry).register(flow::Hook {
+                scope: self.scope,
+                ifindex: interface.ifindex,
+                direction,
+                interface: interface.name.clone(),
+                role: interface.role,
+            });
             if self.attached.contains_key(&(interface.ifindex, direction)) {
                 continue;
             }

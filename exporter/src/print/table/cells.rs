@@ -96,6 +96,10 @@ impl AttributeSink for Cells {
     fn double(&mut self, _attribute: Attribute, _value: f64) {}
 
     fn texts<'a>(&mut self, _attribute: Attribute, _values: impl Iterator<Item = &'a str> + Clone) {}
+
+    fn ints(&mut self, _attribute: Attribute, _values: impl Iterator<Item = i64> + Clone) {}
+
+    fn doubles(&mut self, _attribute: Attribute, _values: impl Iterator<Item = f64> + Clone) {}
 }
 
 /// The flags that tell a connection's story, in the order of its life.

@@ -1,6 +1,7 @@
 //! Which hook's packets a record carries.
 
-use crate::flow::{Counts, HookId, Mac, Observation, Vlan};
+use crate::flow::{Counts, Direction, HookId, Mac, Observation, Role, Vlan};
+use crate::table::Config;
 use crate::table::tests::support::*;
 
 fn counts(packets: u64) -> Counts {
@@ -18,22 +19,122 @@ fn the_hook_with_the_earliest_packet_accounts() {
         100,
         &[
             seen(udp(1)).hook(0).at(12).packets(5),
-            seen(udp(1)).hook(3).at(11).packets(6),
+            seen(udp(1)).hook(2).at(11).packets(6),
             seen(udp(1)).hook(0).at(14).packets(1),
         ],
     );
     let records = bench.finish(200);
     assert_eq!(records[0].packets, (6, 0));
-    assert_eq!(records[0].accounted, [(HookId(3), counts(6))]);
-    assert_eq!(records[0].flow().hook, "veth0 egress");
+    assert_eq!(records[0].accounted, [(HookId(2), counts(6))]);
+    assert_eq!(records[0].flow().hook, "veth0 ingress");
     assert_eq!(path(&bench, 0), counts(6));
 }
 
 #[test]
 fn of_two_hooks_with_the_same_first_packet_the_lesser_accounts() {
     let mut bench = Bench::new();
-    bench.drain(100, &[seen(udp(1)).hook(2).at(11), seen(udp(1)).hook(1).at(11).packets(4)]);
-    assert_eq!(bench.finish(200)[0].accounted, [(HookId(1), counts(4))]);
+    bench.drain(100, &[seen(udp(1)).hook(2).at(11), seen(udp(1)).hook(0).at(11).packets(4)]);
+    assert_eq!(bench.finish(200)[0].accounted, [(HookId(0), counts(4))]);
+}
+
+#[test]
+fn the_role_decides_before_the_time_and_an_ingress_before_an_egress() {
+    for (roles, hook) in [
+        ([Role::Uplink, Role::PodPort], 3),
+        ([Role::PodPort, Role::Uplink], 1),
+        ([Role::Member, Role::Uplink], 3),
+        ([Role::Upper, Role::Uplink], 3),
+        ([Role::Uplink, Role::Bridge], 1),
+    ] {
+        let mut bench = Bench::new().with_roles(roles);
+        let [first, second] = [1, 3].map(|hook| seen(udp(1)).hook(hook));
+        bench.drain(100, &[first.at(11), second.at(11 + u64::from(hook))]);
+        assert_eq!(bench.finish(200)[0].accounted, [(HookId(hook), counts(1))], "{roles:?}");
+    }
+    let mut bench = Bench::new();
+    bench.drain(100, &[seen(udp(1)).hook(3).at(11), seen(udp(1)).hook(0).at(12)]);
+    assert_eq!(bench.finish(200)[0].accounted, [(HookId(0), counts(1))]);
+}
+
+#[test]
+fn uplinks_share_the_packets_of_a_direction() {
+    let mut bench = Bench::with(&short_interval()).with_roles([Role::Uplink, Role::Uplink]);
+    bench.drain(100, &[seen(udp(1)).hook(0).at(10).packets(5)]);
+    bench.drain(1_200, &[]);
+    bench.drain(
+        1_500,
+        &[seen(udp(1)).hook(2).at(1_400).packets(7), seen(udp(1)).hook(3).at(1_400).packets(7)],
+    );
+    bench.finish(3_000);
+    assert_eq!(bench.records[0].accounted, [(HookId(0), counts(5))]);
+    assert_eq!(bench.records[1].accounted, [(HookId(2), counts(7))]);
+    assert_eq!((bench.records.len(), path(&bench, 3)), (2, counts(7)));
+}
+
+#[test]
+fn the_next_hook_takes_over_from_one_that_left() {
+    let mut bench = Bench::with(&short_interval());
+    bench.drain(100, &[seen(udp(1)).hook(0).at(10).packets(5), seen(udp(1)).hook(3).at(11).packets(5)]);
+    bench.drain(1_200, &[]);
+    bench.hooks.leave(0, 1, Direction::Ingress);
+    // Both saw two packets before the one was detached, and the other six more.
+    bench.drain(
+        1_500,
+        &[seen(udp(1)).hook(0).at(1_400).packets(2), seen(udp(1)).hook(3).at(1_400).packets(8)],
+    );
+    bench.drain(3_000, &[]);
+    bench.drain(
+        3_500,
+        &[seen(udp(1)).hook(3).at(3_400).packets(9), seen(udp(1)).hook(2).at(3_400).packets(9)],
+    );
+    bench.finish(5_000);
+    let accounted: Vec<_> = bench.records.iter().map(|record| record.accounted.clone()).collect();
+    assert_eq!(
+        accounted,
+        [
+            vec![(HookId(0), counts(5))],
+            vec![(HookId(0), counts(2)), (HookId(3), counts(6))],
+            vec![(HookId(3), counts(9))],
+        ]
+    );
+    assert_eq!((path(&bench, 3), path(&bench, 2)), (counts(7), counts(9)));
+}
+
+#[test]
+fn what_crosses_several_hooks_has_a_path() {
+    let mut bench = Bench::new();
+    bench.drain(
+        100,
+        &[
+            seen(udp(1)).hook(3).at(11),
+            seen(udp(1)).hook(0).at(10),
+            seen(udp(1)).back().hook(2).at(20).packets(2),
+            seen(udp(1)).back().hook(1).at(21).packets(2),
+            seen(udp(2)).hook(0).at(10),
+            seen(udp(2)).back().hook(1).at(12),
+        ],
+    );
+    let records = bench.finish(200);
+    let hop = |hook: &str, is_reverse, packets| (hook.to_owned(), is_reverse, packets);
+    assert_eq!(
+        records[0].flow().path,
+        [
+            hop("eth0 ingress", false, 1),
+            hop("veth0 egress", false, 1),
+            hop("veth0 ingress", true, 2),
+            hop("eth0 egress", true, 2),
+        ]
+    );
+    assert!(records[1].flow().path.is_empty(), "one hook for each direction: {:?}", records[1]);
+}
+
+#[test]
+fn the_path_can_be_left_out() {
+    let mut bench = Bench::with(&Config { with_path: false, ..Config::default() });
+    bench.drain(100, &[seen(udp(1)).hook(0).at(10), seen(udp(1)).hook(3).at(11)]);
+    let records = bench.finish(200);
+    assert!(records[0].flow().path.is_empty());
+    assert_eq!((records[0].packets.0, path(&bench, 3)), (1, counts(1)));
 }
 
 #[test]

@@ -74,6 +74,7 @@ fn config(max_flows: usize) -> Config {
         idle_timeout: Duration::from_secs(3),
         tcp_idle_timeout: Duration::from_secs(8),
         max_flows,
+        ..Config::default()
     }
 }
 

@@ -7,8 +7,8 @@ use abi::{Direction, protocol, tcp_flags};
 
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
-    Counts, Ecn, EndReason, Evidence, FlowId, FlowIds, FlowRecord, Handshake, HookId, Hooks, Icmp, Mac,
-    Observation, OtherReason, Record, RecordSink, TcpFlags, Tuple, Unattributed, Vlan,
+    Counts, Ecn, EndReason, Evidence, FlowId, FlowIds, FlowRecord, Handshake, Hook, HookId, Hooks, Icmp, Mac,
+    Observation, OtherReason, Record, RecordSink, Role, TcpFlags, Tuple, Unattributed, Vlan,
 };
 use crate::ledger::Ledger;
 use crate::table::{Config, FlowTable, Output};
@@ -162,6 +162,8 @@ pub(in crate::table) struct SeenFlow {
     pub(in crate::table) vlan: Vlan,
     pub(in crate::table) flags: Option<TcpFlags>,
     pub(in crate::table) icmp: Option<Icmp>,
+    /// Name of each hop, who sent its packets, how many.
+    pub(in crate::table) path: Vec<(String, bool, u64)>,
 }
 
 impl SeenFlow {
@@ -180,6 +182,11 @@ impl SeenFlow {
             vlan: record.vlan,
             flags: record.tcp_flags,
             icmp: record.icmp,
+            path: record
+                .path
+                .iter()
+                .map(|hop| (hop.hook.to_string(), hop.is_reverse, hop.counts.packets))
+                .collect(),
         }
     }
 }
@@ -252,7 +259,7 @@ pub(in crate::table) struct Bench {
     pub(in crate::table) records: Vec<Seen>,
     /// Wall clock less monotonic clock.
     pub(in crate::table) offset: u64,
-    hooks: Hooks,
+    pub(in crate::table) hooks: Hooks,
 }
 
 impl Bench {
@@ -264,8 +271,8 @@ impl Bench {
     pub(in crate::table) fn with(config: &Config) -> Self {
         let mut hooks = Hooks::default();
         for (ifindex, interface) in [(1, "eth0"), (2, "veth0")] {
-            hooks.register(0, ifindex, Direction::Ingress, interface);
-            hooks.register(0, ifindex, Direction::Egress, interface);
+            hooks.register(Hook::named(0, ifindex, Direction::Ingress, interface));
+            hooks.register(Hook::named(0, ifindex, Direction::Egress, interface));
         }
         Self {
             table: FlowTable::new(config, FlowIds::seeded(1, 1)),
@@ -274,6 +281,17 @@ impl Bench {
             offset: OFFSET,
             hooks,
         }
+    }
+
+    /// Gives the interfaces of hooks 0 and 1, and of 2 and 3, roles.
+    pub(in crate::table) fn with_roles(mut self, roles: [Role; 2]) -> Self {
+        for (ifindex, role) in (1..).zip(roles) {
+            for direction in [Direction::Ingress, Direction::Egress] {
+                let interface = if ifindex == 1 { "eth0" } else { "veth0" };
+                self.hooks.register(Hook { role, ..Hook::named(0, ifindex, direction, interface) });
+            }
+        }
+        self
     }
 
     pub(in crate::table) fn full_at(max_flows: usize) -> Self {

@@ -1,0 +1,96 @@
+//! Finds out what an interface is, from what rtnetlink says of its kind.
+
+use crate::flow::Role;
+
+/// What OVN-Kubernetes calls its port of the node in the cluster's network (go-controller/pkg/types/const.go,
+/// `K8sMgmtIntfNamePrefix`).
+const OVN_MANAGEMENT: &str = "ovn-k8s-mp";
+
+/// What tells an interface's role.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Signs {
+    pub(super) name: String,
+    /// Type of the device (`ARPHRD_*`).
+    pub(super) device: u16,
+    pub(super) is_loopback: bool,
+    /// Kind of a virtual device (`IFLA_INFO_KIND`); a network card has none.
+    pub(super) kind: Option<String>,
+    /// Kind of what it is a port of (`IFLA_INFO_SLAVE_KIND`).
+    pub(super) port_kind: Option<String>,
+    /// The other end, or what it lies upon, is in another namespace (`IFLA_LINK_NETNSID`).
+    pub(super) leads_elsewhere: bool,
+}
+
+impl Signs {
+    pub(super) fn role(&self) -> Role {
+        if self.is_loopback {
+            return Role::Loopback;
+        }
+        if matches!(self.port_kind.as_deref(), Some("bond" | "team")) {
+            return Role::Member;
+        }
+        if self.name.starts_with(OVN_MANAGEMENT) {
+            return Role::Management;
+        }
+        match self.kind.as_deref() {
+            Some("veth" | "netkit") if self.leads_elsewhere => Role::PodPort,
+            Some("tun") if self.device == libc::ARPHRD_ETHER => Role::PodPort,
+            // A card's virtual function has no kind.
+            Some("bond" | "team") => Role::Uplink,
+            None if self.device == libc::ARPHRD_ETHER => Role::Uplink,
+            Some(
+                "geneve" | "vxlan" | "gre" | "gretap" | "ip6gre" | "ip6gretap" | "erspan" | "ip6erspan"
+                | "ipip" | "ip6tnl" | "sit" | "vti" | "vti6" | "xfrm" | "wireguard" | "tun" | "bareudp"
+                | "gtp",
+            ) => Role::Tunnel,
+            Some("vlan" | "macvlan" | "macvtap" | "ipvlan" | "ipvtap" | "macsec" | "vrf") => Role::Upper,
+            // Internal ports of Open vSwitch: `br-ex`, `br-int`.
+            Some("bridge" | "openvswitch") => Role::Bridge,
+            _ => Role::Host,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn card() -> Signs {
+        Signs { name: "if0".to_owned(), device: libc::ARPHRD_ETHER, ..Signs::default() }
+    }
+
+    fn of(kind: &str) -> Signs {
+        Signs { kind: Some(kind.to_owned()), ..card() }
+    }
+
+    fn port_of(kind: &str, signs: Signs) -> Signs {
+        Signs { port_kind: Some(kind.to_owned()), ..signs }
+    }
+
+    #[test]
+    fn each_kind_has_its_role() {
+        for (signs, role) in [
+            (card(), Role::Uplink),
+            (port_of("openvswitch", card()), Role::Uplink),
+            (port_of("bond", card()), Role::Member),
+            (of("bond"), Role::Uplink),
+            (of("vlan"), Role::Upper),
+            (of("veth"), Role::Host),
+            (Signs { leads_elsewhere: true, ..of("veth") }, Role::PodPort),
+            (port_of("openvswitch", Signs { leads_elsewhere: true, ..of("veth") }), Role::PodPort),
+            // A VLAN interface that was moved away from the card that it lies upon.
+            (Signs { leads_elsewhere: true, ..of("vlan") }, Role::Upper),
+            (of("tun"), Role::PodPort),
+            (Signs { device: libc::ARPHRD_NONE, ..of("tun") }, Role::Tunnel),
+            (of("geneve"), Role::Tunnel),
+            (of("bridge"), Role::Bridge),
+            (of("openvswitch"), Role::Bridge),
+            (Signs { name: "ovn-k8s-mp0".to_owned(), ..of("openvswitch") }, Role::Management),
+            (of("dummy"), Role::Host),
+            (Signs { device: libc::ARPHRD_NONE, ..card() }, Role::Host),
+            (Signs { is_loopback: true, device: libc::ARPHRD_LOOPBACK, ..card() }, Role::Loopback),
+        ] {
+            assert_eq!(signs.role(), role, "{signs:?}");
+        }
+    }
+}
