@@ -4,12 +4,13 @@ use smallvec::SmallVec;
 
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
-    Counts, Ecn, EndReason, Endpoint, FlowId, FlowRecord, HookId, Observation, Record, RecordSink, TcpFlags,
-    Tuple,
+    Connection, Counts, Ecn, EndReason, Endpoint, FlowId, FlowRecord, Hook, HookId, Observation, Record,
+    RecordSink, TcpFlags, Tuple,
 };
 use crate::table::Output;
 use crate::table::conversation::{Side, Sides};
 use crate::table::facts::Facts;
+use crate::table::handshake::Handshake;
 use crate::table::reuse::{self, Reading};
 use crate::table::settings::Settings;
 use crate::table::tally::{Lead, Place, Tally};
@@ -39,6 +40,9 @@ pub(super) struct Flow {
     /// What was counted since the last record. Two hooks see two directions; more are rare.
     tallies: SmallVec<[Tally; 4]>,
     tcp: Tcp,
+    handshake: Handshake,
+    /// A record has said how the connection's opening ended.
+    is_opening_told: bool,
     /// Fixed by the first record.
     facts: Option<Facts>,
     /// Of the next record.
@@ -83,6 +87,8 @@ impl Flow {
             leads: [None, None],
             tallies: SmallVec::new(),
             tcp: Tcp::default(),
+            handshake: Handshake::default(),
+            is_opening_told: false,
             facts: None,
             sequence: 0,
             closed: Reading::NEVER,
@@ -109,13 +115,20 @@ impl Flow {
     }
 
     /// Takes an observation of the packets that `side` sent.
-    pub(super) fn absorb(&mut self, side: Side, observation: &Observation, reading: Reading) -> Place {
+    pub(super) fn absorb(
+        &mut self,
+        side: Side,
+        observation: &Observation,
+        hook: &Hook,
+        reading: Reading,
+    ) -> Place {
         if self.is_closing() {
             self.stirred.add(side);
         }
         self.live_at(observation);
         if self.conversation.is_tcp() {
             self.tcp.absorb(side, observation, reading);
+            self.handshake.absorb(side, observation, hook);
         }
         let place = self.lead(side, observation);
         if place != Place::Path {
@@ -203,6 +216,7 @@ impl Flow {
         self.interval_start = timestamp;
         self.not_before = settings.record_after(out.clock.monotonic(), self.id);
 
+        let connection = self.conversation.is_tcp().then(|| self.connection(reason));
         let shown = self.leads[facts.shown as usize];
         let (source, destination) = (facts.source, facts.source.other());
         let record = FlowRecord {
@@ -226,10 +240,31 @@ impl Flow {
                 .conversation
                 .is_tcp()
                 .then(|| TcpFlags(shares[0].tcp_flags.0 | shares[1].tcp_flags.0)),
+            connection,
             icmp: self.tuple(source).icmp,
         };
         out.sink.record(Record::Flow(&record), &accounted);
         self.sequence += 1;
+    }
+
+    /// What a record of this reason says of the connection.
+    fn connection(&mut self, reason: EndReason) -> Connection {
+        let client = self.tcp.client();
+        let is_answered = client.is_none_or(|client| self.leads[client.other() as usize].is_some());
+        let opening = self.tcp.opening(reason, is_answered).filter(|_| !self.is_opening_told);
+        self.is_opening_told |= opening.is_some();
+        match client {
+            Some(client) if opening.is_none() && reason == EndReason::ActiveTimeout => {
+                self.handshake.go_on(client);
+            }
+            _ => self.handshake.end(client),
+        }
+        Connection {
+            state: self.tcp.state(),
+            error: self.tcp.error(reason, is_answered),
+            times: self.handshake.times(),
+            opening,
+        }
     }
 
     fn live_at(&mut self, observation: &Observation) {

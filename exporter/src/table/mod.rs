@@ -8,6 +8,7 @@
 mod conversation;
 mod facts;
 mod flow;
+mod handshake;
 mod others;
 mod reuse;
 mod settings;
@@ -185,7 +186,7 @@ impl FlowTable {
         let slot = slot.unwrap_or_else(|| self.admit(conversation, observation, out));
         let flow = &mut self.flows[slot];
         let before = flow.hook(side);
-        let place = flow.absorb(side, observation, self.reading);
+        let place = flow.absorb(side, observation, out.hooks.get(observation.hook), self.reading);
         self.uses.change(before, flow.hook(side));
         if place == Place::Path {
             out.ledger.on_path(observation.hook, observation.counts);
