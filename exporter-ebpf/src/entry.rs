@@ -1,6 +1,6 @@
 //! What an observation says, from its first packet on.
 
-use abi::{Counts, Facts, protocol, seen, tcp_flags};
+use abi::{Counts, Facts, opened_again, protocol, seen, tcp_flags};
 use aya_ebpf::programs::TcContext;
 use packet::{Frame, Header, Link, Packet, Wire};
 
@@ -35,9 +35,12 @@ pub(crate) fn first(context: &TcContext, packet: &Packet, wire: Wire) -> (Counts
         vlan_outer: packet.vlan_outer,
         vlan_inner: packet.vlan_inner,
         dscp: packet.traffic_class >> 2,
-        pad: [0; 7],
+        pad: [0; 3],
+        opened_again: 0,
     };
-    note_handshake(&mut facts, packet, now);
+    if let Some(time) = handshake_time(&mut facts, packet) {
+        *time = now;
+    }
     (counts, facts)
 }
 
@@ -74,20 +77,46 @@ pub(crate) fn update(counts: &mut Counts, facts: &mut Facts, packet: &Packet, wi
     }
 }
 
-/// The first SYN, SYN-ACK and ACK. A first ACK always brings a new flag bit, unless a SYN-ACK came before it: then both come
-/// from the same end, and the handshake is already told by the SYN-ACK.
+/// Of these flags, those that a segment of a handshake has. A reset opens and acknowledges nothing.
+const OF_HANDSHAKE: u16 = tcp_flags::SYN | tcp_flags::ACK | tcp_flags::RST;
+const SYN_ACK: u16 = tcp_flags::SYN | tcp_flags::ACK;
+
+/// The first SYN, SYN-ACK and ACK, and a second SYN or SYN-ACK: what comes after it may answer either. A first ACK always brings a
+/// new flag bit, unless a SYN-ACK came before it: then both come from the same end, and the handshake is already told by the
+/// SYN-ACK.
 #[inline(always)]
 fn note_handshake(facts: &mut Facts, packet: &Packet, now: u64) {
-    if packet.key.unpack().protocol != protocol::TCP {
-        return;
-    }
-    let time = match packet.tcp_flags & (tcp_flags::SYN | tcp_flags::ACK) {
-        tcp_flags::SYN => &mut facts.syn_ns,
-        tcp_flags::ACK => &mut facts.ack_ns,
-        0 => return,
-        _ => &mut facts.syn_ack_ns,
-    };
+    let Some(time) = handshake_time(facts, packet) else { return };
     if *time == 0 {
         *time = now;
+    } else {
+        note_again(facts, packet.tcp_flags, now);
+    }
+}
+
+/// Where the time of the first segment of this kind is.
+#[inline(always)]
+fn handshake_time<'facts>(facts: &'facts mut Facts, packet: &Packet) -> Option<&'facts mut u64> {
+    if packet.key.unpack().protocol != protocol::TCP {
+        return None;
+    }
+    match packet.tcp_flags & OF_HANDSHAKE {
+        tcp_flags::SYN => Some(&mut facts.syn_ns),
+        tcp_flags::ACK => Some(&mut facts.ack_ns),
+        SYN_ACK => Some(&mut facts.syn_ack_ns),
+        _ => None,
+    }
+}
+
+/// Not inlined: seldom, and the registers are for other packets.
+#[inline(never)]
+fn note_again(facts: &mut Facts, flags: u16, now: u64) {
+    let first = match flags & SYN_ACK {
+        tcp_flags::SYN => facts.syn_ns,
+        SYN_ACK => facts.syn_ack_ns,
+        _ => return,
+    };
+    if facts.opened_again == 0 {
+        facts.opened_again = opened_again::of(now - first);
     }
 }

@@ -11,7 +11,7 @@ use packet::Packet;
 
 /// What was seen: entries of generation 0, then those of generation 1. Preallocated: a new entry costs no allocation, and the
 /// memory is charged at the start. User space has it mapped.
-#[map(name = "ENTRIES_V1")]
+#[map(name = "ENTRIES_V2")]
 pub(crate) static ENTRIES: Array<Entry> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// Where a key's entry is: buckets of generation 0, then those of generation 1. Mapped, also because a map that can be is aligned

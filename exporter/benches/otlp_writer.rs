@@ -161,6 +161,7 @@ fn record(number: u32, hook: &Hook) -> FlowRecord<'_> {
         hook_is_reverse: false,
         vlan: Vlan { outer: Some(100), inner: Some(200) },
         tcp_flags: Some(TcpFlags(0x1b)),
+        connection: None,
         icmp: None,
         path: &[],
     }

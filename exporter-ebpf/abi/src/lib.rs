@@ -22,4 +22,4 @@ pub use crate::entry::{Bucket, Entry, Taken, place};
 pub use crate::fragment::{FragmentKey, FragmentPorts};
 pub use crate::key::{Direction, ObservationKey, PackedKey, key_flags, protocol};
 pub use crate::loss::{LossKey, Reason, Tally};
-pub use crate::observation::{Counts, Facts, seen, tcp_flags, vlan};
+pub use crate::observation::{Counts, Facts, opened_again, seen, tcp_flags, vlan};

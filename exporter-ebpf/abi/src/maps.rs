@@ -2,7 +2,7 @@
 //! is never read by a program with another idea of it. The kernel keeps 15 characters of a name.
 
 /// [`Entry`](crate::Entry) by number: [`ENTRIES_GLOBAL`] of generation 0, then as many of generation 1.
-pub const ENTRIES: &str = "ENTRIES_V1";
+pub const ENTRIES: &str = "ENTRIES_V2";
 /// [`Bucket`](crate::Bucket) by number: [`BUCKETS_GLOBAL`] of generation 0, then as many of generation 1.
 pub const INDEX: &str = "INDEX_V1";
 /// [`Taken`](crate::Taken) by generation.

@@ -30,11 +30,11 @@ pub struct Facts {
     pub first_tick: u16,
     /// First packet, precise clock.
     pub first_ns: u64,
-    /// First TCP segment with SYN and without ACK, precise clock.
+    /// First TCP segment with SYN and without ACK and RST, precise clock.
     pub syn_ns: u64,
-    /// First TCP segment with SYN and ACK, precise clock.
+    /// First TCP segment with SYN and ACK and without RST, precise clock.
     pub syn_ack_ns: u64,
-    /// First TCP segment with ACK and without SYN, precise clock.
+    /// First TCP segment with ACK and without SYN and RST, precise clock.
     pub ack_ns: u64,
     /// Destination MAC of the first packet; zeros on a device without a link-layer header.
     pub dst_mac: [u8; 6],
@@ -47,7 +47,9 @@ pub struct Facts {
     /// DSCP of the first packet, 0 to 63.
     pub dscp: u8,
     /// Explicit padding.
-    pub pad: [u8; 7],
+    pub pad: [u8; 3],
+    /// When the second SYN (or SYN-ACK) came ([`opened_again`]), or that of the two which came earlier; 0 means "not seen".
+    pub opened_again: u32,
 }
 
 const _: () = assert!(size_of::<Facts>() == 64);
@@ -102,6 +104,29 @@ pub mod tcp_flags {
     pub const AE: u16 = 0x100;
     /// Flags and reserved bits: all that is not the data offset.
     pub const ALL: u16 = 0xfff;
+}
+
+/// [`Facts::opened_again`]: the time from the first segment of its kind, in units of 1024 ns, rounded down, and one more.
+pub mod opened_again {
+    const UNIT: u32 = 10;
+
+    /// What to keep. It repeats after 73 minutes, long after the generation was read.
+    #[inline(always)]
+    #[must_use]
+    #[expect(clippy::inline_always, reason = "a call costs the kernel more than its body")]
+    #[expect(clippy::cast_possible_truncation, reason = "see above")]
+    pub const fn of(nanoseconds: u64) -> u32 {
+        (nanoseconds >> UNIT) as u32 + 1
+    }
+
+    /// Nanoseconds, up to a unit too few. `None` if no second segment was seen.
+    #[must_use]
+    pub const fn nanoseconds(kept: u32) -> Option<u64> {
+        match kept.checked_sub(1) {
+            Some(units) => Some((units as u64) << UNIT),
+            None => None,
+        }
+    }
 }
 
 /// VLAN tags as kept in [`Facts`]: the identifier with [`PRESENT`](vlan::PRESENT), or 0 without a tag.

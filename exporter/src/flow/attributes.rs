@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use abi::Direction;
 
 use crate::flow::text;
-use crate::flow::{Endpoint, FlowRecord, Hop, OtherRecord, Record, Vlan};
+use crate::flow::{Connection, Endpoint, FlowRecord, Hop, OtherRecord, Record, Vlan};
 
 /// Takes attributes one by one. Values are lent, nothing is allocated on the way.
 pub trait AttributeSink {
@@ -96,6 +96,9 @@ fn flow(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
     if let Some(flags) = record.tcp_flags {
         sink.texts(attribute::NETWORK_TCP_FLAGS, flags.names());
     }
+    if let Some(connection) = &record.connection {
+        self::connection(connection, sink);
+    }
     if let Some(icmp) = record.icmp {
         sink.int(attribute::NETWORK_ICMP_TYPE, icmp.kind.into());
         sink.int(attribute::NETWORK_ICMP_CODE, icmp.code.into());
@@ -175,6 +178,26 @@ fn endpoint(side: &Side, endpoint: &Endpoint, sink: &mut impl AttributeSink) {
     }
     if endpoint.ecn.0 != 0 {
         sink.texts(side.ecn, endpoint.ecn.names());
+    }
+}
+
+fn connection(connection: &Connection, sink: &mut impl AttributeSink) {
+    let times = &connection.times;
+    for (attribute, time) in [
+        (attribute::NETWORK_TCP_RTT_HANDSHAKE, times.round_trip()),
+        (attribute::NETWORK_TCP_RTT_SERVER, times.server),
+        (attribute::NETWORK_TCP_RTT_CLIENT, times.client),
+        (attribute::NETWORK_TCP_CONNECT_DURATION, times.connect),
+    ] {
+        if let Some(time) = time {
+            sink.double(attribute, time.as_secs_f64());
+        }
+    }
+    if let Some(state) = connection.state {
+        sink.text(attribute::NETWORK_CONNECTION_STATE, state.name());
+    }
+    if let Some(error) = connection.error {
+        sink.text(attribute::ERROR_TYPE, error.name());
     }
 }
 

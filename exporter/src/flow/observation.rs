@@ -37,8 +37,10 @@ pub struct Handshake {
     pub syn: Option<MonotonicTime>,
     /// SYN with ACK.
     pub syn_ack: Option<MonotonicTime>,
-    /// ACK without SYN.
+    /// ACK without SYN and RST.
     pub ack: Option<MonotonicTime>,
+    /// The second SYN, or the second SYN-ACK: what comes after it may answer either. Up to a microsecond or so early.
+    pub again: Option<MonotonicTime>,
 }
 
 /// Packets of a hook that belong to no observation, since the last reading.

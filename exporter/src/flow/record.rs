@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::clock::{MonotonicTime, WallTime};
-use crate::flow::{Counts, Ecn, FlowId, Hook, HookId, Icmp, Mac, TcpFlags, Vlan};
+use crate::flow::{Connection, Counts, Ecn, FlowId, Hook, HookId, Icmp, Mac, TcpFlags, Vlan};
 
 /// One record, lent to the stage that writes it.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +58,8 @@ pub struct FlowRecord<'a> {
     pub vlan: Vlan,
     /// TCP flags of both directions in the interval; `None` if the flow is not TCP.
     pub tcp_flags: Option<TcpFlags>,
+    /// `None` if the flow is not TCP.
+    pub connection: Option<Connection>,
     /// Message of the source's packets; `None` if the flow is not ICMP.
     pub icmp: Option<Icmp>,
     /// The hooks that the packets of the interval passed, in their order, the source's packets first. Empty unless there are more

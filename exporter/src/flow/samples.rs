@@ -1,13 +1,14 @@
 //! Records for the tests of all stages that write them.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
 use crate::clock::WallTime;
 use crate::flow::{
-    Counts, Direction, Ecn, EndReason, Endpoint, Evidence, FlowId, FlowRecord, Hook, Icmp, Mac, OtherReason,
-    OtherRecord, TcpFlags, Vlan,
+    Connection, ConnectionError, ConnectionState, Counts, Direction, Ecn, EndReason, Endpoint, Evidence,
+    FlowId, FlowRecord, HandshakeTimes, Hook, Icmp, Mac, Opening, OtherReason, OtherRecord, TcpFlags, Vlan,
 };
 
 pub(crate) fn hook() -> Hook {
@@ -48,6 +49,16 @@ pub(crate) fn tcp(hook: &Hook) -> FlowRecord<'_> {
         hook_is_reverse: false,
         vlan: Vlan::default(),
         tcp_flags: Some(TcpFlags(0x1a)),
+        connection: Some(Connection {
+            state: Some(ConnectionState::Established),
+            error: None,
+            times: HandshakeTimes {
+                server: Some(Duration::from_micros(41_803)),
+                client: Some(Duration::from_micros(51)),
+                connect: Some(Duration::from_micros(41_855)),
+            },
+            opening: Some(Opening::Established),
+        }),
         icmp: None,
         path: &[],
     }
@@ -86,6 +97,34 @@ fn any_endpoint() -> impl Strategy<Value = Endpoint> {
     )
 }
 
+pub(crate) fn any_connection() -> impl Strategy<Value = Connection> {
+    let time = || proptest::option::of(any::<u32>().prop_map(|time| Duration::from_micros(time.into())));
+    let state = prop_oneof![
+        Just(ConnectionState::SynSent),
+        Just(ConnectionState::SynReceived),
+        Just(ConnectionState::Established),
+        Just(ConnectionState::Closed),
+    ];
+    let error = || {
+        prop_oneof![
+            Just(ConnectionError::Refused),
+            Just(ConnectionError::Reset),
+            Just(ConnectionError::TimedOut)
+        ]
+    };
+    let opening = prop_oneof![Just(Opening::Established), error().prop_map(Opening::Failed)];
+    let times = (time(), time(), time());
+    let (state, error) = (proptest::option::of(state), proptest::option::of(error()));
+    (state, error, times, proptest::option::of(opening)).prop_map(
+        |(state, error, (server, client, connect), opening)| Connection {
+            state,
+            error,
+            times: HandshakeTimes { server, client, connect },
+            opening,
+        },
+    )
+}
+
 /// With any name that an interface may have, and often with one that a format has to escape.
 pub(crate) fn any_hook() -> impl Strategy<Value = Hook> {
     ("[^/\u{0}]{1,15}|\\PC{1,4}|[\"\\\\,\n\u{1b}]{1,3}|eth[0-9]", any::<bool>()).prop_map(
@@ -101,8 +140,8 @@ pub(crate) fn any_flow() -> impl Strategy<Value = FlowRecord<'static>> {
     let identity = (any::<u128>(), any::<u32>());
     let times = (any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>());
     let vlan = (proptest::option::of(0_u16..4096), proptest::option::of(0_u16..4096));
-    let facts =
-        (proptest::option::of(0_u16..4096), proptest::option::of(any::<(u8, u8)>()), any::<(u8, bool)>());
+    let tcp = (proptest::option::of(0_u16..4096), proptest::option::of(any_connection()));
+    let facts = (tcp, proptest::option::of(any::<(u8, u8)>()), any::<(u8, bool)>());
     let ends = (any_endpoint(), any_endpoint(), 0_usize..5, any::<bool>());
     (identity, times, vlan, facts, ends).prop_map(|(identity, times, vlan, facts, ends)| {
         const REASONS: [EndReason; 5] = [
@@ -129,7 +168,8 @@ pub(crate) fn any_flow() -> impl Strategy<Value = FlowRecord<'static>> {
             hook: None,
             hook_is_reverse: facts.2.1,
             vlan: Vlan { outer: vlan.0, inner: vlan.1 },
-            tcp_flags: facts.0.map(TcpFlags),
+            tcp_flags: facts.0.0.map(TcpFlags),
+            connection: facts.0.1,
             icmp: facts.1.map(|(kind, code)| Icmp { kind, code }),
             path: &[],
         }

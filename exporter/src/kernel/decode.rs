@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-use abi::{Direction, Entry, ObservationKey, key_flags, protocol, seen, vlan};
+use abi::{Direction, Entry, Facts, ObservationKey, key_flags, opened_again, protocol, seen, vlan};
 
 use crate::clock::MonotonicTime;
 use crate::flow::{Counts, Ecn, Handshake, HookId, Hooks, Icmp, Mac, Observation, TcpFlags, Tuple, Vlan};
@@ -20,11 +20,7 @@ pub(super) fn observation(entry: &Entry, tick: u64, hooks: &mut Hooks) -> Observ
         counts: Counts { packets: entry.packets(), bytes: entry.bytes() },
         first,
         last: MonotonicTime(first.0 + u64::from(ticks) * tick),
-        handshake: Handshake {
-            syn: seen_at(facts.syn_ns),
-            syn_ack: seen_at(facts.syn_ack_ns),
-            ack: seen_at(facts.ack_ns),
-        },
+        handshake: handshake(facts),
         macs: (facts.src_mac != [0; 6] || facts.dst_mac != [0; 6])
             .then_some((Mac(facts.src_mac), Mac(facts.dst_mac))),
         vlan: Vlan { outer: vlan_id(facts.vlan_outer), inner: vlan_id(facts.vlan_inner) },
@@ -64,6 +60,18 @@ fn address(halves: [u64; 2]) -> Ipv6Addr {
     octets[..8].copy_from_slice(&halves[0].to_ne_bytes());
     octets[8..].copy_from_slice(&halves[1].to_ne_bytes());
     Ipv6Addr::from(octets)
+}
+
+fn handshake(facts: &Facts) -> Handshake {
+    let (syn, syn_ack) = (seen_at(facts.syn_ns), seen_at(facts.syn_ack_ns));
+    let again = opened_again::nanoseconds(facts.opened_again);
+    Handshake {
+        syn,
+        syn_ack,
+        ack: seen_at(facts.ack_ns),
+        // Of both kinds, which of them came again is not known: the earlier time says no less than the truth.
+        again: syn.into_iter().chain(syn_ack).min().zip(again).map(|(first, again)| first.after(again)),
+    }
 }
 
 fn seen_at(nanoseconds: u64) -> Option<MonotonicTime> {

@@ -39,6 +39,7 @@ pub(super) fn flow(hook: &Hook) -> FlowRecord<'_> {
         vlan: Vlan::default(),
         // FIN, SYN, PSH and ACK.
         tcp_flags: Some(TcpFlags(0b1_1011)),
+        connection: None,
         icmp: None,
         path: &[],
     }

@@ -41,6 +41,11 @@ impl Sides {
     pub(super) const NONE: Self = Self(0);
     pub(super) const BOTH: Self = Self(0b11);
 
+    /// The lowest two bits, [`Side::Along`] first.
+    pub(super) fn of_bits(bits: u16) -> Self {
+        Self(bits.to_le_bytes()[0] & Self::BOTH.0)
+    }
+
     pub(super) fn add(&mut self, side: Side) {
         self.0 |= 1 << side as u8;
     }

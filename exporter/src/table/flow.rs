@@ -4,14 +4,15 @@ use smallvec::SmallVec;
 
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
-    Counts, EndReason, Endpoint, FlowId, FlowRecord, HookId, Hooks, Hop, Observation, Record, RecordSink,
-    TcpFlags, Tuple,
+    Connection, Counts, EndReason, Endpoint, FlowId, FlowRecord, HookId, Hooks, Hop, Observation, Record,
+    RecordSink, TcpFlags, Tuple,
 };
 use crate::ledger::Ledger;
 use crate::table::Output;
 use crate::table::accounting::{Accounting, Settled, Share, Tally};
 use crate::table::conversation::{Side, Sides};
 use crate::table::facts::Facts;
+use crate::table::handshake::Handshake;
 use crate::table::reuse::{self, Reading};
 use crate::table::settings::Settings;
 use crate::table::tcp::Tcp;
@@ -39,6 +40,9 @@ pub(super) struct Flow {
     not_before: MonotonicTime,
     accounting: Accounting,
     tcp: Tcp,
+    handshake: Handshake,
+    /// A record has said how the connection's opening ended.
+    is_opening_told: bool,
     /// Fixed by the first record.
     facts: Option<Facts>,
     /// Of the next record.
@@ -73,6 +77,8 @@ impl Flow {
             not_before: MonotonicTime::default(),
             accounting: Accounting::default(),
             tcp: Tcp::default(),
+            handshake: Handshake::default(),
+            is_opening_told: false,
             facts: None,
             sequence: 0,
             closed: Reading::NEVER,
@@ -113,6 +119,7 @@ impl Flow {
         self.live_at(observation);
         if self.conversation.is_tcp() {
             self.tcp.absorb(side, observation, reading);
+            self.handshake.absorb(side, observation, hooks.get(observation.hook));
         }
         self.accounting.take(side, observation, hooks, uses);
     }
@@ -193,6 +200,7 @@ impl Flow {
         self.interval_start = timestamp;
         self.not_before = settings.record_after(out.clock.monotonic(), self.id);
 
+        let connection = self.conversation.is_tcp().then(|| self.connection(reason));
         let shown = self.accounting.lead(facts.shown);
         let (source, destination) = (facts.source, facts.source.other());
         let record = FlowRecord {
@@ -216,6 +224,7 @@ impl Flow {
                 .conversation
                 .is_tcp()
                 .then(|| TcpFlags(shares[0].tcp_flags.0 | shares[1].tcp_flags.0)),
+            connection,
             icmp: self.tuple(source).icmp,
             path: &path,
         };
@@ -227,6 +236,26 @@ impl Flow {
     pub(super) fn end(mut self, uses: &mut Uses, ledger: &Ledger) {
         self.accounting.settle(ledger, uses);
         self.accounting.end(uses);
+    }
+
+    /// What a record of this reason says of the connection.
+    fn connection(&mut self, reason: EndReason) -> Connection {
+        let client = self.tcp.client();
+        let is_answered = client.is_none_or(|client| self.accounting.lead(client.other()).is_some());
+        let opening = self.tcp.opening(reason, is_answered).filter(|_| !self.is_opening_told);
+        self.is_opening_told |= opening.is_some();
+        match client {
+            Some(client) if opening.is_none() && reason == EndReason::ActiveTimeout => {
+                self.handshake.go_on(client);
+            }
+            _ => self.handshake.end(client),
+        }
+        Connection {
+            state: self.tcp.state(),
+            error: self.tcp.error(reason, is_answered),
+            times: self.handshake.times(),
+            opening,
+        }
     }
 
     fn live_at(&mut self, observation: &Observation) {

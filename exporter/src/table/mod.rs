@@ -9,6 +9,7 @@ mod accounting;
 mod conversation;
 mod facts;
 mod flow;
+mod handshake;
 mod others;
 mod reuse;
 mod settings;

@@ -2,63 +2,71 @@
 
 use abi::tcp_flags::{FIN, RST};
 
-use crate::flow::Observation;
+use crate::flow::{ConnectionError, ConnectionState, EndReason, Observation, Opening};
 use crate::table::conversation::{Side, Sides};
 use crate::table::reuse::{self, Reading};
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tcp {
-    syn: Sides,
-    syn_ack: Sides,
-    fin: Sides,
-    reset: bool,
-    /// When a side first sent a segment without SYN, which it does once it knows of the other.
+    /// Two bits for each [`Sent`]: a flow has one of these for life.
+    sent: u16,
+    /// When a side first sent [`Sent::Ack`], which it does once it knows of the other.
     spoke: [Reading; 2],
+}
+
+/// What a side has sent, by its place in [`Tcp::sent`].
+#[derive(Clone, Copy, Debug)]
+enum Sent {
+    Syn = 0,
+    SynAck = 2,
+    /// A segment with ACK and without SYN and RST, not before the side's SYN or SYN-ACK.
+    Ack = 4,
+    Fin = 6,
+    Rst = 8,
 }
 
 impl Default for Tcp {
     fn default() -> Self {
-        Self {
-            syn: Sides::NONE,
-            syn_ack: Sides::NONE,
-            fin: Sides::NONE,
-            reset: false,
-            spoke: [Reading::NEVER; 2],
-        }
+        Self { sent: 0, spoke: [Reading::NEVER; 2] }
     }
 }
 
 impl Tcp {
     pub(super) fn absorb(&mut self, side: Side, observation: &Observation, reading: Reading) {
         let handshake = observation.handshake;
+        let opening = reuse::opening(observation);
         if handshake.syn.is_some() {
-            self.syn.add(side);
+            self.note(Sent::Syn, side);
         }
         if handshake.syn_ack.is_some() {
-            self.syn_ack.add(side);
+            self.note(Sent::SynAck, side);
         }
-        if handshake.ack.is_some() {
+        if let Some(ack) = handshake.ack {
             let spoke = &mut self.spoke[side as usize];
             *spoke = reading.min(*spoke);
+            // One from before the opening is an old connection's.
+            if opening.is_none_or(|opening| opening <= ack) {
+                self.note(Sent::Ack, side);
+            }
         }
-        let opening = reuse::opening(observation);
         if opening.is_none_or(|opening| opening <= observation.first) {
             if observation.tcp_flags.any(FIN) {
-                self.fin.add(side);
+                self.note(Sent::Fin, side);
             }
-            self.reset |= observation.tcp_flags.any(RST);
+            if observation.tcp_flags.any(RST) {
+                self.note(Sent::Rst, side);
+            }
         }
     }
 
     /// Both ends have said their last word, or one has broken off.
     pub(super) fn is_over(self) -> bool {
-        self.reset || self.fin == Sides::BOTH
+        self.sides(Sent::Rst) != Sides::NONE || self.sides(Sent::Fin) == Sides::BOTH
     }
 
     /// The connection goes on all the same.
     pub(super) fn go_on(&mut self) {
-        self.fin = Sides::NONE;
-        self.reset = false;
+        self.sent &= !(0b11 << Sent::Fin as u16 | 0b11 << Sent::Rst as u16);
     }
 
     /// Whether a segment with which `side` opens a connection cannot be this connection's.
@@ -69,6 +77,86 @@ impl Tcp {
     /// Whether the side may have opened the connection: it is one, or both after a simultaneous open, or none if that was not
     /// seen.
     pub(super) fn is_opener(self, side: Side) -> bool {
-        if self.syn == Sides::NONE { self.syn_ack.has(side.other()) } else { self.syn.has(side) }
+        if self.sides(Sent::Syn) == Sides::NONE {
+            self.sides(Sent::SynAck).has(side.other())
+        } else {
+            self.sides(Sent::Syn).has(side)
+        }
+    }
+
+    /// The only side that sent a SYN, and no SYN-ACK: that of a plain handshake.
+    pub(super) fn client(self) -> Option<Side> {
+        let is_client =
+            |side: &Side| self.sides(Sent::Syn).has(*side) && !self.sides(Sent::SynAck).has(*side);
+        Side::BOTH.into_iter().find(is_client).filter(|_| self.sides(Sent::Syn) != Sides::BOTH)
+    }
+
+    /// Where it stands, as far as that shows.
+    pub(super) fn state(self) -> Option<ConnectionState> {
+        if self.is_over() {
+            Some(ConnectionState::Closed)
+        } else if self.sides(Sent::Fin) != Sides::NONE {
+            None
+        } else if self.is_established() {
+            Some(ConnectionState::Established)
+        } else if self.sides(Sent::SynAck) != Sides::NONE || self.sides(Sent::Syn) == Sides::BOTH {
+            Some(ConnectionState::SynReceived)
+        } else {
+            (self.sides(Sent::Syn) != Sides::NONE).then_some(ConnectionState::SynSent)
+        }
+    }
+
+    /// How its opening ended, as far as that is known in a record of this reason. `is_answered` says whether the other end than
+    /// the initiator was seen at all.
+    pub(super) fn opening(self, reason: EndReason, is_answered: bool) -> Option<Opening> {
+        if !self.is_opened() {
+            None
+        } else if self.is_established() {
+            Some(Opening::Established)
+        } else {
+            self.error(reason, is_answered).map(Opening::Failed)
+        }
+    }
+
+    /// Why it failed, if the record is its last.
+    pub(super) fn error(self, reason: EndReason, is_answered: bool) -> Option<ConnectionError> {
+        if reason == EndReason::ActiveTimeout {
+            None
+        } else if self.sides(Sent::Rst) == Sides::NONE {
+            let is_failure = reason == EndReason::IdleTimeout && self.client().is_some() && !is_answered;
+            is_failure.then_some(ConnectionError::TimedOut)
+        } else if self.is_established() {
+            // A RST after the last words of both is how some hang up.
+            (self.sides(Sent::Fin) != Sides::BOTH).then_some(ConnectionError::Reset)
+        } else if !self.is_opened() {
+            None
+        } else {
+            let refuses = |side: Side| self.sides(Sent::Rst).has(side) && !self.is_opener(side);
+            let is_refused = self.sides(Sent::SynAck) == Sides::NONE && Side::BOTH.into_iter().any(refuses);
+            Some(if is_refused { ConnectionError::Refused } else { ConnectionError::Reset })
+        }
+    }
+
+    fn note(&mut self, what: Sent, side: Side) {
+        self.sent |= 1 << (what as u16 + side as u16);
+    }
+
+    /// Who has sent it.
+    fn sides(self, what: Sent) -> Sides {
+        Sides::of_bits(self.sent >> what as u16)
+    }
+
+    /// The opening was seen, or some of it.
+    fn is_opened(self) -> bool {
+        self.sides(Sent::Syn) != Sides::NONE || self.sides(Sent::SynAck) != Sides::NONE
+    }
+
+    /// The side that opened it knows that the other one has agreed. Where the opening was not seen, both talk.
+    fn is_established(self) -> bool {
+        if !self.is_opened() {
+            return self.sides(Sent::Ack) == Sides::BOTH;
+        }
+        let knows = |side: Side| self.is_opener(side) && self.sides(Sent::Ack).has(side);
+        self.sides(Sent::SynAck) == Sides::BOTH || Side::BOTH.into_iter().any(knows)
     }
 }

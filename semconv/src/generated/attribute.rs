@@ -47,6 +47,10 @@ pub const DESTINATION_PACKETS: Attribute = Attribute {
 pub const DESTINATION_PORT: Attribute =
     Attribute { key: "destination.port", kind: Kind::Int, brief: "Port number of the destination." };
 
+/// Why an operation failed.
+pub const ERROR_TYPE: Attribute =
+    Attribute { key: "error.type", kind: Kind::String, brief: "Why an operation failed." };
+
 /// CPU architecture of the host.
 pub const HOST_ARCH: Attribute =
     Attribute { key: "host.arch", kind: Kind::String, brief: "CPU architecture of the host." };
@@ -65,6 +69,10 @@ pub const LOG_RECORD_UID: Attribute = Attribute {
     kind: Kind::String,
     brief: "Unique identifier of the log record: records that share it are duplicates.",
 };
+
+/// State of the connection.
+pub const NETWORK_CONNECTION_STATE: Attribute =
+    Attribute { key: "network.connection.state", kind: Kind::String, brief: "State of the connection." };
 
 /// Which side of the flow sent the packets that a metric counts.
 pub const NETWORK_FLOW_DIRECTION: Attribute = Attribute {
@@ -207,11 +215,39 @@ pub const NETWORK_INTERFACE_DIRECTION: Attribute = Attribute {
 pub const NETWORK_INTERFACE_NAME: Attribute =
     Attribute { key: "network.interface.name", kind: Kind::String, brief: "Name of the network interface." };
 
+/// Time to connect in seconds (`s`): from the first SYN to the ACK, with what was sent again.
+pub const NETWORK_TCP_CONNECT_DURATION: Attribute = Attribute {
+    key: "network.tcp.connect.duration",
+    kind: Kind::Double,
+    brief: "Time to connect in seconds (`s`): from the first SYN to the ACK, with what was sent again.",
+};
+
 /// TCP flags seen in either direction within the record's interval.
 pub const NETWORK_TCP_FLAGS: Attribute = Attribute {
     key: "network.tcp.flags",
     kind: Kind::StringArray,
     brief: "TCP flags seen in either direction within the record's interval.",
+};
+
+/// Time in seconds (`s`) from the SYN-ACK to the ACK: to the client and back.
+pub const NETWORK_TCP_RTT_CLIENT: Attribute = Attribute {
+    key: "network.tcp.rtt.client",
+    kind: Kind::Double,
+    brief: "Time in seconds (`s`) from the SYN-ACK to the ACK: to the client and back.",
+};
+
+/// Round-trip time in seconds (`s`) of the handshake: from the SYN to the ACK.
+pub const NETWORK_TCP_RTT_HANDSHAKE: Attribute = Attribute {
+    key: "network.tcp.rtt.handshake",
+    kind: Kind::Double,
+    brief: "Round-trip time in seconds (`s`) of the handshake: from the SYN to the ACK.",
+};
+
+/// Time in seconds (`s`) from the SYN to the SYN-ACK: to the server and back.
+pub const NETWORK_TCP_RTT_SERVER: Attribute = Attribute {
+    key: "network.tcp.rtt.server",
+    kind: Kind::Double,
+    brief: "Time in seconds (`s`) from the SYN to the SYN-ACK: to the server and back.",
 };
 
 /// Protocol of the transport layer.

@@ -2,6 +2,18 @@
 //!
 //! Generated from `semconv/model` by `cargo run -p flow-semconv --example generate`: do not edit.
 
+/// Values of `error.type`.
+pub mod error_type {
+    /// A RST answered the SYN.
+    pub const REFUSED: &str = "refused";
+
+    /// A RST ended the connection, or its opening after the SYN-ACK.
+    pub const RESET: &str = "reset";
+
+    /// Nothing answered the SYN for as long as an idle TCP flow is kept.
+    pub const TIMED_OUT: &str = "timed_out";
+}
+
 /// Values of `host.arch`.
 pub mod host_arch {
     /// 64-bit x86.
@@ -9,6 +21,21 @@ pub mod host_arch {
 
     /// 64-bit ARM.
     pub const ARM64: &str = "arm64";
+}
+
+/// Values of `network.connection.state`.
+pub mod network_connection_state {
+    /// An end has asked for a connection, and waits for the answer.
+    pub const SYN_SENT: &str = "syn_sent";
+
+    /// An end has answered, and waits for the acknowledgement.
+    pub const SYN_RECEIVED: &str = "syn_received";
+
+    /// The connection is open.
+    pub const ESTABLISHED: &str = "established";
+
+    /// There is no connection any more.
+    pub const CLOSED: &str = "closed";
 }
 
 /// Values of `network.flow.direction`.

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         ("a_rush_after_silence_takes_no_second_entries", sequence::rush_after_silence),
         ("losses_of_more_hooks_than_are_told_apart_add_up", losses::more_hooks_than_entries),
         ("the_room_of_a_hook_that_left_is_anothers", losses::room_of_a_hook_that_left),
+        ("a_handshake_is_noted_and_what_opens_it_again", sequence::handshake),
         ("the_last_packet_ends_the_observation", sequence::last_packet),
     ])
 }

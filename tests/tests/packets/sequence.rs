@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use abi::tcp_flags::{ACK, RST, SYN};
 use abi::{Direction, Reason, tcp_flags};
 use anyhow::{Context, Result, ensure};
 use crafted::layer::{
     IPV4, IPV6, PAYLOAD, TCP, UDP, authentication, ethernet, extension, icmpv4, ipv4, ipv4_fragment,
     ipv4_header, ipv4_of, ipv6, ipv6_fragment, tcp, udp, udp_between,
 };
-use exporter::flow::{Counts, Ecn, TcpFlags};
+use exporter::flow::{Counts, Ecn, Handshake, TcpFlags};
 use exporter::kernel::PacketContext;
 use flow_tests::machine::{Input, Machine};
 use flow_tests::model::{Facts, Model, Seen};
@@ -284,5 +285,45 @@ pub(crate) fn last_packet() -> Result<()> {
     let duration = observation.last.0 - observation.first.0;
     ensure!(duration >= 90_000_000, "the last packet came 100 ms after the first, not {duration} ns");
     ensure!(observation.counts.packets == 3, "{observation:?}");
+    Ok(())
+}
+
+/// The first segments of a handshake are noted, and when the one that opens came again.
+pub(crate) fn handshake() -> Result<()> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    let segment = |flags| ingress(ethernet(IPV4, &ipv4(TCP, &tcp(flags, &PAYLOAD))));
+    let mut machine = Machine::new(64)?;
+    let mut observe = |flags: &[u16]| {
+        for flags in flags {
+            machine.send(&segment(*flags))?;
+            std::thread::sleep(PAUSE);
+        }
+        let observations = machine.observations()?;
+        let [observation] = observations[..] else { anyhow::bail!("not one: {observations:?}") };
+        anyhow::Ok((observation.first, observation.handshake))
+    };
+    let (first, seen) = observe(&[SYN, ACK, ACK])?;
+    ensure!(seen.syn == Some(first) && seen.again.is_none(), "{first:?} {seen:?}");
+    let ack = seen.ack.context("no ACK")?;
+    ensure!(ack.since(first) >= 20_000_000, "{seen:?}");
+    for (opening, flags) in [(SYN, [SYN, SYN, SYN, ACK]), (SYN | ACK, [SYN | ACK, SYN | ACK, SYN | ACK, ACK])]
+    {
+        let (first, seen) = observe(&flags)?;
+        let opened = if opening == SYN { seen.syn } else { seen.syn_ack };
+        ensure!(opened == Some(first), "{first:?} {seen:?}");
+        // The second and not the third.
+        let again = seen.again.context("no second one")?;
+        ensure!(again.since(first) >= 20_000_000, "{seen:?}");
+        if let Some(ack) = seen.ack {
+            ensure!(ack.since(again) >= 40_000_000, "{seen:?}");
+        }
+    }
+    for flags in [RST | ACK, RST, SYN | RST, SYN | ACK | RST] {
+        let (_, seen) = observe(&[flags])?;
+        ensure!(seen == Handshake::default(), "flags {flags:x}: {seen:?}");
+    }
+    // After a part of an old connection.
+    let (first, seen) = observe(&[ACK, SYN, SYN])?;
+    ensure!(seen.ack == Some(first) && seen.syn > seen.ack && seen.again > seen.syn, "{first:?} {seen:?}");
     Ok(())
 }

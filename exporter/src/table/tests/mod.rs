@@ -2,7 +2,9 @@
 
 mod accounting;
 mod capacity;
+mod connection;
 mod ends;
+mod handshake;
 mod orientation;
 mod properties;
 mod records;

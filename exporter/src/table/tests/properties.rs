@@ -65,7 +65,12 @@ fn placed(drain: &[Observation], number: usize) -> (u64, Vec<Observation>) {
 
 fn shifted(handshake: Handshake, nanoseconds: u64) -> Handshake {
     let shift = |moment: Option<MonotonicTime>| moment.map(|moment| moment.after(nanoseconds));
-    Handshake { syn: shift(handshake.syn), syn_ack: shift(handshake.syn_ack), ack: shift(handshake.ack) }
+    Handshake {
+        syn: shift(handshake.syn),
+        syn_ack: shift(handshake.syn_ack),
+        ack: shift(handshake.ack),
+        again: shift(handshake.again),
+    }
 }
 
 fn config(max_flows: usize) -> Config {

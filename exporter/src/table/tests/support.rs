@@ -7,8 +7,9 @@ use abi::{Direction, protocol, tcp_flags};
 
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
-    Counts, Ecn, EndReason, Evidence, FlowId, FlowIds, FlowRecord, Handshake, Hook, HookId, Hooks, Icmp, Mac,
-    Observation, OtherReason, Record, RecordSink, Role, TcpFlags, Tuple, Unattributed, Vlan,
+    Connection, Counts, Ecn, EndReason, Evidence, FlowId, FlowIds, FlowRecord, Handshake, Hook, HookId,
+    Hooks, Icmp, Mac, Observation, OtherReason, Record, RecordSink, Role, TcpFlags, Tuple, Unattributed,
+    Vlan,
 };
 use crate::ledger::Ledger;
 use crate::table::{Config, FlowTable, Output};
@@ -111,7 +112,8 @@ impl Build for Observation {
         let handshake = Handshake {
             syn: (flags & (SYN | ACK) == SYN).then_some(self.first),
             syn_ack: (flags & (SYN | ACK) == SYN | ACK).then_some(self.first),
-            ack: (flags & (SYN | ACK) == ACK).then_some(self.first),
+            ack: (flags & (SYN | ACK | RST) == ACK).then_some(self.first),
+            again: None,
         };
         Self { tcp_flags: TcpFlags(flags), handshake, ..self }
     }
@@ -161,6 +163,7 @@ pub(in crate::table) struct SeenFlow {
     pub(in crate::table) hook_is_reverse: bool,
     pub(in crate::table) vlan: Vlan,
     pub(in crate::table) flags: Option<TcpFlags>,
+    pub(in crate::table) connection: Option<Connection>,
     pub(in crate::table) icmp: Option<Icmp>,
     /// Name of each hop, who sent its packets, how many.
     pub(in crate::table) path: Vec<(String, bool, u64)>,
@@ -181,6 +184,7 @@ impl SeenFlow {
             hook_is_reverse: record.hook_is_reverse,
             vlan: record.vlan,
             flags: record.tcp_flags,
+            connection: record.connection,
             icmp: record.icmp,
             path: record
                 .path
@@ -194,6 +198,11 @@ impl SeenFlow {
 impl Seen {
     pub(in crate::table) fn flow(&self) -> &SeenFlow {
         self.flow.as_ref().unwrap()
+    }
+
+    /// What the record says of a TCP connection.
+    pub(in crate::table) fn connection(&self) -> Connection {
+        self.flow().connection.unwrap()
     }
 
     /// What the records of a flow have in common over its life.

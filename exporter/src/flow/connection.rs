@@ -1,0 +1,97 @@
+//! What is known of a TCP connection.
+
+use std::time::Duration;
+
+use semconv::value::{error_type, network_connection_state};
+
+/// A connection as of a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Connection {
+    /// Where it stands, as far as that is known.
+    pub state: Option<ConnectionState>,
+    /// Why it failed, if it did; in the last record only.
+    pub error: Option<ConnectionError>,
+    /// How long its opening took, in the record that is the first to know and in all later ones.
+    pub times: HandshakeTimes,
+    /// How its opening ended, in the first record that knows: each connection is opened once.
+    pub opening: Option<Opening>,
+}
+
+/// Times of a handshake at one interface, in microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HandshakeTimes {
+    /// From the SYN to the SYN-ACK, where that answers no other SYN.
+    pub server: Option<Duration>,
+    /// From the SYN-ACK to the ACK, where that answers no other SYN-ACK.
+    pub client: Option<Duration>,
+    /// From the first SYN to the ACK.
+    pub connect: Option<Duration>,
+}
+
+/// How the opening of a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// There was a connection.
+    Established,
+    /// There was none.
+    Failed(ConnectionError),
+}
+
+/// State of a connection (RFC 9293), as far as it shows between the ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionState {
+    /// A SYN, and no answer.
+    SynSent,
+    /// A SYN-ACK, and no ACK; or a SYN of both ends.
+    SynReceived,
+    /// The initiator has acknowledged.
+    Established,
+    /// Both ends have sent their last word, or one has broken off.
+    Closed,
+}
+
+/// Why there is no connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ConnectionError {
+    /// A RST answered the SYN.
+    Refused,
+    /// A RST came later.
+    Reset,
+    /// Nothing answered the SYN.
+    TimedOut,
+}
+
+impl HandshakeTimes {
+    /// The whole round trip, where both of its parts are one.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.connect.filter(|_| self.server.is_some() && self.client.is_some())
+    }
+}
+
+impl ConnectionState {
+    /// The attribute's value.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        use network_connection_state as value;
+        match self {
+            Self::SynSent => value::SYN_SENT,
+            Self::SynReceived => value::SYN_RECEIVED,
+            Self::Established => value::ESTABLISHED,
+            Self::Closed => value::CLOSED,
+        }
+    }
+}
+
+impl ConnectionError {
+    /// The attribute's value.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        use error_type as value;
+        match self {
+            Self::Refused => value::REFUSED,
+            Self::Reset => value::RESET,
+            Self::TimedOut => value::TIMED_OUT,
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! How long a connection's opening took.
+//!
+//! Times of different interfaces do not mix: a [`Crossing`] keeps what was seen at one, and that at which the SYN was seen first
+//! gives the times. By Karn's algorithm an answer that may be that to either of two segments tells nothing: a second SYN
+//! before the SYN-ACK spoils the server's part, a second SYN-ACK before the ACK the client's. Later ones spoil nothing, so
+//! what a record has said stays true. Observations come in any order and a handshake may be spread over several, so nothing is
+//! computed before it is asked for; then what it was made of is forgotten.
+
+use std::time::Duration;
+
+use abi::Direction;
+
+use crate::flow::{HandshakeTimes, Hook, Observation};
+use crate::table::conversation::Side;
+
+/// A duration that is not known. So four bytes do: a flow lives long after its handshake.
+const UNKNOWN: u32 = u32::MAX;
+
+/// What is known of a flow's handshake.
+#[derive(Debug)]
+pub(super) enum Handshake {
+    /// As far as segments were seen.
+    Running(Option<Box<Crossing>>),
+    /// Microseconds.
+    Over { server: u32, client: u32, connect: u32 },
+}
+
+/// What was seen at an interface, of the packets that cross it in one sense: a packet may come back out of the interface that it
+/// came in by, and then it was seen there twice.
+#[derive(Debug)]
+pub(super) struct Crossing {
+    /// Network namespace, interface and the direction of [`Side::Along`].
+    place: (u32, u32, Direction),
+    sides: [Segments; 2],
+    next: Option<Box<Crossing>>,
+}
+
+/// The first segments that a side sent, in nanoseconds of the monotonic clock; 0 was not seen.
+#[derive(Clone, Copy, Debug, Default)]
+struct Segments {
+    /// SYN or SYN-ACK: a side whose handshake is a plain one sends only one of them.
+    opening: u64,
+    /// Microseconds from there to the second one; 0 was not seen.
+    again: u32,
+    ack: u64,
+}
+
+impl Default for Handshake {
+    fn default() -> Self {
+        Self::Running(None)
+    }
+}
+
+impl Handshake {
+    /// Takes what a hook saw of the packets that `side` sent.
+    pub(super) fn absorb(&mut self, side: Side, observation: &Observation, hook: &Hook) {
+        let Self::Running(crossings) = self else { return };
+        let seen = Segments::of(observation);
+        if seen.is_none() {
+            return;
+        }
+        let along = match side {
+            Side::Along => hook.direction,
+            Side::Against => opposite(hook.direction),
+        };
+        let place = (hook.scope, hook.ifindex, along);
+        let mut here = crossings;
+        while let Some(crossing) = here {
+            if crossing.place == place {
+                return crossing.sides[side as usize].add(seen);
+            }
+            here = &mut crossing.next;
+        }
+        let mut sides = [Segments::default(); 2];
+        sides[side as usize] = seen;
+        *here = Some(Box::new(Crossing { place, sides, next: None }));
+    }
+
+    /// Nothing that is seen from now on belongs to it. `client` sent the SYN; `None` if that is not certain.
+    pub(super) fn end(&mut self, client: Option<Side>) {
+        let Self::Running(crossings) = self else { return };
+        let times = client.and_then(|client| first(crossings.as_deref(), client)?.times(client));
+        let times = times.unwrap_or_default();
+        let [server, client, connect] = [times.server, times.client, times.connect].map(pack);
+        *self = Self::Over { server, client, connect };
+    }
+
+    /// The handshake goes on, with this side as client: forgets all interfaces but that at which the SYN was seen first.
+    pub(super) fn go_on(&mut self, client: Side) {
+        let Self::Running(crossings) = self else { return };
+        let Some(place) = first(crossings.as_deref(), client).map(|crossing| crossing.place) else { return };
+        let mut rest = crossings.take();
+        while let Some(mut crossing) = rest {
+            rest = crossing.next.take();
+            if crossing.place == place {
+                *crossings = Some(crossing);
+                return;
+            }
+        }
+    }
+
+    pub(super) fn times(&self) -> HandshakeTimes {
+        match *self {
+            Self::Running(_) => HandshakeTimes::default(),
+            Self::Over { server, client, connect } => {
+                HandshakeTimes { server: unpack(server), client: unpack(client), connect: unpack(connect) }
+            }
+        }
+    }
+}
+
+/// Where the client's SYN was seen first.
+fn first(crossings: Option<&Crossing>, client: Side) -> Option<&Crossing> {
+    let all = std::iter::successors(crossings, |crossing| crossing.next.as_deref());
+    let syn = |crossing: &Crossing| crossing.sides[client as usize].opening;
+    all.filter(|crossing| syn(crossing) != 0).min_by_key(|crossing| {
+        let (scope, ifindex, along) = crossing.place;
+        (syn(crossing), scope, ifindex, along as u8)
+    })
+}
+
+impl Crossing {
+    fn times(&self, client: Side) -> Option<HandshakeTimes> {
+        let (from_client, from_server) = (&self.sides[client as usize], &self.sides[client.other() as usize]);
+        let (syn, syn_ack, ack) = (from_client.opening, from_server.opening, from_client.ack);
+        // An ACK from before the SYN is an old connection's, and hides the one that is looked for.
+        if syn_ack < syn || ack < syn_ack {
+            return None;
+        }
+        let between = |from: u64, to: u64| Duration::from_micros((to - from) / 1_000);
+        let answers_one = |segments: &Segments, answer: u64| {
+            segments.again == 0 || u64::from(segments.again) > (answer - segments.opening) / 1_000
+        };
+        Some(HandshakeTimes {
+            server: answers_one(from_client, syn_ack).then(|| between(syn, syn_ack)),
+            client: answers_one(from_server, ack).then(|| between(syn_ack, ack)),
+            connect: Some(between(syn, ack)),
+        })
+    }
+}
+
+impl Segments {
+    fn of(observation: &Observation) -> Self {
+        let handshake = observation.handshake;
+        let opening = handshake.syn.into_iter().chain(handshake.syn_ack).min().unwrap_or_default();
+        // One of each kind is as good as two of a kind: which of them is answered is not known.
+        let both =
+            handshake.syn.max(handshake.syn_ack).filter(|_| handshake.syn.and(handshake.syn_ack).is_some());
+        let again = handshake.again.into_iter().chain(both).min();
+        Self {
+            opening: opening.0,
+            again: again.map_or(0, |again| microseconds(again.since(opening))),
+            ack: handshake.ack.unwrap_or_default().0,
+        }
+    }
+
+    fn is_none(self) -> bool {
+        self.opening == 0 && self.ack == 0
+    }
+
+    /// What both saw, as if one had seen it.
+    fn add(&mut self, other: Self) {
+        let ack = earlier(self.ack, other.ack);
+        let is_first = earlier(self.opening, other.opening) == self.opening;
+        let (first, second) = if is_first { (*self, other) } else { (other, *self) };
+        let again = if second.opening == 0 { 0 } else { microseconds(second.opening - first.opening) };
+        *self = Self { opening: first.opening, again: earlier(first.again, again), ack };
+    }
+}
+
+/// The earlier of two times, of which 0 is none.
+fn earlier<T: Ord + Default>(one: T, other: T) -> T {
+    let is_none = one == T::default() || other == T::default();
+    if is_none { one.max(other) } else { one.min(other) }
+}
+
+/// At least 1.
+fn microseconds(nanoseconds: u64) -> u32 {
+    u32::try_from(nanoseconds / 1_000).unwrap_or(UNKNOWN).max(1)
+}
+
+fn opposite(direction: Direction) -> Direction {
+    match direction {
+        Direction::Ingress => Direction::Egress,
+        Direction::Egress => Direction::Ingress,
+    }
+}
+
+fn pack(duration: Option<Duration>) -> u32 {
+    duration.and_then(|duration| u32::try_from(duration.as_micros()).ok()).unwrap_or(UNKNOWN)
+}
+
+fn unpack(microseconds: u32) -> Option<Duration> {
+    (microseconds != UNKNOWN).then(|| Duration::from_micros(microseconds.into()))
+}
