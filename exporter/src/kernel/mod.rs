@@ -17,7 +17,7 @@ mod sizes;
 mod sys;
 
 pub use self::attach::{
-    AttachCounters, AttachOptions, Attacher, Cause, ClsactError, Failure, HookError, Mechanism, Method,
+    AttachCounters, AttachOptions, AttachView, Attacher, Cause, ClsactError, Failure, HookError, Mechanism, Method,
     StartError, Stopped, Summary,
 };
 pub use self::glob::{Glob, GlobError};

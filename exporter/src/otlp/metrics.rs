@@ -100,10 +100,10 @@ impl MetricsWriter {
             Temporality::Delta => AggregationTemporality::Delta,
         };
         let data = match metric.instrument {
-            Instrument::Counter => metric::Data::Sum(Sum {
+            Instrument::Counter | Instrument::UpDownCounter => metric::Data::Sum(Sum {
                 data_points,
                 aggregation_temporality: temporality.into(),
-                is_monotonic: true,
+                is_monotonic: metric.instrument == Instrument::Counter,
             }),
         };
         Metric {
