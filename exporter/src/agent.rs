@@ -10,14 +10,15 @@ use std::{io, thread};
 
 use tokio::sync::oneshot;
 
+use crate::clock::Clock;
 use crate::flow::{FlowIds, Hooks};
 use crate::kernel::budget::Plan;
 use crate::kernel::{
-    AttachOptions, Attacher, GracePeriod, InstanceLock, LoadError, Loaded, Method, Selection, StartError,
-    Summary, load,
+    AttachOptions, AttachView, Attacher, GracePeriod, InstanceLock, LoadError, Loaded, Method, Selection,
+    StartError, Summary, load,
 };
 use crate::ledger::Ledger;
-use crate::pipeline::{Finished, Outlet, Pipeline, PipelineError, Schedule};
+use crate::pipeline::{Finished, Limits, Outlet, Pipeline, PipelineError, Progress, Schedule};
 use crate::table::{self, FlowTable};
 
 /// The namespace that the process runs in.
@@ -73,6 +74,7 @@ pub(crate) struct Agent {
     attacher: Attacher,
     reading: Reading,
     pub(crate) hooks: Arc<Mutex<Hooks>>,
+    pub(crate) progress: Arc<Progress>,
     pub(crate) summary: Summary,
 }
 
@@ -107,7 +109,20 @@ impl Agent {
             interval: (settings.interval / 4).min(LONGEST_READING),
             fill: u64::from(settings.plan.sizes.observations / 2),
         };
-        let pipeline = Pipeline { reader, hooks: Arc::clone(&hooks), table, ledger, outlet };
+        let limits = Limits {
+            observations: settings.plan.sizes.observations.into(),
+            losses: settings.plan.sizes.losses.into(),
+            flows: settings.plan.flows,
+        };
+        let progress = Arc::new(Progress::new(limits, Clock::now().monotonic()));
+        let pipeline = Pipeline {
+            reader,
+            hooks: Arc::clone(&hooks),
+            table,
+            ledger,
+            progress: Arc::clone(&progress),
+            outlet,
+        };
         let reading = Reading::start(pipeline, schedule)?;
         let options = AttachOptions {
             instance: settings.instance,
@@ -116,7 +131,7 @@ impl Agent {
             selection: settings.selection,
         };
         let (attacher, summary) = Attacher::start(options, Arc::new(programs), Arc::clone(&hooks))?;
-        Ok(Self { attacher, reading, hooks, summary })
+        Ok(Self { attacher, reading, hooks, progress, summary })
     }
 
     /// Resolves when reading has ended by itself, for which [`stop`](Self::stop) gives the reason.
@@ -128,6 +143,11 @@ impl Agent {
     /// Hooks that are attached now.
     pub(crate) fn attached(&self) -> u64 {
         self.attacher.counters().attached
+    }
+
+    /// What the attaching thread counts, also after the stop.
+    pub(crate) fn attaching(&self) -> AttachView {
+        self.attacher.view()
     }
 
     /// Detaches, reads what is left and ends every flow. Blocks, until `deadline` at most.

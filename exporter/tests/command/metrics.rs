@@ -52,14 +52,16 @@ fn observe(complete: impl FnOnce(&mut Command)) -> Result<(Ended, Vec<Value>, Ve
     Ok((ended, read("logs.jsonl")?, points(&read("metrics.jsonl")?)?))
 }
 
-/// Every point of every request, in the order in which they came.
+/// Every point of flows, in the order in which they came. The agent's own are in requests of their own.
 fn points(requests: &[Value]) -> Result<Vec<Point>> {
     let mut points = Vec::new();
     for request in requests {
         let scope_metrics = &request["resourceMetrics"][0]["scopeMetrics"][0];
         ensure!(scope_metrics["schemaUrl"] == semconv::SCHEMA_URL, "{scope_metrics}");
         ensure!(scope_metrics["scope"]["name"] == semconv::SCOPE_NAME, "{scope_metrics}");
-        for metric in list(&scope_metrics["metrics"]) {
+        let of_flows =
+            |metric: &&Value| metric["name"].as_str().is_some_and(|name| name.starts_with("network.flow."));
+        for metric in list(&scope_metrics["metrics"]).filter(of_flows) {
             let sum = &metric["sum"];
             ensure!(sum["isMonotonic"] == true, "{metric}");
             for point in list(&sum["dataPoints"]) {

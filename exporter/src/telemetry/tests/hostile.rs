@@ -1,0 +1,63 @@
+//! Others hold connections, send without an end, or say nothing: the listener still answers, and holds no more than it may.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::telemetry::listener::CONNECTIONS;
+use crate::telemetry::{Health, Listener, Pages, Serving};
+
+async fn listener() -> (std::net::SocketAddr, Serving) {
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    (listener.address().unwrap(), listener.serve(Pages { metrics: None, health: Health::Idle }))
+}
+
+/// What comes until the other side ends the connection, in order or not.
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    let mut piece = [0; 1024];
+    while let Ok(length @ 1..) = stream.read(&mut piece).await {
+        answer.extend_from_slice(&piece[..length]);
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn who_holds_connections_gives_way_to_who_asks() {
+    let (address, _serving) = listener().await;
+    let mut held = Vec::new();
+    for _ in 0..3 * CONNECTIONS {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        // The beginning of a request that never ends.
+        let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\nx: ").await;
+        held.push(stream);
+    }
+    let mut honest = TcpStream::connect(address).await.unwrap();
+    honest.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let answer = rest(&mut honest).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    // The oldest was let go for it, long before its time was over.
+    assert_eq!(rest(&mut held[0]).await, "");
+}
+
+#[tokio::test]
+async fn a_head_without_an_end_is_refused_at_its_bound() {
+    let (address, _serving) = listener().await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nx: ").await.unwrap();
+    let mut sent = 0_usize;
+    // More than the kernel's buffers on both sides take: it ends because the other side ends it.
+    while sent < 256 << 20 {
+        if stream.write_all(&[b'a'; 64 << 10]).await.is_err() {
+            break;
+        }
+        sent += 64 << 10;
+    }
+    assert!(sent < 256 << 20, "{sent} bytes were taken");
+}
+
+#[tokio::test]
+async fn who_says_nothing_is_let_go() {
+    let (address, _serving) = listener().await;
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    assert_eq!(rest(&mut silent).await, "");
+}
