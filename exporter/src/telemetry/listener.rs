@@ -14,7 +14,7 @@ use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
@@ -22,14 +22,25 @@ use tokio::time::{sleep, timeout};
 use super::pages::Pages;
 use crate::clock::Clock;
 
-/// Connections at a time.
-pub(super) const CONNECTIONS: usize = 64;
 /// Bytes of a request's head: the least that the library takes.
 const BUFFER: usize = 8 << 10;
-/// From the connection to its end, however slow the other side is.
-const TIME: Duration = Duration::from_secs(5);
 /// Before the next attempt, when the system gives no more connections.
 const EXHAUSTED: Duration = Duration::from_millis(100);
+
+/// What others may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// Connections at a time.
+    pub(super) connections: usize,
+    /// From a connection to its end, however slow the other side is.
+    pub(super) time: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { connections: 64, time: Duration::from_secs(5) }
+    }
+}
 
 /// A listening socket that nobody serves yet: connections wait.
 #[derive(Debug)]
@@ -58,7 +69,12 @@ impl Listener {
 
     /// Answers from now on.
     pub(crate) fn serve(self, pages: Pages) -> Serving {
-        Serving(tokio::spawn(accept(self.0, Arc::new(pages))))
+        self.serve_within(Bounds::default(), pages)
+    }
+
+    /// Answers within other bounds than the usual.
+    pub(super) fn serve_within(self, bounds: Bounds, pages: Pages) -> Serving {
+        Serving(tokio::spawn(accept(self.0, bounds, Arc::new(pages))))
     }
 }
 
@@ -68,7 +84,7 @@ impl Drop for Serving {
     }
 }
 
-async fn accept(listener: TcpListener, pages: Arc<Pages>) {
+async fn accept(listener: TcpListener, bounds: Bounds, pages: Arc<Pages>) {
     // Dropped with this task, and with it every connection.
     let mut tasks = JoinSet::new();
     let mut oldest_first: VecDeque<AbortHandle> = VecDeque::new();
@@ -83,12 +99,12 @@ async fn accept(listener: TcpListener, pages: Arc<Pages>) {
         };
         while tasks.try_join_next().is_some() {}
         oldest_first.retain(|task| !task.is_finished());
-        if oldest_first.len() >= CONNECTIONS
+        if oldest_first.len() >= bounds.connections
             && let Some(oldest) = oldest_first.pop_front()
         {
             oldest.abort();
         }
-        oldest_first.push_back(tasks.spawn(serve(stream, Arc::clone(&pages))));
+        oldest_first.push_back(tasks.spawn(timeout(bounds.time, serve(stream, Arc::clone(&pages)))));
     }
 }
 
@@ -98,7 +114,7 @@ async fn serve(stream: TcpStream, pages: Arc<Pages>) {
         async move { Ok::<_, Infallible>(answer) }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(TIME).max_buf_size(BUFFER).keep_alive(false);
+    http.max_buf_size(BUFFER).keep_alive(false);
     // Whatever goes wrong is the other side's.
-    let _ = timeout(TIME, http.serve_connection(TokioIo::new(stream), service)).await;
+    let _ = http.serve_connection(TokioIo::new(stream), service).await;
 }

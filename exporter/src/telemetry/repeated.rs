@@ -32,6 +32,7 @@ pub(super) fn suppressed() -> u64 {
 #[derive(Debug)]
 pub struct RateLimited<F> {
     format: F,
+    now: fn() -> Instant,
     places: Mutex<HashMap<Identifier, Place>>,
 }
 
@@ -47,7 +48,7 @@ struct Place {
 impl<F> RateLimited<F> {
     /// A limit around a format.
     pub fn new(format: F) -> Self {
-        Self { format, places: Mutex::default() }
+        Self { format, now: Instant::now, places: Mutex::default() }
     }
 
     /// Whether a place may write a line, and how many it was denied since its last.
@@ -66,16 +67,12 @@ impl Place {
         let earned = u32::try_from(earned).unwrap_or(u32::MAX);
         self.left = self.left.saturating_add(earned).min(BURST);
         self.since = if self.left == BURST { now } else { self.since + REFILL * earned };
-        match self.left.checked_sub(1) {
-            Some(left) => {
-                self.left = left;
-                Some(std::mem::take(&mut self.suppressed))
-            }
-            None => {
-                self.suppressed += 1;
-                None
-            }
+        if self.left == 0 {
+            self.suppressed += 1;
+            return None;
         }
+        self.left -= 1;
+        Some(std::mem::take(&mut self.suppressed))
     }
 }
 
@@ -95,7 +92,7 @@ where
         if *metadata.level() > Level::INFO {
             return self.format.format_event(context, writer, event);
         }
-        match self.admit(metadata.callsite(), Instant::now()) {
+        match self.admit(metadata.callsite(), (self.now)()) {
             None => {
                 SUPPRESSED.fetch_add(1, Relaxed);
                 Ok(())
@@ -113,7 +110,10 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
+    use crate::captured::Captured;
 
     #[test]
     fn a_place_says_much_at_once_and_then_one_line_each_time() {
@@ -126,7 +126,7 @@ mod tests {
             assert_eq!(place.admit(start + REFILL / 2), None);
         }
         assert_eq!(place.admit(start + REFILL), Some(7));
-        assert_eq!(place.admit(start + REFILL * 2 - Duration::from_millis(1)), None);
+        assert_eq!(place.admit(start + REFILL * 3 / 2), None);
         assert_eq!(place.admit(start + REFILL * 2), Some(1));
     }
 
@@ -139,23 +139,43 @@ mod tests {
         assert_eq!(said, BURST as usize);
     }
 
+    thread_local! {
+        /// What time it is in this test.
+        static NOW: Cell<Instant> = Cell::new(Instant::now());
+    }
+
     #[test]
-    fn a_flood_of_one_place_leaves_the_lines_of_another() {
-        let log = crate::captured::Captured::default();
+    fn a_flood_of_one_place_leaves_the_lines_of_another_and_is_told_later() {
+        let log = Captured::default();
         let writer = log.clone();
-        let format = RateLimited::new(tracing_subscriber::fmt::format().with_ansi(false));
+        let format = RateLimited {
+            now: || NOW.get(),
+            ..RateLimited::new(tracing_subscriber::fmt::format().with_ansi(false))
+        };
         let subscriber =
             tracing_subscriber::fmt().event_format(format).with_writer(move || writer.clone()).finish();
         let before = suppressed();
         tracing::subscriber::with_default(subscriber, || {
-            for number in 0..3 * BURST {
-                tracing::warn!(number, "flood");
-            }
+            let flood = |number| {
+                for number in 0..number {
+                    tracing::warn!(number, "flood");
+                }
+            };
+            flood(3 * BURST);
             tracing::warn!("another");
+            NOW.set(NOW.get() + REFILL);
+            flood(1);
         });
         let text = log.text();
-        assert_eq!(text.matches("flood").count(), BURST as usize, "{text}");
-        assert!(text.contains("WARN") && text.contains("another") && !text.contains("left out"), "{text}");
+        let lines: Vec<_> = text.lines().collect();
+        let (burst, rest) = lines.split_at(BURST as usize);
+        assert!(burst.iter().all(|line| line.contains("WARN") && line.contains("flood")), "{text}");
+        let [another, last] = rest else { panic!("{text}") };
+        assert!(another.ends_with("another"), "{text}");
+        assert!(
+            last.contains("WARN") && last.ends_with("flood number=0 (40 more like this left out before)"),
+            "{text}"
+        );
         assert_eq!(suppressed() - before, u64::from(2 * BURST));
     }
 }

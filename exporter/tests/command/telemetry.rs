@@ -17,7 +17,7 @@ use crate::topology::Pair;
 
 const LISTEN: &str = "127.0.0.1:9464";
 /// Longer than anything here takes on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Integers of the agent's metrics by name and `error.type`, as of the last request that has them.
 type Last = HashMap<(String, Option<String>), u64>;

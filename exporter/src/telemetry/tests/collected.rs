@@ -68,10 +68,10 @@ fn agent() -> Arc<Sources> {
 
 type Series = BTreeMap<String, String>;
 
-/// One collection for a receiver: the values of each metric's series, as numbers that are exact.
+/// One collection for a receiver: the values of each metric's series.
 async fn collect(
     temporality: Temporality,
-) -> (ExportMetricsServiceRequest, HashMap<String, Vec<(Series, f64)>>) {
+) -> (ExportMetricsServiceRequest, HashMap<String, Vec<(Series, u64)>>) {
     let queue = Arc::new(Queue::new(1 << 20));
     let settings = MetricsSettings { interval: Duration::from_hours(1), temporality };
     let push = Push::new(&queue, Compressor::new(Encoding::None).unwrap(), settings);
@@ -82,7 +82,7 @@ async fn collect(
     let batch = queue.pop().await.unwrap();
     assert_eq!(queue.pop().await, None, "one request");
     let request = ExportMetricsServiceRequest::decode(batch.payload.bytes).unwrap();
-    let mut values: HashMap<String, Vec<(Series, f64)>> = HashMap::new();
+    let mut values: HashMap<String, Vec<(Series, u64)>> = HashMap::new();
     for metric in &request.resource_metrics[0].scope_metrics[0].metrics {
         let Some(Data::Sum(sum)) = &metric.data else { panic!("{metric:?}") };
         for point in &sum.data_points {
@@ -95,8 +95,9 @@ async fn collect(
                 (attribute.key.clone(), value)
             });
             let value = match point.value.unwrap() {
-                number_data_point::Value::AsInt(value) => f64::from(i32::try_from(value).unwrap()),
-                number_data_point::Value::AsDouble(value) => value,
+                number_data_point::Value::AsInt(value) => u64::try_from(value).unwrap(),
+                // Seconds.
+                number_data_point::Value::AsDouble(value) => Duration::from_secs_f64(value).as_secs(),
             };
             values.entry(metric.name.clone()).or_default().push((series.collect(), value));
         }
@@ -137,7 +138,7 @@ async fn what_is_collected_is_what_the_stages_keep() {
         other => panic!("{} has {other:?}", metric.name),
     };
     let one = |metric: semconv::Metric, key: &str, wanted: Option<&str>| {
-        let of = |series: &&(Series, f64)| series.0.get(key).map(String::as_str) == wanted;
+        let of = |series: &&(Series, u64)| series.0.get(key).map(String::as_str) == wanted;
         let found: Vec<_> = values[metric.name].iter().filter(of).collect();
         let [(_, value)] = found[..] else { panic!("{} has {found:?}", metric.name) };
         *value
@@ -150,23 +151,23 @@ async fn what_is_collected_is_what_the_stages_keep() {
         plain(metric::FLOW_EXPORTER_PACKET_QUEUED),
         plain(metric::FLOW_EXPORTER_PACKET_DELIVERED),
     ];
-    let lost: f64 = values[metric::FLOW_EXPORTER_PACKET_LOST.name].iter().map(|(_, value)| value).sum();
-    assert_eq!(places, [22.0, 33.0, 467.0, 401.0, 44.0]);
-    assert_eq!((seen, places.iter().sum::<f64>() + lost), (1033.0, 1033.0));
-    assert_eq!(one(metric::FLOW_EXPORTER_PACKET_LOST, "error.type", Some("overflow")), 11.0);
-    assert_eq!(one(metric::FLOW_EXPORTER_PACKET_LOST, "error.type", Some("rejected")), 55.0);
+    let lost: u64 = values[metric::FLOW_EXPORTER_PACKET_LOST.name].iter().map(|(_, value)| value).sum();
+    assert_eq!(places, [22, 33, 467, 401, 44]);
+    assert_eq!((seen, places.iter().sum::<u64>() + lost), (1033, 1033));
+    assert_eq!(one(metric::FLOW_EXPORTER_PACKET_LOST, "error.type", Some("overflow")), 11);
+    assert_eq!(one(metric::FLOW_EXPORTER_PACKET_LOST, "error.type", Some("rejected")), 55);
 
-    assert_eq!(plain(metric::FLOW_EXPORTER_HOOK_ATTACHED), 6.0);
-    assert_eq!(one(metric::FLOW_EXPORTER_HOOK_FAILED, "error.type", Some("memory")), 3.0);
-    assert_eq!(plain(metric::FLOW_EXPORTER_INTERFACE_OVERRUN), 7.0);
+    assert_eq!(plain(metric::FLOW_EXPORTER_HOOK_ATTACHED), 6);
+    assert_eq!(one(metric::FLOW_EXPORTER_HOOK_FAILED, "error.type", Some("memory")), 3);
+    assert_eq!(plain(metric::FLOW_EXPORTER_INTERFACE_OVERRUN), 7);
     let map = |metric, name| one(metric, "flow_exporter.kernel.map.name", Some(name));
-    assert_eq!(map(metric::FLOW_EXPORTER_KERNEL_MAP_LIMIT, "observations"), 100.0);
-    assert_eq!(map(metric::FLOW_EXPORTER_KERNEL_MAP_LIMIT, "losses"), 200.0);
-    assert_eq!(plain(metric::FLOW_EXPORTER_FLOW_LIMIT), 300.0);
+    assert_eq!(map(metric::FLOW_EXPORTER_KERNEL_MAP_LIMIT, "observations"), 100);
+    assert_eq!(map(metric::FLOW_EXPORTER_KERNEL_MAP_LIMIT, "losses"), 200);
+    assert_eq!(plain(metric::FLOW_EXPORTER_FLOW_LIMIT), 300);
     let logs = |kind| one(metric::OTEL_SDK_EXPORTER_LOG_EXPORTED, "error.type", kind);
-    assert_eq!([logs(None), logs(Some("rejected")), logs(Some("undelivered"))], [7.0, 3.0, 0.0]);
+    assert_eq!([logs(None), logs(Some("rejected")), logs(Some("undelivered"))], [7, 3, 0]);
     let points = |kind| one(metric::OTEL_SDK_EXPORTER_METRIC_DATA_POINT_EXPORTED, "error.type", kind);
-    assert_eq!([points(None), points(Some("undelivered")), points(Some("queue_full"))], [0.0, 8.0, 0.0]);
+    assert_eq!([points(None), points(Some("undelivered")), points(Some("queue_full"))], [0, 8, 0]);
 }
 
 /// A sum that shrinks has no delta.
