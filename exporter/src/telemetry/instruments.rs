@@ -20,8 +20,8 @@ type Put<'a> = &'a mut dyn FnMut(u64, &[KeyValue]);
 /// Gives the values of all series of a metric.
 type Observe = fn(&Sources, Put<'_>);
 
-/// All that have integers, but for [`metric::FLOW_EXPORTER_STAGE_TIME`]. The first looks at the ledger for those after it: the
-/// SDK observes in the order of registration.
+/// All metrics but [`metric::FLOW_EXPORTER_STAGE_TIME`], which is no integer. The first looks at the ledger for those after it:
+/// the SDK observes in the order of registration.
 const INTEGERS: [(Metric, Observe); 24] = [
     (metric::FLOW_EXPORTER_PACKET_SEEN, |sources, put| put(sources.look().seen.packets, &[])),
     (metric::FLOW_EXPORTER_PACKET_NOT_IP, |sources, put| put(sources.seen_last().not_ip.packets, &[])),

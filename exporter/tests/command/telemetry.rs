@@ -110,8 +110,17 @@ pub(crate) fn off() -> Result<()> {
     Ok(())
 }
 
-/// The status and the body.
+/// The status and the body. On a slow machine an answer may take longer than a connection has; another is no worse.
 fn get(namespace: &Netns, path: &str) -> Result<(u16, String)> {
+    let mut answer = None;
+    until("the listener answers", PATIENCE, || {
+        answer = ask(namespace, path).ok();
+        Ok(answer.is_some())
+    })?;
+    answer.context("an answer")
+}
+
+fn ask(namespace: &Netns, path: &str) -> Result<(u16, String)> {
     let answer = namespace.enter(|| -> Result<String> {
         let mut stream = TcpStream::connect(LISTEN)?;
         write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\n\r\n")?;
@@ -131,13 +140,13 @@ pub(crate) fn readiness() -> Result<()> {
     let mut command = exporting(&pair, GRPC, "none");
     command.args(["--listen", LISTEN]).env("OTEL_METRIC_EXPORT_INTERVAL", "1000");
     let program = Program::start_until(command, "listening")?;
-    datagrams(&pair)?;
     let ok = (200, "ok\n".to_owned());
-    ensure!(get(&pair.server, "/healthz")? == ok && get(&pair.server, "/readyz")? == ok, "at the start");
+    ensure!(get(&pair.server, "/healthz")? == ok && get(&pair.server, "/readyz")? == ok, "nothing is due");
     let (status, metrics) = get(&pair.server, "/metrics")?;
     ensure!(status == 200 && metrics.contains("\nflow_exporter_hook_attached 2\n"), "{metrics}");
     ensure!(!metrics.contains("network_flow_"), "metrics of flows: {metrics}");
 
+    datagrams(&pair)?;
     let mut why = String::new();
     until("what is due is given up", PATIENCE, || {
         let (status, body) = get(&pair.server, "/readyz")?;

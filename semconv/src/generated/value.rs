@@ -58,7 +58,7 @@ pub mod flow_exporter_stage_name {
     /// Reading observations and merging them into flows.
     pub const TABLE: &str = "table";
 
-    /// Making the records that are due: encoding, compressing, queueing or printing.
+    /// Making the records that are due: encoding, compressing, queueing; or printing, with waits for the output.
     pub const ENCODING: &str = "encoding";
 }
 

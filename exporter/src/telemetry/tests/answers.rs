@@ -6,8 +6,8 @@ use opentelemetry_sdk::Resource;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::hostile::WIDE;
 use super::*;
-use crate::clock::Clock;
 use crate::telemetry::{Health, Listener, Metrics, Pages};
 
 const SECOND: u64 = 1_000_000_000;
@@ -79,9 +79,9 @@ async fn ask(stream: &mut TcpStream, head: &str) -> String {
 
 #[tokio::test]
 async fn the_listener_answers_each_path() {
-    let now = Clock::now().monotonic();
     let limits = Limits { observations: 1, losses: 1, flows: 1 };
-    let progress = Arc::new(Progress::new(limits, now));
+    // However long this takes, the last reading is not long ago.
+    let progress = Arc::new(Progress::new(limits, MonotonicTime(u64::MAX)));
     let logs = component(Signal::Logs, Subject::Flows);
     let attaching = || AttachCounters { attached: 2, ..AttachCounters::default() };
     let sources = Arc::new(Sources::new(&Arc::default(), &progress, attaching, vec![logs.clone()]));
@@ -89,7 +89,7 @@ async fn the_listener_answers_each_path() {
     let pages = Pages { metrics: Some(metrics.registry()), health: Health::Observing(sources) };
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.address().unwrap();
-    let serving = listener.serve(pages);
+    let serving = listener.serve_within(WIDE, pages);
     let get = async |head: &str| ask(&mut TcpStream::connect(address).await.unwrap(), head).await;
 
     for (path, status, words) in [

@@ -10,7 +10,7 @@ use crate::telemetry::listener::Bounds;
 use crate::telemetry::{Health, Listener, Pages, Serving};
 
 /// Only the bound that a test is about is one that it can reach.
-const WIDE: Bounds = Bounds { connections: 1000, time: Duration::from_hours(1) };
+pub(super) const WIDE: Bounds = Bounds { connections: 1000, time: Duration::from_hours(1) };
 
 async fn listener(bounds: Bounds) -> (SocketAddr, Serving) {
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
