@@ -10,14 +10,15 @@ use std::{io, thread};
 
 use tokio::sync::oneshot;
 
+use crate::clock::Clock;
 use crate::flow::{FlowIds, Hooks};
 use crate::kernel::budget::Plan;
 use crate::kernel::{
-    AttachOptions, Attacher, GracePeriod, InstanceLock, LoadError, Loaded, Method, Selection, StartError,
-    Summary, load,
+    AttachOptions, AttachView, Attacher, GracePeriod, InstanceLock, LoadError, Loaded, Method, Selection,
+    StartError, Summary, load,
 };
 use crate::ledger::Ledger;
-use crate::pipeline::{Finished, Outlet, Pipeline, PipelineError};
+use crate::pipeline::{Finished, Limits, Outlet, Pipeline, PipelineError, Progress};
 use crate::table::{self, FlowTable};
 
 /// The namespace that the process runs in.
@@ -75,6 +76,7 @@ pub(crate) struct Agent {
     attacher: Attacher,
     reading: Reading,
     pub(crate) hooks: Arc<Mutex<Hooks>>,
+    pub(crate) progress: Arc<Progress>,
     pub(crate) summary: Summary,
 }
 
@@ -106,7 +108,20 @@ impl Agent {
             },
             FlowIds::random(),
         );
-        let pipeline = Pipeline { reader, hooks: Arc::clone(&hooks), table, ledger, outlet };
+        let limits = Limits {
+            observations: settings.plan.sizes.observations.into(),
+            losses: settings.plan.sizes.losses.into(),
+            flows: settings.plan.flows,
+        };
+        let progress = Arc::new(Progress::new(limits, Clock::now().monotonic()));
+        let pipeline = Pipeline {
+            reader,
+            hooks: Arc::clone(&hooks),
+            table,
+            ledger,
+            progress: Arc::clone(&progress),
+            outlet,
+        };
         let reading = Reading::start(pipeline, (settings.interval / 4).min(LONGEST_READING))?;
         let options = AttachOptions {
             instance: settings.instance,
@@ -115,7 +130,7 @@ impl Agent {
             selection: settings.selection,
         };
         let (attacher, summary) = Attacher::start(options, Arc::new(programs), Arc::clone(&hooks))?;
-        Ok(Self { attacher, reading, hooks, summary })
+        Ok(Self { attacher, reading, hooks, progress, summary })
     }
 
     /// Resolves when reading has ended by itself, for which [`stop`](Self::stop) gives the reason.
@@ -127,6 +142,11 @@ impl Agent {
     /// Hooks that are attached now.
     pub(crate) fn attached(&self) -> u64 {
         self.attacher.counters().attached
+    }
+
+    /// What the attaching thread counts, also after the stop.
+    pub(crate) fn attaching(&self) -> AttachView {
+        self.attacher.view()
     }
 
     /// Detaches, reads what is left and ends every flow. Blocks, until `deadline` at most.

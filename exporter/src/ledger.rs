@@ -9,6 +9,8 @@ mod report;
 
 use std::sync::{Mutex, MutexGuard};
 
+use semconv::value::error_type;
+
 use crate::flow::{Counts, HookId, OtherReason};
 use crate::sync::lock;
 
@@ -135,6 +137,17 @@ impl Ledger {
         is_settled
     }
 
+    /// The sum of all rows at one moment.
+    #[must_use]
+    pub fn total(&self) -> Row {
+        let rows = self.rows();
+        let mut total = Row::default();
+        for row in rows.hooks.iter().chain([&rows.gone, &rows.unknown]) {
+            total.add(row);
+        }
+        total
+    }
+
     /// All rows at one moment: the hooks by number, then what is no hook's.
     #[must_use]
     pub fn snapshot(&self) -> Vec<(Account, Row)> {
@@ -205,16 +218,16 @@ impl LossReason {
     pub const ALL: [Self; 6] =
         [Self::Overflow, Self::Malformed, Self::QueueFull, Self::Rejected, Self::Undelivered, Self::Output];
 
-    /// The reason in one word.
+    /// The reason in one word: as `error.type` has it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Overflow => "overflow",
-            Self::Malformed => "malformed",
-            Self::QueueFull => "queue_full",
-            Self::Rejected => "rejected",
-            Self::Undelivered => "undelivered",
-            Self::Output => "output",
+            Self::Overflow => error_type::OVERFLOW,
+            Self::Malformed => error_type::MALFORMED,
+            Self::QueueFull => error_type::QUEUE_FULL,
+            Self::Rejected => error_type::REJECTED,
+            Self::Undelivered => error_type::UNDELIVERED,
+            Self::Output => error_type::OUTPUT,
         }
     }
 }
@@ -303,6 +316,7 @@ mod tests {
         let before = row(&ledger);
         assert!(ledger.close(HOOK));
         ledger.observed(HOOK, counts(1));
+        assert_eq!(ledger.total().seen, counts(4), "what is closed is in the total");
         let rows = ledger.snapshot();
         assert_eq!(rows[2], (Account::Gone, before));
         assert_eq!(rows[1].1.seen, counts(1));

@@ -19,3 +19,4 @@ mod pipeline;
 pub mod print;
 mod sync;
 pub mod table;
+pub mod telemetry;

@@ -8,6 +8,7 @@ use std::thread;
 
 use clap::error::ErrorKind;
 use exporter::command::{self, Cli, Command, Failure};
+use exporter::telemetry::RateLimited;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -34,11 +35,13 @@ fn log() -> Result<(), Failure> {
             "RUST_LOG is {wanted:?}: {error}; write a level such as info or debug"
         ))
     })?;
+    let is_terminal = io::stderr().is_terminal();
+    let format = tracing_subscriber::fmt::format().with_target(false).with_ansi(is_terminal);
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .with_target(false)
+        .with_ansi(is_terminal)
+        .event_format(RateLimited::new(format))
         .init();
     Ok(())
 }

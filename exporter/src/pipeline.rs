@@ -1,6 +1,7 @@
 //! The way from the kernel's counts to records: joins the stages up to there, as `outlet.rs` joins those behind.
 
 mod loss;
+mod progress;
 mod retire;
 
 use std::io;
@@ -14,6 +15,8 @@ use crate::kernel::{ReadError, Reader};
 use crate::ledger::Ledger;
 use crate::sync::lock;
 use crate::table::{FlowTable, Output};
+
+pub(crate) use self::progress::{Limits, Progress, Stage};
 
 /// How often the fill of the current generation is looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -43,6 +46,7 @@ pub(crate) struct Pipeline<O> {
     pub(crate) hooks: Arc<Mutex<Hooks>>,
     pub(crate) table: FlowTable,
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) progress: Arc<Progress>,
     pub(crate) outlet: O,
 }
 
@@ -76,11 +80,14 @@ impl<O: Outlet> Pipeline<O> {
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 Err(RecvTimeoutError::Timeout) => {}
             }
+            self.progress.set_observations(self.reader.fill());
             if last_read.elapsed() >= interval || self.reader.is_filling() {
                 last_read = Instant::now();
                 let names = self.read()?;
+                let start = Instant::now();
                 self.emit(&names, Which::Due);
                 self.outlet.flush()?;
+                self.progress.spent(Stage::Encoding, start.elapsed());
             }
         }
     }
@@ -93,8 +100,10 @@ impl<O: Outlet> Pipeline<O> {
             Ok(names) => (names, Ok(())),
             Err(error) => (lock(&self.hooks).clone(), Err(error)),
         };
+        let start = Instant::now();
         self.emit(&names, Which::All);
         let written = self.outlet.finish();
+        self.progress.spent(Stage::Encoding, start.elapsed());
         Finished {
             complete,
             result: read.map_err(PipelineError::Read).and(written.map_err(PipelineError::Outlet)),
@@ -104,12 +113,17 @@ impl<O: Outlet> Pipeline<O> {
     /// Takes the observations and the losses of the time since the last reading into the flow table. Gives the names of the
     /// hooks as they are then: records are made of it, and waited for, while others take the lock.
     fn read(&mut self) -> Result<Hooks, ReadError> {
-        let Self { reader, hooks, table, ledger, outlet } = self;
+        let Self { reader, hooks, table, ledger, progress, outlet } = self;
         let mut hooks = lock(hooks);
         let clock = Clock::now();
+        let start = Instant::now();
+        let mut first = None;
         reader.read(&mut hooks, |hooks, observation| {
+            first.get_or_insert_with(Instant::now);
             table.apply(observation, &mut Output { clock, hooks, ledger, sink: outlet });
         })?;
+        let merged = Instant::now();
+        let first = first.unwrap_or(merged);
         reader.read_losses(&mut hooks, |hooks, loss| {
             loss::account(loss, table, &mut Output { clock, hooks, ledger, sink: outlet });
         })?;
@@ -118,6 +132,10 @@ impl<O: Outlet> Pipeline<O> {
                 loss::account(loss, table, &mut Output { clock, hooks: &hooks, ledger, sink: outlet });
             })?;
         }
+        progress.spent(Stage::Table, merged - first);
+        progress.spent(Stage::Reading, (first - start) + merged.elapsed());
+        progress.set_losses(reader.loss_entries());
+        progress.read(Clock::now().monotonic());
         Ok(hooks.clone())
     }
 
@@ -131,6 +149,7 @@ impl<O: Outlet> Pipeline<O> {
             Which::Due => table.emit_due(out),
             Which::All => table.finish(out),
         }
+        self.progress.set_flows(self.table.len());
         retire::retire(&mut lock(&self.hooks), &self.table, &self.ledger);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     COMMAND,
-    model::{Attribute, Example, Instrument, Plain, Reference, Requirement, Type},
+    model::{Attribute, Example, Plain, Reference, Requirement, Type},
     registry::Registry,
     rust::{put, sorted},
 };
@@ -30,16 +30,18 @@ pub(crate) fn events(registry: &Registry) -> String {
 /// `docs/metrics.md`
 pub(crate) fn metrics(registry: &Registry) -> String {
     let mut text = header("Metrics");
-    for metric in &registry.metrics {
-        let instrument = match metric.instrument {
-            Instrument::Counter => "Counter",
-        };
+    for metric in registry.metrics() {
         put(&mut text, format_args!("\n## Metric `{}`\n\n{}\n", metric.name, metric.brief));
-        put(&mut text, format_args!("{instrument}, in `{}`.", metric.unit));
+        put(&mut text, format_args!("{}, in `{}`.", metric.instrument.name(), metric.unit));
+        if registry.upstream.metrics.iter().any(|upstream| upstream.name == metric.name) {
+            put(&mut text, format_args!("\nDefined by OpenTelemetry {}.", registry.upstream.version));
+        }
         if let Some(note) = &metric.note {
             put(&mut text, format_args!("\n{}", note.trim_end()));
         }
-        table(&mut text, registry, &metric.attributes);
+        if !metric.attributes.is_empty() {
+            table(&mut text, registry, &metric.attributes);
+        }
     }
     text
 }

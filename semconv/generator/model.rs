@@ -31,6 +31,8 @@ pub(crate) struct Dependency {
 pub(crate) struct Upstream {
     pub(crate) version: String,
     pub(crate) attributes: Vec<Attribute>,
+    #[serde(default)]
+    pub(crate) metrics: Vec<Metric>,
 }
 
 /// Any other file of the model.
@@ -58,12 +60,14 @@ pub(crate) enum Format {
     Definition2,
 }
 
-/// Entities of upstream that our signals are about; only weaver looks at them.
+/// Signals of upstream that we emit, and entities that our signals are about; only weaver looks at them.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Imports {
     #[serde(rename = "entities")]
     pub(crate) _entities: Vec<String>,
+    #[serde(default, rename = "metrics")]
+    pub(crate) _metrics: Vec<String>,
 }
 
 /// Definition of an attribute.
@@ -195,9 +199,20 @@ pub(crate) struct Metric {
 
 /// The instruments that are used.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Instrument {
     Counter,
+    UpDownCounter,
+}
+
+impl Instrument {
+    /// Name of the variant of the constants' `Instrument`, and of the kind in the reference.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "Counter",
+            Self::UpDownCounter => "UpDownCounter",
+        }
+    }
 }
 
 /// Use of an attribute, with what is special about it there.

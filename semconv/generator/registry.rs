@@ -68,6 +68,11 @@ impl Registry {
         self.own.iter().chain(&self.upstream.attributes)
     }
 
+    /// Every metric that has a definition: ours, then upstream's.
+    pub(crate) fn metrics(&self) -> impl Iterator<Item = &Metric> {
+        self.metrics.iter().chain(&self.upstream.metrics)
+    }
+
     /// The definition of an attribute.
     pub(crate) fn attribute(&self, key: &str) -> Option<&Attribute> {
         self.attributes().find(|attribute| attribute.key == key)
@@ -76,7 +81,7 @@ impl Registry {
     /// Every use of an attribute, with the name of the signal or group that uses it.
     pub(crate) fn references(&self) -> impl Iterator<Item = (&str, &Reference)> {
         let events = self.events.iter().map(|event| (event.name.as_str(), &event.attributes));
-        let metrics = self.metrics.iter().map(|metric| (metric.name.as_str(), &metric.attributes));
+        let metrics = self.metrics().map(|metric| (metric.name.as_str(), &metric.attributes));
         events
             .chain(metrics)
             .chain([(self.resource.id.as_str(), &self.resource.attributes)])

@@ -74,7 +74,7 @@ fn names(registry: &Registry) -> Vec<Violation> {
     let mut found = Vec::new();
     let keys: Vec<_> = registry.attributes().map(|attribute| attribute.key.as_str()).collect();
     let events: Vec<_> = registry.events.iter().map(|event| event.name.as_str()).collect();
-    let metrics: Vec<_> = registry.metrics.iter().map(|metric| metric.name.as_str()).collect();
+    let metrics: Vec<_> = registry.metrics().map(|metric| metric.name.as_str()).collect();
     for name in keys.iter().chain(&events).chain(&metrics) {
         if !is_name(name) {
             found.push(Violation::Name((*name).to_owned()));
@@ -176,7 +176,7 @@ fn briefs(registry: &Registry) -> Vec<Violation> {
     let mut found = Vec::new();
     let attributes = registry.attributes().map(|attribute| (&attribute.key, &attribute.brief));
     let events = registry.events.iter().map(|event| (&event.name, &event.brief));
-    let metrics = registry.metrics.iter().map(|metric| (&metric.name, &metric.brief));
+    let metrics = registry.metrics().map(|metric| (&metric.name, &metric.brief));
     for (name, brief) in
         attributes.chain(events).chain(metrics).chain([(&registry.resource.id, &registry.resource.brief)])
     {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{
     COMMAND,
-    model::{Attribute, Instrument, Plain, Reference, Requirement, Type},
+    model::{Attribute, Plain, Reference, Requirement, Type},
     registry::Registry,
 };
 
@@ -62,8 +62,8 @@ pub(crate) fn events(registry: &Registry) -> String {
         put(&mut code, format_args!("\n/// {}", event.brief));
         put(&mut code, format_args!("pub const {}: Event = Event {{", constant(&event.name)));
         put(&mut code, format_args!("    name: {:?},", event.name));
-        put(&mut code, format_args!("    attributes: {},", list(&event.attributes, 4)));
-        put(&mut code, format_args!("    required: {},\n}};", list(required, 4)));
+        put(&mut code, format_args!("    {},", list("attributes: ", &event.attributes, 4)));
+        put(&mut code, format_args!("    {},\n}};", list("required: ", required, 4)));
     }
     code
 }
@@ -72,17 +72,14 @@ pub(crate) fn events(registry: &Registry) -> String {
 pub(crate) fn metrics(registry: &Registry) -> String {
     let mut code = header("Every metric, with its attributes in the order of the registry.");
     code += "\nuse crate::{Instrument, Metric, attribute};\n";
-    for metric in &registry.metrics {
-        let instrument = match metric.instrument {
-            Instrument::Counter => "Counter",
-        };
+    for metric in registry.metrics() {
         put(&mut code, format_args!("\n/// {}", metric.brief));
         put(&mut code, format_args!("pub const {}: Metric = Metric {{", constant(&metric.name)));
         put(&mut code, format_args!("    name: {:?},", metric.name));
-        put(&mut code, format_args!("    instrument: Instrument::{instrument},"));
+        put(&mut code, format_args!("    instrument: Instrument::{},", metric.instrument.name()));
         put(&mut code, format_args!("    unit: {:?},", metric.unit));
         put(&mut code, format_args!("    brief: {:?},", metric.brief));
-        put(&mut code, format_args!("    attributes: {},\n}};", list(&metric.attributes, 4)));
+        put(&mut code, format_args!("    {},\n}};", list("attributes: ", &metric.attributes, 4)));
     }
     code
 }
@@ -92,8 +89,8 @@ pub(crate) fn resource(registry: &Registry) -> String {
     let mut code = header("The exporter's resource.");
     code += "\nuse crate::{Attribute, attribute};\n";
     put(&mut code, format_args!("\n/// {}", registry.resource.brief));
-    let list = list(&registry.resource.attributes, 0);
-    put(&mut code, format_args!("pub const ATTRIBUTES: &[Attribute] = {list};"));
+    let list = list("pub const ATTRIBUTES: &[Attribute] = ", &registry.resource.attributes, 0);
+    put(&mut code, format_args!("{list};"));
     code
 }
 
@@ -152,12 +149,20 @@ fn kind(attribute: &Attribute) -> &'static str {
     }
 }
 
-fn list<'a>(references: impl IntoIterator<Item = &'a Reference>, indent: usize) -> String {
-    let mut code = "&[\n".to_owned();
-    for reference in references {
-        put(&mut code, format_args!("{:indent$}    attribute::{},", "", constant(&reference.key)));
+/// The list as the value of what stands before it in its line, after `indent` spaces.
+fn list<'a>(before: &str, references: impl IntoIterator<Item = &'a Reference>, indent: usize) -> String {
+    let names: Vec<_> =
+        references.into_iter().map(|reference| format!("attribute::{}", constant(&reference.key))).collect();
+    let line = format!("{before}&[{}]", names.join(", "));
+    // A comma or semicolon follows.
+    if indent + line.len() < MAX_WIDTH {
+        return line;
     }
-    code + &format!("{:indent$}]", "")
+    let mut lines = format!("{before}&[\n");
+    for name in names {
+        put(&mut lines, format_args!("{:indent$}    {name},", ""));
+    }
+    lines + &format!("{:indent$}]", "")
 }
 
 /// Appends a line.

@@ -63,4 +63,6 @@ pub struct Metric {
 pub enum Instrument {
     /// A sum that only grows.
     Counter,
+    /// A sum that grows and shrinks.
+    UpDownCounter,
 }

@@ -1,20 +1,20 @@
 //! A signal's way to its receiver: the task that empties its queue.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
 use crate::clock::Clock;
 use crate::command::Failure;
-use crate::export::{self, Limits, Otlp, Protocol, Queue, Settings, Settle, Signal, Transport};
+use crate::export::{self, Limits, Otlp, Protocol, Queue, Settings, Settle, Signal};
+use crate::telemetry::{Component, Subject, Tallied};
 
 /// A running task, and what it does in words.
 pub(super) struct Delivery {
-    queue: Arc<Queue>,
+    component: Component,
     task: JoinHandle<()>,
-    signal: Signal,
-    endpoint: String,
     protocol: Protocol,
 }
 
@@ -25,43 +25,70 @@ impl Delivery {
     /// [`Failure::Configuration`] if a file that the settings name cannot be used.
     pub(super) fn start(
         signal: Signal,
+        subject: Subject,
         settings: Settings,
         queue: Arc<Queue>,
         settle: impl Settle + 'static,
     ) -> Result<Self, Failure> {
         let protocol = settings.protocol;
+        let component = Component::new(signal, subject, &settings, &queue);
+        let settle = Tallied::new(settle, &component.tally);
         let transport = Otlp::new(settings).map_err(|error| Failure::Configuration(error.to_string()))?;
-        let endpoint = transport.endpoint().to_owned();
-        let task = tokio::spawn({
-            let queue = Arc::clone(&queue);
-            let now = || Clock::now().monotonic();
-            let run = async move { export::run(&queue, transport, settle, Limits::default(), now).await };
-            // Over gRPC both signals have the same endpoint, so that only this tells their log lines apart.
-            run.instrument(match signal {
-                Signal::Logs => tracing::error_span!("logs"),
-                Signal::Metrics => tracing::error_span!("metrics"),
-            })
-        });
-        Ok(Self { queue, task, signal, endpoint, protocol })
+        let limits = limits(subject);
+        let now = || Clock::now().monotonic();
+        let run = async move { export::run(&queue, transport, settle, limits, now).await };
+        // Over gRPC all have the same endpoint, so that only this tells their log lines apart.
+        let task = tokio::spawn(run.instrument(match (subject, signal) {
+            (Subject::Flows, Signal::Logs) => tracing::error_span!("logs"),
+            (Subject::Flows, Signal::Metrics) => tracing::error_span!("metrics"),
+            (Subject::Agent, _) => tracing::error_span!("telemetry"),
+        }));
+        Ok(Self { component, task, protocol })
+    }
+
+    /// Its exporter, for the agent's own metrics.
+    pub(super) fn component(&self) -> &Component {
+        &self.component
+    }
+
+    /// How long it may take from the end of its queue to its own.
+    pub(super) fn shutdown(&self) -> Duration {
+        limits(self.component.subject).shutdown
     }
 
     /// Says where it goes.
     pub(super) fn announce(&self) {
-        let Self { endpoint, protocol, .. } = self;
-        match self.signal {
-            Signal::Logs => tracing::info!(endpoint, %protocol, "exporting flows as OTLP logs"),
-            Signal::Metrics => tracing::info!(endpoint, %protocol, "exporting metrics of flows by OTLP"),
+        let Self { component: Component { endpoint, signal, subject, .. }, protocol, .. } = self;
+        match (subject, signal) {
+            (Subject::Flows, Signal::Logs) => {
+                tracing::info!(endpoint, %protocol, "exporting flows as OTLP logs");
+            }
+            (Subject::Flows, Signal::Metrics) => {
+                tracing::info!(endpoint, %protocol, "exporting metrics of flows by OTLP");
+            }
+            (Subject::Agent, _) => {
+                tracing::info!(endpoint, %protocol, "exporting metrics of the agent itself by OTLP");
+            }
         }
     }
 }
 
-/// Nothing more comes: waits until everything is delivered or lost, for [`Limits::shutdown`] at most.
+/// How long a delivery tries.
+pub(super) fn limits(subject: Subject) -> Limits {
+    match subject {
+        Subject::Flows => Limits::default(),
+        // After the flows have had their time, what is left to say is little.
+        Subject::Agent => Limits { shutdown: Duration::from_secs(2), ..Limits::default() },
+    }
+}
+
+/// Nothing more comes: waits until everything is delivered or lost, for [`Delivery::shutdown`] at most.
 ///
 /// # Errors
 /// [`Failure::Software`] if a task has panicked.
 pub(super) async fn end(deliveries: Vec<Delivery>) -> Result<(), Failure> {
     for delivery in &deliveries {
-        delivery.queue.close();
+        delivery.component.queue.close();
     }
     let mut ended = Ok(());
     for delivery in deliveries {

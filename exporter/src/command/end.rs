@@ -133,7 +133,8 @@ pub(super) fn failure(error: &AgentError) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::export::Limits;
+    use crate::command::delivery::limits;
+    use crate::telemetry::Subject;
 
     /// What Kubernetes gives unless told otherwise (`terminationGracePeriodSeconds`).
     const GRACE: Duration = Duration::from_secs(30);
@@ -141,7 +142,7 @@ mod tests {
     #[test]
     fn everything_that_may_hang_ends_within_the_grace_of_a_supervisor() {
         let now = Instant::now();
-        let flush = Limits::default().shutdown;
+        let flush = [Subject::Flows, Subject::Agent].map(|subject| limits(subject).shutdown).iter().sum();
         let worst = deadline(flush) + flush + 2 * LAST_WORDS;
         assert!(worst < now + GRACE, "{:?}", worst - now);
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::time::sleep;
 
 use crate::command::end::Signals;
+use crate::command::outgoing::Outgoing;
 use crate::command::{Failure, FlowsOptions, observe};
 use crate::kernel::InstanceLock;
 use crate::ledger::Ledger;
@@ -36,5 +37,5 @@ pub async fn flows(options: FlowsOptions) -> Result<(), Failure> {
             None => pending().await,
         }
     };
-    observe::print(agent, ledger, writer, &mut signals, over, Vec::new()).await
+    observe::print(agent, ledger, writer, &mut signals, over, Outgoing::default()).await
 }

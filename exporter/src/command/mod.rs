@@ -7,7 +7,9 @@ mod exit;
 mod flows;
 mod observe;
 mod options;
+mod outgoing;
 mod run;
+mod telemetry;
 mod value;
 
 use std::env;
@@ -18,7 +20,7 @@ use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 pub use self::end::LAST_WORDS;
 pub use self::exit::Failure;
 pub use self::flows::flows;
-pub use self::options::{CheckOptions, Common, FlowsOptions, MetricOptions, RunOptions};
+pub use self::options::{CheckOptions, Common, FlowsOptions, MetricOptions, RunOptions, TelemetryOptions};
 pub use self::run::run;
 
 /// OpenTelemetry-native network flow exporter.

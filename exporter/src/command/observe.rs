@@ -12,10 +12,9 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::agent::{Agent, Settings};
-use crate::command::delivery::{self, Delivery};
 use crate::command::end::{self, Signals, say};
+use crate::command::outgoing::Outgoing;
 use crate::command::{Common, Failure};
-use crate::export::Limits;
 use crate::kernel::probe::{kernel_release, privileges};
 use crate::kernel::{Glob, InstanceLock, Selection, Summary, budget};
 use crate::ledger::Ledger;
@@ -112,7 +111,7 @@ pub(super) async fn print(
     writer: Writer,
     signals: &mut Signals,
     over: impl Future<Output = ()>,
-    deliveries: Vec<Delivery>,
+    outgoing: Outgoing,
 ) -> Result<(), Failure> {
     let mut over = pin!(over);
     let ended_early = tokio::select! {
@@ -130,12 +129,11 @@ pub(super) async fn print(
         }
     }
     writer.stop_by(end::deadline(HANDING_BACK));
-    let for_delivery = if deliveries.is_empty() { Duration::ZERO } else { Limits::default().shutdown };
-    let deadline = end::deadline(for_delivery);
+    let deadline = end::deadline(outgoing.shutdown());
     let hooks = Arc::clone(&agent.hooks);
     let ending = async {
         let ending = end::stop(agent, deadline).await;
-        let delivered = delivery::end(deliveries).await;
+        let delivered = outgoing.end().await;
         let ended = end::conclude(ending, hooks, ledger, None).await;
         delivered.and(ended)
     };

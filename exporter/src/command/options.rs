@@ -1,10 +1,11 @@
 //! Options of the commands. A flag goes before its environment variable, that before the default.
 
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use clap::Args;
 use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args};
 
 use crate::aggregate::Dimension;
 use crate::command::value;
@@ -98,6 +99,9 @@ pub struct RunOptions {
     /// What metrics say of them.
     #[command(flatten)]
     pub metrics: MetricOptions,
+    /// What the agent says of itself.
+    #[command(flatten)]
+    pub telemetry: TelemetryOptions,
 }
 
 /// Options of metrics.
@@ -129,6 +133,27 @@ pub struct MetricOptions {
         env = "OTEL_FLOW_EXPORTER_METRIC_IDLE_TIMEOUT"
     )]
     pub metric_idle_timeout: Duration,
+}
+
+/// Options of what the agent says of itself.
+#[derive(Clone, Debug, Args)]
+pub struct TelemetryOptions {
+    /// Send metrics of the agent itself where metrics go
+    #[arg(
+        long,
+        value_name = "BOOL",
+        default_value = "true",
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = ArgAction::Set,
+        value_parser = BoolishValueParser::new(),
+        env = "OTEL_FLOW_EXPORTER_SELF_TELEMETRY"
+    )]
+    pub self_telemetry: bool,
+    /// Answer over HTTP at this address: /metrics of the agent itself, /healthz and /readyz [default: nowhere]
+    #[arg(long, value_name = "ADDRESS", value_parser = value::address, env = "OTEL_FLOW_EXPORTER_LISTEN")]
+    pub listen: Option<SocketAddr>,
 }
 
 /// Options of `flows`.
@@ -181,6 +206,22 @@ mod tests {
         assert_eq!(run.metrics.metric_dimensions, []);
         assert_eq!(run.metrics.metric_series_limit.get(), 2000);
         assert_eq!(run.metrics.metric_idle_timeout, Duration::from_mins(15));
+        assert_eq!((run.telemetry.self_telemetry, run.telemetry.listen), (true, None));
+    }
+
+    #[test]
+    fn what_the_agent_says_of_itself_can_be_turned_off_and_asked_for() {
+        let parse = |line: &[&str]| Cli::try_parse_from([&["x", "run"], line].concat());
+        let of = |line| match parse(line).unwrap().command {
+            Command::Run(run) => run.telemetry,
+            _ => panic!("run"),
+        };
+        assert!(!of(&["--self-telemetry=false"]).self_telemetry && of(&["--self-telemetry"]).self_telemetry);
+        assert_eq!(of(&["--listen", "[::1]:9464"]).listen, Some("[::1]:9464".parse().unwrap()));
+        for wrong in ["9464", "localhost:9464", "127.0.0.1"] {
+            let error = parse(&["--listen", wrong]).unwrap_err().to_string();
+            assert!(error.contains("127.0.0.1:9464"), "{error}");
+        }
     }
 
     #[test]

@@ -9,16 +9,19 @@ use std::time::Duration;
 
 use self::metrics::Metrics;
 use crate::accounts::Accounts;
-use crate::command::delivery::{self, Delivery};
+use crate::command::delivery::Delivery;
 use crate::command::end::{self, Signals, say};
+use crate::command::outgoing::Outgoing;
+use crate::command::telemetry::Telemetry;
 use crate::command::{Failure, RunOptions, observe};
-use crate::export::{Compressor, Destination, Limits, Queue, Settings, SettingsError, Signal};
+use crate::export::{Compressor, Destination, Queue, Settings, SettingsError, Signal};
 use crate::kernel::InstanceLock;
 use crate::ledger::Ledger;
-use crate::otlp::{LogsWriter, Observer, describe};
+use crate::otlp::{LogsWriter, Observer, describe, encode_resource};
 use crate::outlet::{Exporting, Outlets};
 use crate::pipeline::Outlet;
 use crate::print::Format;
+use crate::telemetry::Subject;
 
 const EXPORT_INTERVAL: Duration = Duration::from_secs(10);
 const PRINT_INTERVAL: Duration = Duration::from_secs(1);
@@ -36,25 +39,30 @@ pub async fn run(options: RunOptions) -> Result<(), Failure> {
     let metrics = Metrics::read(&variable).map_err(wrong)?;
     let instance =
         InstanceLock::acquire(&options.instance).map_err(|error| Failure::Unavailable(error.to_string()))?;
+    let receiver = metrics.as_ref().map(Metrics::receiver);
+    let telemetry = Telemetry::prepare(&options.telemetry, receiver).await?;
     match (logs, metrics) {
-        (Destination::Otlp(logs), metrics) => export(&options, instance, Some(*logs), metrics).await,
+        (Destination::Otlp(logs), metrics) => {
+            export(&options, instance, Some(*logs), metrics, telemetry).await
+        }
         (Destination::Console, metrics) => {
-            print(&options, instance, "flows are printed; Ctrl-C ends", metrics).await
+            print(&options, instance, "flows are printed; Ctrl-C ends", metrics, telemetry).await
         }
         (Destination::Unset, None) => {
             let hint = "no OTLP endpoint is set (OTEL_EXPORTER_OTLP_ENDPOINT), so flows are printed here; Ctrl-C ends";
-            print(&options, instance, hint, None).await
+            print(&options, instance, hint, None, telemetry).await
         }
-        (Destination::Nothing { variable }, None) => idle(variable).await,
+        (Destination::Nothing { variable }, None) => idle(variable, telemetry).await,
         (Destination::Unset | Destination::Nothing { .. }, metrics) => {
-            export(&options, instance, None, metrics).await
+            export(&options, instance, None, metrics, telemetry).await
         }
     }
 }
 
 /// Observes nothing, but stays: a supervisor would start a process that ended again.
-async fn idle(variable: &str) -> Result<(), Failure> {
+async fn idle(variable: &str, telemetry: Telemetry) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
+    let _answering = telemetry.idle();
     say(format_args!("{variable} turns the export off, so nothing is observed"));
     signals.stop().await;
     Ok(())
@@ -65,6 +73,7 @@ async fn print(
     instance: InstanceLock,
     hint: &str,
     metrics: Option<Metrics>,
+    telemetry: Telemetry,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let settings = observe::settings(&options.common, instance, options.interval.unwrap_or(PRINT_INTERVAL))?;
@@ -73,17 +82,19 @@ async fn print(
     let writer = printing.writer();
     let mut outlet = Outlets { records: Some(Box::new(printing)), metrics: None };
     let mut deliveries = Vec::new();
+    let resource = describe(&Observer::on_this_host(&options.instance));
     if let Some(metrics) = metrics {
-        let resource = describe(&Observer::on_this_host(&options.instance));
-        let (metering, delivery) = metrics.start(&options.metrics, &resource, &ledger)?;
+        let (metering, delivery) = metrics.start(&options.metrics, &encode_resource(&resource), &ledger)?;
         outlet.metrics = Some(metering);
         deliveries.push(delivery);
     }
     let agent = observe::start(settings, &ledger, outlet)?;
     observe::attached(&agent.summary);
     deliveries.iter().for_each(Delivery::announce);
+    let telemetry = telemetry.start(resource, &agent, &ledger, &deliveries)?;
     say(hint);
-    observe::print(agent, ledger, writer, &mut signals, pending(), deliveries).await
+    let outgoing = Outgoing { deliveries, telemetry };
+    observe::print(agent, ledger, writer, &mut signals, pending(), outgoing).await
 }
 
 /// Sends records as logs, counts them in metrics, or both.
@@ -92,11 +103,13 @@ async fn export(
     instance: InstanceLock,
     logs: Option<Settings>,
     metrics: Option<Metrics>,
+    telemetry: Telemetry,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let settings = observe::settings(&options.common, instance, options.interval.unwrap_or(EXPORT_INTERVAL))?;
     let ledger = Arc::new(Ledger::default());
     let resource = describe(&Observer::on_this_host(&options.instance));
+    let encoded = encode_resource(&resource);
     let mut outlet = Outlets { records: None, metrics: None };
     let mut deliveries = Vec::new();
     let accounts = Accounts::new(&ledger);
@@ -105,27 +118,29 @@ async fn export(
     if let Some(logs) = logs {
         let metrics_bytes = metrics.as_ref().map_or(0, |_| metrics::queue_bytes(&options.metrics));
         let queue = Arc::new(Queue::new(logs_queue(settings.plan.queue_bytes, metrics_bytes)));
-        let exporting = exporting(&logs, &resource, &queue, &ledger)?;
+        let exporting = exporting(&logs, &encoded, &queue, &ledger)?;
         outlet.records = Some(Box::new(exporting) as Box<dyn Outlet + Send>);
-        deliveries.push(Delivery::start(Signal::Logs, logs, queue, accounts)?);
+        deliveries.push(Delivery::start(Signal::Logs, Subject::Flows, logs, queue, accounts)?);
     }
     if let Some(metrics) = metrics {
-        let (metering, delivery) = metrics.start(&options.metrics, &resource, &ledger)?;
+        let (metering, delivery) = metrics.start(&options.metrics, &encoded, &ledger)?;
         outlet.metrics = Some(if alone { metering.alone(&ledger) } else { metering });
         deliveries.push(delivery);
     }
     let mut agent = observe::start(settings, &ledger, outlet)?;
     observe::attached(&agent.summary);
     deliveries.iter().for_each(Delivery::announce);
+    let telemetry = telemetry.start(resource, &agent, &ledger, &deliveries)?;
+    let outgoing = Outgoing { deliveries, telemetry };
     tokio::select! {
         () = signals.stop() => {}
         () = agent.ended() => {}
     }
-    let deadline = end::deadline(Limits::default().shutdown);
+    let deadline = end::deadline(outgoing.shutdown());
     let hooks = Arc::clone(&agent.hooks);
     let ending = async {
         let ending = end::stop(agent, deadline).await;
-        let delivered = delivery::end(deliveries).await;
+        let delivered = outgoing.end().await;
         let ended = end::conclude(ending, hooks, ledger, rejected.sentence()).await;
         delivered.and(ended)
     };
@@ -146,7 +161,7 @@ fn exporting(
     })
 }
 
-fn compressor(settings: &Settings) -> Result<Compressor, Failure> {
+pub(super) fn compressor(settings: &Settings) -> Result<Compressor, Failure> {
     Compressor::new(settings.compression)
         .map_err(|error| Failure::System(format!("cannot prepare compression: {error}")))
 }

@@ -1,6 +1,7 @@
 //! Values of options, parsed once.
 
 use std::convert::Infallible;
+use std::net::{AddrParseError, SocketAddr};
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -25,6 +26,13 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
         format!("{error}; a size is a number of bytes, or a number with its unit, such as 256MiB or 1GiB")
     })?;
     Ok(size.as_u64())
+}
+
+/// `127.0.0.1:9464`, `[::]:9464`.
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|error: AddrParseError| {
+        format!("{error}; write a numeric address and a port, such as 127.0.0.1:9464 or [::]:9464")
+    })
 }
 
 /// An entry of a list, without the spaces around it.

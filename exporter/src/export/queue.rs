@@ -20,7 +20,7 @@ pub struct Queue {
     closing: Notify,
 }
 
-/// How full a queue is.
+/// How full a queue is, and what became of what was in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fill {
     /// Batches that wait.
@@ -29,13 +29,18 @@ pub struct Fill {
     pub bytes: usize,
     /// The most bytes there ever were.
     pub peak_bytes: usize,
+    /// Records in the batches that wait.
+    pub records: u64,
+    /// Records in all batches that were taken out.
+    pub taken_records: u64,
+    /// Records in all batches that were given back to who pushed: they found no room, or had to make some.
+    pub displaced_records: u64,
 }
 
 #[derive(Debug, Default)]
 struct State {
     batches: VecDeque<Batch>,
-    bytes: usize,
-    peak_bytes: usize,
+    fill: Fill,
     closed: bool,
 }
 
@@ -54,15 +59,16 @@ impl Queue {
         let size = batch.size();
         let mut state = self.state();
         if state.closed || size > self.capacity {
+            state.fill.displaced_records += u64::from(batch.records);
             return vec![batch];
         }
         let mut lost = Vec::new();
-        while state.bytes + size > self.capacity {
-            lost.extend(state.take_oldest());
+        while state.fill.bytes + size > self.capacity {
+            let oldest = state.take_oldest();
+            state.fill.displaced_records += oldest.as_ref().map_or(0, |batch| u64::from(batch.records));
+            lost.extend(oldest);
         }
-        state.bytes += size;
-        state.peak_bytes = state.peak_bytes.max(state.bytes);
-        state.batches.push_back(batch);
+        state.add(batch);
         drop(state);
         self.filled.notify_one();
         lost
@@ -76,6 +82,7 @@ impl Queue {
             {
                 let mut state = self.state();
                 let oldest = state.take_oldest();
+                state.fill.taken_records += oldest.as_ref().map_or(0, |batch| u64::from(batch.records));
                 if oldest.is_some() || state.closed {
                     return oldest;
                 }
@@ -105,8 +112,7 @@ impl Queue {
     /// How full the queue is and was.
     #[must_use]
     pub fn fill(&self) -> Fill {
-        let state = self.state();
-        Fill { batches: state.batches.len(), bytes: state.bytes, peak_bytes: state.peak_bytes }
+        self.state().fill
     }
 
     /// Bytes of memory that the waiting batches may take.
@@ -124,8 +130,18 @@ impl Queue {
 impl State {
     fn take_oldest(&mut self) -> Option<Batch> {
         let batch = self.batches.pop_front()?;
-        self.bytes -= batch.size();
+        self.fill.batches -= 1;
+        self.fill.bytes -= batch.size();
+        self.fill.records -= u64::from(batch.records);
         Some(batch)
+    }
+
+    fn add(&mut self, batch: Batch) {
+        self.fill.batches += 1;
+        self.fill.bytes += batch.size();
+        self.fill.peak_bytes = self.fill.peak_bytes.max(self.fill.bytes);
+        self.fill.records += u64::from(batch.records);
+        self.batches.push_back(batch);
     }
 }
 
@@ -159,7 +175,8 @@ mod tests {
         for number in 0..3 {
             assert_eq!(queue.pop().await, Some(batch(number)));
         }
-        assert_eq!(queue.fill(), Fill { batches: 0, bytes: 0, peak_bytes: 3 * batch(0).size() });
+        let peak_bytes = 3 * batch(0).size();
+        assert_eq!(queue.fill(), Fill { peak_bytes, taken_records: 3, ..Fill::default() });
     }
 
     #[test]
@@ -169,6 +186,7 @@ mod tests {
         assert_eq!(numbers(&lost), [0, 1]);
         assert_eq!(queue.fill().bytes, queue.capacity());
         assert_eq!(queue.fill().peak_bytes, queue.capacity());
+        assert_eq!((queue.fill().records, queue.fill().displaced_records), (3, 2));
     }
 
     #[test]
@@ -188,7 +206,7 @@ mod tests {
         assert!(queue.push(batch(0)).is_empty());
         let large = Batch { payload: Payload::plain(vec![0; 101]), ..batch(1) };
         assert_eq!(numbers(&queue.push(large)), [1]);
-        assert_eq!(queue.fill().batches, 1);
+        assert_eq!((queue.fill().batches, queue.fill().displaced_records), (1, 1));
     }
 
     #[tokio::test]

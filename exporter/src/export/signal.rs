@@ -27,6 +27,14 @@ impl Signal {
         }
     }
 
+    /// What it consists of, in a sentence.
+    pub(crate) fn plural(self) -> &'static str {
+        match self {
+            Self::Logs => "log records",
+            Self::Metrics => "metrics",
+        }
+    }
+
     /// What an endpoint for all signals gets behind its own path (OTLP specification, "OTLP/HTTP Request").
     pub(super) fn http_path(self) -> &'static str {
         match self {

@@ -44,6 +44,11 @@ impl Losses {
         })
     }
 
+    /// Hooks and reasons in the kernel's map, as of the last reading.
+    pub(super) fn entries(&self) -> usize {
+        self.known_by_hook.len()
+    }
+
     /// Gives the growth since the last reading.
     pub(super) fn read(
         &mut self,

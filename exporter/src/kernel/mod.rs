@@ -18,8 +18,8 @@ mod sizes;
 mod sys;
 
 pub use self::attach::{
-    AttachCounters, AttachOptions, Attacher, Cause, ClsactError, Failure, HookError, Mechanism, Method,
-    StartError, Stopped, Summary,
+    AttachCounters, AttachOptions, AttachView, Attacher, Cause, ClsactError, Failure, HookError, Mechanism,
+    Method, StartError, Stopped, Summary,
 };
 pub use self::glob::{Glob, GlobError};
 pub use self::instance::{InstanceError, InstanceLock};

@@ -136,6 +136,12 @@ impl Reader {
         self.taken.set(generation, Taken::default());
     }
 
+    /// How many hooks and reasons the map of losses has, as of the last reading.
+    #[must_use]
+    pub fn loss_entries(&self) -> usize {
+        self.losses.entries()
+    }
+
     fn fill_of(&self, generation: u32) -> u64 {
         self.taken.get(generation).entries
     }

@@ -60,7 +60,7 @@ pub struct LogsWriter {
 }
 
 impl LogsWriter {
-    /// A writer for the observer whose encoded `Resource` is given (as of [`describe`](crate::otlp::describe)). A request has at
+    /// A writer for the observer whose encoded `Resource` is given (as of [`encode_resource`](crate::otlp::encode_resource)). A request has at
     /// most `limit` bytes, and never more than the 4 MiB that gRPC servers take, unless a single record is larger.
     #[must_use]
     pub fn new(resource: &[u8], limit: usize) -> Self {

@@ -50,7 +50,7 @@ pub(crate) struct MetricsWriter {
 }
 
 impl MetricsWriter {
-    /// A writer for the observer whose encoded `Resource` is given (as of [`describe`](crate::otlp::describe)).
+    /// A writer for the observer whose encoded `Resource` is given (as of [`encode_resource`](crate::otlp::encode_resource)).
     pub(crate) fn new(resource: &[u8], temporality: Temporality) -> Self {
         Self { resource: resource.to_owned(), temporality, points: Default::default(), finished: Vec::new() }
     }
@@ -100,10 +100,10 @@ impl MetricsWriter {
             Temporality::Delta => AggregationTemporality::Delta,
         };
         let data = match metric.instrument {
-            Instrument::Counter => metric::Data::Sum(Sum {
+            Instrument::Counter | Instrument::UpDownCounter => metric::Data::Sum(Sum {
                 data_points,
                 aggregation_temporality: temporality.into(),
-                is_monotonic: true,
+                is_monotonic: metric.instrument == Instrument::Counter,
             }),
         };
         Metric {
@@ -147,7 +147,7 @@ mod tests {
 
     use super::*;
     use crate::clock::WallTime;
-    use crate::otlp::{Observer, describe};
+    use crate::otlp::{Observer, describe, encode_resource};
 
     fn point(attributes: &[(semconv::Attribute, SeriesValue)]) -> MetricPoint<'_> {
         let counts = Counts { packets: 3, bytes: 300 };
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn a_request_has_what_a_receiver_needs() {
         let observer = Observer { instance: "a".into(), host_name: "node-1".into(), host_id: None };
-        let mut writer = MetricsWriter::new(&describe(&observer), Temporality::Delta);
+        let mut writer = MetricsWriter::new(&encode_resource(&describe(&observer)), Temporality::Delta);
         let attributes = [
             (attribute::NETWORK_TRANSPORT, SeriesValue::Text("tcp".into())),
             (attribute::DESTINATION_PORT, SeriesValue::Int(443)),

@@ -9,4 +9,4 @@ mod wire;
 
 pub use self::logs::{LogAttributes, LogsRequest, LogsWriter};
 pub(crate) use self::metrics::{MetricsRequest, MetricsWriter};
-pub use self::resource::{Observer, describe};
+pub use self::resource::{Observer, describe, encode_resource};

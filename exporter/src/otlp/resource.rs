@@ -46,9 +46,9 @@ impl Observer {
     }
 }
 
-/// The encoded Resource: the observer's attributes, and over them what `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` say.
+/// The Resource: the observer's attributes, and over them what `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` say.
 #[must_use]
-pub fn describe(observer: &Observer) -> Vec<u8> {
+pub fn describe(observer: &Observer) -> Resource {
     let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
     let user = user_attributes(variable(RESOURCE_ATTRIBUTES).as_deref().unwrap_or_default());
     // The specification has a wrong list discarded as a whole, and reported.
@@ -56,7 +56,7 @@ pub fn describe(observer: &Observer) -> Vec<u8> {
         tracing::warn!("{RESOURCE_ATTRIBUTES} is ignored: {error}");
         Resource::builder_empty().build()
     });
-    encode(&resource(observer, &user, variable("OTEL_SERVICE_NAME")))
+    resource(observer, &user, variable("OTEL_SERVICE_NAME"))
 }
 
 /// Why `OTEL_RESOURCE_ATTRIBUTES` cannot be used. Entries are counted from 1.
@@ -100,7 +100,8 @@ fn resource(observer: &Observer, user: &Resource, service_name: Option<String>) 
         text(attribute::SERVICE_INSTANCE_ID, &observer.instance_id(&service_name).to_string()),
         text(attribute::HOST_NAME, &observer.host_name),
         text(attribute::OS_TYPE, value::os_type::LINUX),
-        // Flows do not go through the OpenTelemetry SDK, and the name `opentelemetry` is reserved for what does.
+        // Flows do not go through the OpenTelemetry SDK, and the name `opentelemetry` is reserved for what does. The agent's own
+        // metrics do, and have the same Resource all the same, so that they can be joined with the flows.
         text(attribute::TELEMETRY_SDK_NAME, SERVICE_NAME),
         text(attribute::TELEMETRY_SDK_LANGUAGE, value::telemetry_sdk_language::RUST),
         text(attribute::TELEMETRY_SDK_VERSION, env!("CARGO_PKG_VERSION")),
@@ -136,8 +137,9 @@ fn architecture() -> Option<&'static str> {
     }
 }
 
-/// Sorted by key, so that a restart sends the same bytes.
-fn encode(resource: &Resource) -> Vec<u8> {
+/// A Resource as it is sent. Sorted by key, so that a restart sends the same bytes.
+#[must_use]
+pub fn encode_resource(resource: &Resource) -> Vec<u8> {
     let mut attributes: Vec<_> = resource.iter().collect();
     attributes.sort_by_key(|(key, _)| key.as_str());
     let mut out = Vec::new();

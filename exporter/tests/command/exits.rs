@@ -1,6 +1,6 @@
 //! Exit codes of sysexits.h, each with one sentence that names cause and remedy.
 
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::process::Command;
 
 use anyhow::{Result, ensure};
@@ -100,6 +100,15 @@ pub(crate) fn instance() -> Result<()> {
     let second = Program::start(command(&pair.client, &["run", "--instance", "second"]))?;
     ensure!(second.stop()?.status.success(), "an instance of another name");
     Ok(())
+}
+
+pub(crate) fn listener() -> Result<()> {
+    let pair = Pair::new()?;
+    let _taken = pair.client.enter(|| TcpListener::bind("127.0.0.1:9464"))??;
+    let listen = |address| run(&pair.client, &["run", "--listen", address]);
+    assert_exit(&listen("127.0.0.1:9464")?, 69, &["127.0.0.1:9464", "--listen"])?;
+    assert_exit(&listen("10.77.9.9:9464")?, 78, &["10.77.9.9:9464", "--listen"])?;
+    assert_exit(&listen("localhost:9464")?, 64, &["--listen", "127.0.0.1:9464"])
 }
 
 pub(crate) fn check() -> Result<()> {

@@ -8,6 +8,7 @@ mod metrics;
 mod output;
 mod path;
 mod program;
+mod telemetry;
 mod topology;
 
 use std::process::ExitCode;
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 use flow_tests::harness::{Test, run_privileged};
 
 fn main() -> ExitCode {
-    let tests: [Test; 35] = [
+    let tests: [Test; 40] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -37,6 +38,10 @@ fn main() -> ExitCode {
         ("metrics_go_beside_printed_flows", metrics::beside_print),
         ("metrics_arrive_at_a_collector_that_comes_late", metrics::to_a_late_collector),
         ("metrics_can_be_turned_off", metrics::off),
+        ("what_the_agent_says_of_itself_equals_its_balance", telemetry::equals_balance),
+        ("the_agent_can_be_told_to_say_nothing_of_itself", telemetry::off),
+        ("readiness_follows_what_arrives_at_a_collector", telemetry::readiness),
+        ("an_agent_that_observes_nothing_answers_probes", telemetry::idle),
         ("wrong_usage_exits_64", exits::usage),
         ("wrong_configuration_exits_78", exits::configuration),
         ("an_export_that_is_off_observes_nothing", exits::disabled),
@@ -50,6 +55,7 @@ fn main() -> ExitCode {
         ("where_nothing_comes_it_says_what_it_waits_for", output::quiet),
         ("an_interface_that_comes_late_is_announced", output::late),
         ("an_instance_name_that_is_taken_exits_69", exits::instance),
+        ("a_listener_s_address_that_is_taken_exits_69", exits::listener),
         ("check_says_that_run_works", exits::check),
     ];
     run_privileged(tests)

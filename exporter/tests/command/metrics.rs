@@ -33,7 +33,7 @@ const LOGS: &str = "logs.jsonl";
 const METRICS: &str = "metrics.jsonl";
 
 /// Runs the program, completed by `complete`, and sends the datagrams three times, each time until the Collector has written
-/// more of `wanted`; gives what the program said and what the Collector received.
+/// more of flows to `wanted`; gives what the program said and what the Collector received.
 fn observe(wanted: &str, complete: impl FnOnce(&mut Command)) -> Result<(Ended, Vec<Value>, Vec<Point>)> {
     let pair = Pair::new()?;
     let out = tempfile::tempdir()?;
@@ -44,7 +44,8 @@ fn observe(wanted: &str, complete: impl FnOnce(&mut Command)) -> Result<(Ended, 
     command.env("OTEL_METRIC_EXPORT_INTERVAL", "300");
     complete(&mut command);
     let program = Program::start(command)?;
-    let written = || fs::metadata(out.path().join(wanted)).map_or(0, |file| file.len());
+    let of_flows = |text: String| text.matches("\"network.flow").count();
+    let written = || fs::read_to_string(out.path().join(wanted)).map_or(0, of_flows);
     for _ in 0..3 {
         let before = written();
         datagrams(&pair)?;
@@ -58,14 +59,16 @@ fn observe(wanted: &str, complete: impl FnOnce(&mut Command)) -> Result<(Ended, 
     Ok((ended, read(LOGS)?, points(&read(METRICS)?)?))
 }
 
-/// Every point of every request, in the order in which they came.
+/// Every point of flows, in the order in which they came. The agent's own are in requests of their own.
 fn points(requests: &[Value]) -> Result<Vec<Point>> {
     let mut points = Vec::new();
     for request in requests {
         let scope_metrics = &request["resourceMetrics"][0]["scopeMetrics"][0];
         ensure!(scope_metrics["schemaUrl"] == semconv::SCHEMA_URL, "{scope_metrics}");
         ensure!(scope_metrics["scope"]["name"] == semconv::SCOPE_NAME, "{scope_metrics}");
-        for metric in list(&scope_metrics["metrics"]) {
+        let of_flows =
+            |metric: &&Value| metric["name"].as_str().is_some_and(|name| name.starts_with("network.flow."));
+        for metric in list(&scope_metrics["metrics"]).filter(of_flows) {
             let sum = &metric["sum"];
             ensure!(sum["isMonotonic"] == true, "{metric}");
             for point in list(&sum["dataPoints"]) {

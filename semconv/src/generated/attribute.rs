@@ -51,6 +51,20 @@ pub const DESTINATION_PORT: Attribute =
 pub const ERROR_TYPE: Attribute =
     Attribute { key: "error.type", kind: Kind::String, brief: "Why an operation failed." };
 
+/// Map of the kernel programs.
+pub const FLOW_EXPORTER_KERNEL_MAP_NAME: Attribute = Attribute {
+    key: "flow_exporter.kernel.map.name",
+    kind: Kind::String,
+    brief: "Map of the kernel programs.",
+};
+
+/// Step of the thread that reads flows.
+pub const FLOW_EXPORTER_STAGE_NAME: Attribute = Attribute {
+    key: "flow_exporter.stage.name",
+    kind: Kind::String,
+    brief: "Step of the thread that reads flows.",
+};
+
 /// CPU architecture of the host.
 pub const HOST_ARCH: Attribute =
     Attribute { key: "host.arch", kind: Kind::String, brief: "CPU architecture of the host." };
@@ -276,12 +290,34 @@ pub const NETWORK_VLAN_INNER_ID: Attribute = Attribute {
 pub const OS_TYPE: Attribute =
     Attribute { key: "os.type", kind: Kind::String, brief: "Type of the operating system." };
 
+/// Name of the component, unique in the process.
+pub const OTEL_COMPONENT_NAME: Attribute = Attribute {
+    key: "otel.component.name",
+    kind: Kind::String,
+    brief: "Name of the component, unique in the process.",
+};
+
+/// Kind of the component.
+pub const OTEL_COMPONENT_TYPE: Attribute =
+    Attribute { key: "otel.component.type", kind: Kind::String, brief: "Kind of the component." };
+
 /// Marks the one series that takes what found no series of its own; always `true`.
 pub const OTEL_METRIC_OVERFLOW: Attribute = Attribute {
     key: "otel.metric.overflow",
     kind: Kind::Boolean,
     brief: "Marks the one series that takes what found no series of its own; always `true`.",
 };
+
+/// Host of the receiver, as the endpoint says it.
+pub const SERVER_ADDRESS: Attribute = Attribute {
+    key: "server.address",
+    kind: Kind::String,
+    brief: "Host of the receiver, as the endpoint says it.",
+};
+
+/// Port of the receiver.
+pub const SERVER_PORT: Attribute =
+    Attribute { key: "server.port", kind: Kind::Int, brief: "Port of the receiver." };
 
 /// Identifier of the instance of the service.
 pub const SERVICE_INSTANCE_ID: Attribute = Attribute {

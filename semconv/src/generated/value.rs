@@ -12,6 +12,63 @@ pub mod error_type {
 
     /// Nothing answered the SYN for as long as an idle TCP flow is kept.
     pub const TIMED_OUT: &str = "timed_out";
+
+    /// The map of the kernel was full.
+    pub const OVERFLOW: &str = "overflow";
+
+    /// The headers contradict themselves or end too early.
+    pub const MALFORMED: &str = "malformed";
+
+    /// The queue before the exporter was full.
+    pub const QUEUE_FULL: &str = "queue_full";
+
+    /// The receiver refused it.
+    pub const REJECTED: &str = "rejected";
+
+    /// The receiver did not take it in time.
+    pub const UNDELIVERED: &str = "undelivered";
+
+    /// The output to print to took no more.
+    pub const OUTPUT: &str = "output";
+
+    /// The interface left meanwhile.
+    pub const VANISHED: &str = "vanished";
+
+    /// The process may not.
+    pub const PRIVILEGE: &str = "privilege";
+
+    /// The kernel has no memory for it.
+    pub const MEMORY: &str = "memory";
+
+    /// The kernel has no such mechanism.
+    pub const UNSUPPORTED: &str = "unsupported";
+
+    /// Filters of another program are in the place.
+    pub const OCCUPIED: &str = "occupied";
+
+    /// Anything else.
+    pub const OTHER: &str = "other";
+}
+
+/// Values of `flow_exporter.kernel.map.name`.
+pub mod flow_exporter_kernel_map_name {
+    /// One entry for what a hook sees of a flow; of the generation that the programs write.
+    pub const OBSERVATIONS: &str = "observations";
+
+    /// One entry for each hook and reason of a loss.
+    pub const LOSSES: &str = "losses";
+}
+
+/// Values of `flow_exporter.stage.name`.
+pub mod flow_exporter_stage_name {
+    /// Turning the generation, waiting for the programs to leave it, reading losses.
+    pub const READING: &str = "reading";
+
+    /// Reading observations and merging them into flows.
+    pub const TABLE: &str = "table";
+
+    /// Making the records that are due: encoding, compressing, queueing; or printing, with waits for the output.
+    pub const ENCODING: &str = "encoding";
 }
 
 /// Values of `host.arch`.
@@ -165,6 +222,24 @@ pub mod network_type {
 pub mod os_type {
     /// Linux.
     pub const LINUX: &str = "linux";
+}
+
+/// Values of `otel.component.type`.
+pub mod otel_component_type {
+    /// A queue before an exporter of log records.
+    pub const BATCHING_LOG_PROCESSOR: &str = "batching_log_processor";
+
+    /// Log records by OTLP over gRPC.
+    pub const OTLP_GRPC_LOG_EXPORTER: &str = "otlp_grpc_log_exporter";
+
+    /// Log records by OTLP over HTTP with protobuf.
+    pub const OTLP_HTTP_LOG_EXPORTER: &str = "otlp_http_log_exporter";
+
+    /// Metrics by OTLP over gRPC.
+    pub const OTLP_GRPC_METRIC_EXPORTER: &str = "otlp_grpc_metric_exporter";
+
+    /// Metrics by OTLP over HTTP with protobuf.
+    pub const OTLP_HTTP_METRIC_EXPORTER: &str = "otlp_http_metric_exporter";
 }
 
 /// Values of `source.ip.ecn` and `destination.ip.ecn`.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::generator::{
-    model::{Annotations, Attribute, Example, File, Member, Plain, Reference, Requirement, Type},
+    model::{Annotations, Attribute, Example, File, Member, Metric, Plain, Reference, Requirement, Type},
     package,
     registry::{LoadError, Registry, exporter, parse},
     rules::{Violation, check},
@@ -43,6 +43,10 @@ fn own<'a>(registry: &'a mut Registry, key: &str) -> &'a mut Attribute {
     registry.own.iter_mut().find(|attribute| attribute.key == key).expect("the model has it")
 }
 
+fn metric<'a>(registry: &'a mut Registry, name: &str) -> &'a mut Metric {
+    registry.metrics.iter_mut().find(|metric| metric.name == name).expect("the model has it")
+}
+
 fn end_reasons(registry: &mut Registry) -> &mut Vec<Member> {
     match &mut own(registry, "network.flow.end_reason").kind {
         Type::Enum { members } => members,
@@ -67,18 +71,20 @@ fn malformed_event_name() {
 
 #[test]
 fn malformed_metric_name() {
-    let violations = changed(|registry| registry.metrics[0].name = "network-io".into());
+    let violations = changed(|registry| metric(registry, "network.flow.io").name = "network-io".into());
     assert_eq!(violations, [Violation::Name("network-io".into())]);
 }
 
 #[test]
 fn metric_that_is_defined_twice() {
-    let violations = changed(|registry| {
-        let mut metric = registry.metrics[0].clone();
-        metric.attributes.clear();
-        registry.metrics.push(metric);
-    });
-    assert_eq!(violations, [Violation::Duplicate("network.flow.io".into())]);
+    for name in ["network.flow.io", "otel.sdk.exporter.log.exported"] {
+        let violations = changed(|registry| {
+            let mut metric = registry.metrics[0].clone();
+            name.clone_into(&mut metric.name);
+            registry.metrics.push(metric);
+        });
+        assert_eq!(violations, [Violation::Duplicate(name.into())]);
+    }
 }
 
 #[test]
@@ -184,7 +190,7 @@ fn brief_without_full_stop() {
     assert_eq!(upstream, [Violation::FullStop("source.address".into())]);
     let event = changed(|registry| registry.events[0].brief = "A brief".into());
     assert_eq!(event, [Violation::FullStop("network.flow".into())]);
-    let metric = changed(|registry| registry.metrics[0].brief = "A brief".into());
+    let metric = changed(|registry| metric(registry, "network.flow.io").brief = "A brief".into());
     assert_eq!(metric, [Violation::FullStop("network.flow.io".into())]);
     let value = changed(|registry| end_reasons(registry)[0].brief = "A brief".into());
     assert_eq!(value, [Violation::FullStop("network.flow.end_reason=active_timeout".into())]);

@@ -11,6 +11,7 @@ use crate::export::{Destination, MetricsSettings, Queue, Settings, SettingsError
 use crate::ledger::Ledger;
 use crate::otlp::MetricsWriter;
 use crate::outlet::Metering;
+use crate::telemetry::Subject;
 
 /// Bytes of a series' points that wait, compressed or not: at least two requests of each.
 const QUEUE_PER_SERIES: usize = 1 << 10;
@@ -35,6 +36,11 @@ impl Metrics {
             }
             Destination::Console | Destination::Unset | Destination::Nothing { .. } => Ok(None),
         }
+    }
+
+    /// Where metrics of the agent itself go, and how: the same.
+    pub(super) fn receiver(&self) -> (Settings, MetricsSettings) {
+        (self.endpoint.clone(), self.settings)
     }
 
     /// What counts records of the observer with this encoded `Resource`, and the running task that delivers.
@@ -66,7 +72,7 @@ impl Metrics {
             &now,
         );
         let accounts = MetricsAccounts::new(ledger, temporality);
-        Ok((metering, Delivery::start(Signal::Metrics, endpoint, queue, accounts)?))
+        Ok((metering, Delivery::start(Signal::Metrics, Subject::Flows, endpoint, queue, accounts)?))
     }
 }
 

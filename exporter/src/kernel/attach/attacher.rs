@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
 
-use super::counters::{AttachCounters, Shared};
+use super::counters::{AttachCounters, AttachView, Shared};
 use super::hook::{HookError, Mechanism, Method};
 use super::worker::Worker;
 use crate::flow::Hooks;
@@ -110,6 +110,12 @@ impl Attacher {
     #[must_use]
     pub fn counters(&self) -> AttachCounters {
         self.shared.read()
+    }
+
+    /// The counters, for whoever outlives this handle.
+    #[must_use]
+    pub fn view(&self) -> AttachView {
+        AttachView(Arc::clone(&self.shared))
     }
 
     /// Detaches everything. What takes longer than `timeout` goes on without being waited for: TCX links also end with the

@@ -1,5 +1,6 @@
 //! What the attaching thread counts, for whoever asks.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::hook::Failure;
@@ -13,6 +14,18 @@ pub struct AttachCounters {
     pub failures: [u64; Failure::ALL.len()],
     /// Times that interface events were lost, and the interfaces listed anew.
     pub overruns: u64,
+}
+
+/// Reads the counters for as long as it is kept, also when the thread has ended.
+#[derive(Clone, Debug)]
+pub struct AttachView(pub(super) Arc<Shared>);
+
+impl AttachView {
+    /// The counters now.
+    #[must_use]
+    pub fn read(&self) -> AttachCounters {
+        self.0.read()
+    }
 }
 
 #[derive(Debug, Default)]

@@ -6,6 +6,7 @@ use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
 use abi::Direction;
+use semconv::value::error_type;
 
 use super::clsact::{self, Clsact, ClsactError};
 use super::tcx;
@@ -194,6 +195,19 @@ impl Failure {
     /// Every kind, in the order of its number.
     pub const ALL: [Self; 6] =
         [Self::Vanished, Self::Privilege, Self::Memory, Self::Unsupported, Self::Occupied, Self::Other];
+
+    /// The kind in one word: as `error.type` has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Vanished => error_type::VANISHED,
+            Self::Privilege => error_type::PRIVILEGE,
+            Self::Memory => error_type::MEMORY,
+            Self::Unsupported => error_type::UNSUPPORTED,
+            Self::Occupied => error_type::OCCUPIED,
+            Self::Other => error_type::OTHER,
+        }
+    }
 
     fn of_errno(errno: Option<i32>) -> Self {
         match errno {

@@ -15,5 +15,5 @@ mod worker;
 
 pub use self::attacher::{AttachOptions, Attacher, StartError, Stopped, Summary};
 pub use self::clsact::ClsactError;
-pub use self::counters::AttachCounters;
+pub use self::counters::{AttachCounters, AttachView};
 pub use self::hook::{Cause, Failure, HookError, Mechanism, Method};

@@ -1,0 +1,156 @@
+//! What the thread that reads flows says of itself, for whoever looks: numbers that nobody waits for.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use semconv::value::flow_exporter_stage_name as stage_name;
+
+use crate::clock::MonotonicTime;
+
+/// Written by the thread, read by any other.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    limits: Limits,
+    readings: AtomicU64,
+    /// Nanoseconds of the monotonic clock.
+    last_reading: AtomicU64,
+    observations: AtomicU64,
+    losses: AtomicU64,
+    flows: AtomicU64,
+    /// Nanoseconds of each stage.
+    times: [AtomicU64; Stage::ALL.len()],
+}
+
+/// What there is room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Observations of a generation.
+    pub(crate) observations: u64,
+    /// Hooks times reasons of losses.
+    pub(crate) losses: u64,
+    /// Flows of the flow table.
+    pub(crate) flows: u64,
+}
+
+/// A step of the thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Turns the generation, waits until no program is in the old one, reads losses.
+    Reading,
+    /// Reads the observations and merges them into flows.
+    Table,
+    /// Makes the records that are due, and hands them on.
+    Encoding,
+}
+
+impl Stage {
+    /// Every step, in the order of its number.
+    pub(crate) const ALL: [Self; 3] = [Self::Reading, Self::Table, Self::Encoding];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Reading => stage_name::READING,
+            Self::Table => stage_name::TABLE,
+            Self::Encoding => stage_name::ENCODING,
+        }
+    }
+}
+
+impl Progress {
+    /// Of a thread that starts now.
+    pub(crate) fn new(limits: Limits, now: MonotonicTime) -> Self {
+        Self {
+            limits,
+            readings: AtomicU64::new(0),
+            last_reading: AtomicU64::new(now.0),
+            observations: AtomicU64::new(0),
+            losses: AtomicU64::new(0),
+            flows: AtomicU64::new(0),
+            times: Default::default(),
+        }
+    }
+
+    pub(super) fn spent(&self, stage: Stage, time: Duration) {
+        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.times[stage as usize].fetch_add(nanoseconds, Relaxed);
+    }
+
+    pub(super) fn read(&self, now: MonotonicTime) {
+        self.readings.fetch_add(1, Relaxed);
+        self.last_reading.store(now.0, Relaxed);
+    }
+
+    pub(super) fn set_observations(&self, observations: u64) {
+        self.observations.store(observations, Relaxed);
+    }
+
+    pub(super) fn set_losses(&self, losses: usize) {
+        self.losses.store(losses as u64, Relaxed);
+    }
+
+    pub(super) fn set_flows(&self, flows: usize) {
+        self.flows.store(flows as u64, Relaxed);
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Readings since the start.
+    pub(crate) fn readings(&self) -> u64 {
+        self.readings.load(Relaxed)
+    }
+
+    /// When the last reading was over, or the start.
+    pub(crate) fn last_reading(&self) -> MonotonicTime {
+        MonotonicTime(self.last_reading.load(Relaxed))
+    }
+
+    /// Observations of the generation that the programs write, as of the last look.
+    pub(crate) fn observations(&self) -> u64 {
+        self.observations.load(Relaxed).min(self.limits.observations)
+    }
+
+    /// Entries of the map of losses, as of the last reading.
+    pub(crate) fn losses(&self) -> u64 {
+        self.losses.load(Relaxed)
+    }
+
+    /// Flows in the table, as of the last reading.
+    pub(crate) fn flows(&self) -> u64 {
+        self.flows.load(Relaxed)
+    }
+
+    /// Time that a stage took since the start.
+    pub(crate) fn time(&self, stage: Stage) -> Duration {
+        Duration::from_nanos(self.times[stage as usize].load(Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stages_index_their_own_time() {
+        let limits = Limits { observations: 10, losses: 10, flows: 10 };
+        let progress = Progress::new(limits, MonotonicTime(5));
+        for (index, stage) in Stage::ALL.into_iter().enumerate() {
+            assert_eq!(stage as usize, index, "{}", stage.name());
+            progress.spent(stage, Duration::from_millis(index as u64 + 1));
+            progress.spent(stage, Duration::from_millis(1));
+        }
+        let times = Stage::ALL.map(|stage| progress.time(stage).as_millis());
+        assert_eq!(times, [2, 3, 4]);
+    }
+
+    #[test]
+    fn what_found_no_room_is_in_no_map() {
+        let limits = Limits { observations: 10, losses: 10, flows: 10 };
+        let progress = Progress::new(limits, MonotonicTime(5));
+        progress.set_observations(9);
+        assert_eq!(progress.observations(), 9);
+        progress.set_observations(11);
+        assert_eq!(progress.observations(), 10);
+    }
+}

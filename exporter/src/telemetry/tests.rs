@@ -1,0 +1,51 @@
+//! The parts together: what is collected is what the stages keep, and what the listener says of it, over real connections.
+
+mod answers;
+mod collected;
+mod hostile;
+
+use std::sync::Arc;
+
+use super::{Component, Sources, Subject};
+use crate::clock::MonotonicTime;
+use crate::export::{Batch, Outcome, Payload, Queue, Settings, Settle, Signal};
+use crate::kernel::AttachCounters;
+use crate::ledger::Ledger;
+use crate::pipeline::{Limits, Progress};
+use crate::telemetry::Tallied;
+
+/// The settings of a receiver.
+pub(super) fn settings(endpoint: &str) -> Settings {
+    let lookup = |name: &str| (name == "OTEL_EXPORTER_OTLP_ENDPOINT").then(|| endpoint.to_owned());
+    Settings::read(Signal::Logs, &lookup).unwrap().unwrap()
+}
+
+/// A request with so many records.
+pub(super) fn batch(records: u32) -> Batch {
+    Batch { payload: Payload::plain(Vec::new()), records, accounted: Vec::new(), created: MonotonicTime(0) }
+}
+
+/// Settles nothing.
+struct Nothing;
+
+impl Settle for Nothing {
+    fn settle(&mut self, _: Outcome, _: Batch) {}
+}
+
+/// Enters how a request ended.
+fn settle(component: &Component, outcome: Outcome, records: u32) {
+    Tallied::new(Nothing, &component.tally).settle(outcome, batch(records));
+}
+
+fn component(signal: Signal, subject: Subject) -> Component {
+    Component::new(signal, subject, &settings("http://collector:4317"), &Arc::new(Queue::new(1 << 20)))
+}
+
+/// What there is of an agent with so many hooks that started at 0.
+fn sources(ledger: &Arc<Ledger>, attached: u64, components: Vec<Component>) -> Arc<Sources> {
+    let limits = Limits { observations: 100, losses: 200, flows: 300 };
+    let progress = Arc::new(Progress::new(limits, MonotonicTime(0)));
+    let failures = [1, 2, 3, 4, 5, 6];
+    let attaching = move || AttachCounters { attached, failures, overruns: 7 };
+    Arc::new(Sources::new(ledger, &progress, attaching, components))
+}

@@ -1,0 +1,200 @@
+//! What a receiver and a Prometheus get.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::number_data_point;
+use opentelemetry_sdk::Resource;
+use prometheus::TextEncoder;
+use prost::Message;
+use semconv::{Instrument, SCHEMA_URL, SCOPE_NAME, metric};
+
+use super::*;
+use crate::export::{Compressor, Encoding, MetricsSettings};
+use crate::flow::{Counts, HookId, Temporality};
+use crate::ledger::LossReason;
+use crate::telemetry::{Metrics, Push};
+
+/// Every metric that the agent tells of itself.
+const OWN: [semconv::Metric; 25] = [
+    metric::FLOW_EXPORTER_PACKET_SEEN,
+    metric::FLOW_EXPORTER_PACKET_NOT_IP,
+    metric::FLOW_EXPORTER_PACKET_PATH,
+    metric::FLOW_EXPORTER_PACKET_TABLE,
+    metric::FLOW_EXPORTER_PACKET_QUEUED,
+    metric::FLOW_EXPORTER_PACKET_DELIVERED,
+    metric::FLOW_EXPORTER_PACKET_LOST,
+    metric::FLOW_EXPORTER_HOOK_ATTACHED,
+    metric::FLOW_EXPORTER_HOOK_FAILED,
+    metric::FLOW_EXPORTER_INTERFACE_OVERRUN,
+    metric::FLOW_EXPORTER_KERNEL_READING,
+    metric::FLOW_EXPORTER_KERNEL_MAP_USAGE,
+    metric::FLOW_EXPORTER_KERNEL_MAP_LIMIT,
+    metric::FLOW_EXPORTER_FLOW_COUNT,
+    metric::FLOW_EXPORTER_FLOW_LIMIT,
+    metric::FLOW_EXPORTER_STAGE_TIME,
+    metric::FLOW_EXPORTER_QUEUE_USAGE,
+    metric::FLOW_EXPORTER_QUEUE_LIMIT,
+    metric::FLOW_EXPORTER_LOG_SUPPRESSED,
+    metric::OTEL_SDK_PROCESSOR_LOG_QUEUE_SIZE,
+    metric::OTEL_SDK_PROCESSOR_LOG_PROCESSED,
+    metric::OTEL_SDK_EXPORTER_LOG_INFLIGHT,
+    metric::OTEL_SDK_EXPORTER_LOG_EXPORTED,
+    metric::OTEL_SDK_EXPORTER_METRIC_DATA_POINT_INFLIGHT,
+    metric::OTEL_SDK_EXPORTER_METRIC_DATA_POINT_EXPORTED,
+];
+
+/// An agent in which each number is another.
+fn agent() -> Arc<Sources> {
+    const HOOK: HookId = HookId(3);
+    let of = |packets| Counts { packets, bytes: 100 * packets };
+    let ledger = Arc::new(Ledger::default());
+    ledger.observed(HOOK, of(1000));
+    ledger.lost_in_kernel(None, LossReason::Overflow, of(11));
+    ledger.not_ip(Some(HOOK), of(22));
+    ledger.on_path(HOOK, of(33));
+    ledger.queued(HOOK, of(500));
+    ledger.delivered(HOOK, of(44));
+    ledger.lost_after_queue(HOOK, LossReason::Rejected, of(55));
+    let (logs, metrics) =
+        (component(Signal::Logs, Subject::Flows), component(Signal::Metrics, Subject::Flows));
+    settle(&logs, Outcome::Delivered { rejected_records: 3 }, 10);
+    settle(&metrics, Outcome::Undelivered, 8);
+    sources(&ledger, 6, vec![logs, metrics])
+}
+
+type Series = BTreeMap<String, String>;
+
+/// One collection for a receiver: the values of each metric's series.
+async fn collect(
+    temporality: Temporality,
+) -> (ExportMetricsServiceRequest, HashMap<String, Vec<(Series, u64)>>) {
+    let queue = Arc::new(Queue::new(1 << 20));
+    let settings = MetricsSettings { interval: Duration::from_hours(1), temporality };
+    let push = Push::new(&queue, Compressor::new(Encoding::None).unwrap(), settings);
+    let resource = Resource::builder_empty().with_service_name("named").build();
+    let metrics = Metrics::start(resource, &agent(), Some(push)).unwrap();
+    metrics.finish();
+    queue.close();
+    let batch = queue.pop().await.unwrap();
+    assert_eq!(queue.pop().await, None, "one request");
+    let request = ExportMetricsServiceRequest::decode(batch.payload.bytes).unwrap();
+    let mut values: HashMap<String, Vec<(Series, u64)>> = HashMap::new();
+    for metric in &request.resource_metrics[0].scope_metrics[0].metrics {
+        let Some(Data::Sum(sum)) = &metric.data else { panic!("{metric:?}") };
+        for point in &sum.data_points {
+            let series = point.attributes.iter().map(|attribute| {
+                let value = match attribute.value.clone().unwrap().value.unwrap() {
+                    Value::StringValue(text) => text,
+                    Value::IntValue(number) => number.to_string(),
+                    other => panic!("{other:?}"),
+                };
+                (attribute.key.clone(), value)
+            });
+            let value = match point.value.unwrap() {
+                number_data_point::Value::AsInt(value) => u64::try_from(value).unwrap(),
+                // Seconds.
+                number_data_point::Value::AsDouble(value) => Duration::from_secs_f64(value).as_secs(),
+            };
+            values.entry(metric.name.clone()).or_default().push((series.collect(), value));
+        }
+    }
+    let points: usize = values.values().map(Vec::len).sum();
+    assert_eq!(batch.records as usize, points);
+    (request, values)
+}
+
+#[tokio::test]
+async fn a_receiver_gets_every_metric_as_the_registry_has_it() {
+    let (request, values) = collect(Temporality::Cumulative).await;
+    let resource_metrics = &request.resource_metrics[0];
+    assert!(format!("{:?}", resource_metrics.resource).contains("named"));
+    let scope_metrics = &resource_metrics.scope_metrics[0];
+    assert_eq!(scope_metrics.scope.as_ref().unwrap().name, SCOPE_NAME);
+    assert_eq!(scope_metrics.schema_url, SCHEMA_URL);
+    for own in OWN {
+        let metric = scope_metrics.metrics.iter().find(|metric| metric.name == own.name);
+        let metric = metric.unwrap_or_else(|| panic!("no {}", own.name));
+        assert_eq!((metric.unit.as_str(), metric.description.as_str()), (own.unit, own.brief));
+        let Some(Data::Sum(sum)) = &metric.data else { panic!("{metric:?}") };
+        assert_eq!(sum.is_monotonic, own.instrument == Instrument::Counter, "{}", own.name);
+        for (series, _) in &values[own.name] {
+            for key in series.keys() {
+                assert!(own.attributes.iter().any(|known| known.key == key), "{key} of {}", own.name);
+            }
+        }
+    }
+    assert_eq!(scope_metrics.metrics.len(), OWN.len());
+}
+
+#[tokio::test]
+async fn what_is_collected_is_what_the_stages_keep() {
+    let (_, values) = collect(Temporality::Cumulative).await;
+    let plain = |metric: semconv::Metric| match &values[metric.name][..] {
+        [(series, value)] if series.is_empty() => *value,
+        other => panic!("{} has {other:?}", metric.name),
+    };
+    let one = |metric: semconv::Metric, key: &str, wanted: Option<&str>| {
+        let of = |series: &&(Series, u64)| series.0.get(key).map(String::as_str) == wanted;
+        let found: Vec<_> = values[metric.name].iter().filter(of).collect();
+        let [(_, value)] = found[..] else { panic!("{} has {found:?}", metric.name) };
+        *value
+    };
+    let seen = plain(metric::FLOW_EXPORTER_PACKET_SEEN);
+    let places = [
+        plain(metric::FLOW_EXPORTER_PACKET_NOT_IP),
+        plain(metric::FLOW_EXPORTER_PACKET_PATH),
+        plain(metric::FLOW_EXPORTER_PACKET_TABLE),
+        plain(metric::FLOW_EXPORTER_PACKET_QUEUED),
+        plain(metric::FLOW_EXPORTER_PACKET_DELIVERED),
+    ];
+    let lost: u64 = values[metric::FLOW_EXPORTER_PACKET_LOST.name].iter().map(|(_, value)| value).sum();
+    assert_eq!(places, [22, 33, 467, 401, 44]);
+    assert_eq!((seen, places.iter().sum::<u64>() + lost), (1033, 1033));
+    assert_eq!(one(metric::FLOW_EXPORTER_PACKET_LOST, "error.type", Some("overflow")), 11);
+    assert_eq!(one(metric::FLOW_EXPORTER_PACKET_LOST, "error.type", Some("rejected")), 55);
+
+    assert_eq!(plain(metric::FLOW_EXPORTER_HOOK_ATTACHED), 6);
+    assert_eq!(one(metric::FLOW_EXPORTER_HOOK_FAILED, "error.type", Some("memory")), 3);
+    assert_eq!(plain(metric::FLOW_EXPORTER_INTERFACE_OVERRUN), 7);
+    let map = |metric, name| one(metric, "flow_exporter.kernel.map.name", Some(name));
+    assert_eq!(map(metric::FLOW_EXPORTER_KERNEL_MAP_LIMIT, "observations"), 100);
+    assert_eq!(map(metric::FLOW_EXPORTER_KERNEL_MAP_LIMIT, "losses"), 200);
+    assert_eq!(plain(metric::FLOW_EXPORTER_FLOW_LIMIT), 300);
+    let logs = |kind| one(metric::OTEL_SDK_EXPORTER_LOG_EXPORTED, "error.type", kind);
+    assert_eq!([logs(None), logs(Some("rejected")), logs(Some("undelivered"))], [7, 3, 0]);
+    let points = |kind| one(metric::OTEL_SDK_EXPORTER_METRIC_DATA_POINT_EXPORTED, "error.type", kind);
+    assert_eq!([points(None), points(Some("undelivered")), points(Some("queue_full"))], [0, 8, 0]);
+}
+
+/// A sum that shrinks has no delta.
+#[tokio::test]
+async fn with_delta_temporality_only_counters_are_deltas() {
+    let (request, _) = collect(Temporality::Delta).await;
+    for metric in &request.resource_metrics[0].scope_metrics[0].metrics {
+        let Some(Data::Sum(sum)) = &metric.data else { panic!("{metric:?}") };
+        let expected = if sum.is_monotonic { 1 } else { 2 };
+        assert_eq!(sum.aggregation_temporality, expected, "{}", metric.name);
+    }
+}
+
+#[test]
+fn a_prometheus_gets_the_same_numbers() {
+    let metrics = Metrics::start(Resource::builder_empty().build(), &agent(), None).unwrap();
+    let text = TextEncoder::new().encode_to_string(&metrics.registry().gather()).unwrap();
+    for line in [
+        "# TYPE flow_exporter_packet_seen_total counter",
+        "flow_exporter_packet_seen_total 1033",
+        "flow_exporter_packet_lost_total{error_type=\"rejected\"} 55",
+        "# TYPE flow_exporter_flow_limit gauge",
+        "flow_exporter_flow_limit 300",
+        "flow_exporter_stage_time_seconds_total{flow_exporter_stage_name=\"table\"} 0",
+    ] {
+        assert!(text.lines().any(|found| found == line), "no {line:?} in {text}");
+    }
+    let families = text.lines().filter(|line| line.starts_with("# TYPE ")).count();
+    assert_eq!(families, OWN.len(), "{text}");
+}
