@@ -10,6 +10,7 @@ use std::{io, thread};
 
 use tokio::sync::oneshot;
 
+use crate::connections::OwnConnections;
 use crate::flow::{FlowIds, Hooks};
 use crate::kernel::budget::Plan;
 use crate::kernel::{
@@ -37,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) interval: Duration,
     pub(crate) idle_timeout: Duration,
     pub(crate) tcp_idle_timeout: Duration,
+    /// Connections whose flows are not reported.
+    pub(crate) excluded: Arc<OwnConnections>,
 }
 
 /// Why an agent does not start, or ends by itself.
@@ -102,7 +105,8 @@ impl Agent {
                 max_flows: usize::try_from(settings.plan.flows).unwrap_or(usize::MAX),
             },
             FlowIds::random(),
-        );
+        )
+        .excluding(settings.excluded);
         let schedule = Schedule {
             interval: (settings.interval / 4).min(LONGEST_READING),
             fill: u64::from(settings.plan.sizes.observations / 2),

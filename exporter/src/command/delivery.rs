@@ -7,6 +7,7 @@ use tracing::Instrument;
 
 use crate::clock::Clock;
 use crate::command::Failure;
+use crate::connections::OwnConnections;
 use crate::export::{self, Limits, Otlp, Protocol, Queue, Settings, Settle, Signal, Transport};
 
 /// A running task, and what it does in words.
@@ -27,10 +28,12 @@ impl Delivery {
         signal: Signal,
         settings: Settings,
         queue: Arc<Queue>,
+        own: Arc<OwnConnections>,
         settle: impl Settle + 'static,
     ) -> Result<Self, Failure> {
         let protocol = settings.protocol;
-        let transport = Otlp::new(settings).map_err(|error| Failure::Configuration(error.to_string()))?;
+        let transport =
+            Otlp::new(settings, own).map_err(|error| Failure::Configuration(error.to_string()))?;
         let endpoint = transport.endpoint().to_owned();
         let task = tokio::spawn({
             let queue = Arc::clone(&queue);

@@ -24,7 +24,7 @@ pub async fn flows(options: FlowsOptions) -> Result<(), Failure> {
         .map_err(|error| Failure::Usage(format!("--columns: {error}")))?;
     let mut signals = Signals::listen()?;
     let instance = InstanceLock::temporary().map_err(|error| Failure::System(error.to_string()))?;
-    let settings = observe::settings(&options.common, instance, options.interval)?;
+    let settings = observe::settings(&options.common, instance, options.interval, Arc::default())?;
     let ledger = Arc::new(Ledger::default());
     let printing = observe::printing(options.format, columns, &ledger)?;
     let writer = printing.writer();

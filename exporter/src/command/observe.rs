@@ -15,6 +15,7 @@ use crate::agent::{Agent, Settings};
 use crate::command::delivery::{self, Delivery};
 use crate::command::end::{self, Signals, say};
 use crate::command::{Common, Failure};
+use crate::connections::OwnConnections;
 use crate::export::Limits;
 use crate::kernel::probe::{kernel_release, privileges};
 use crate::kernel::{Glob, InstanceLock, Selection, Summary, budget};
@@ -33,6 +34,7 @@ pub(super) fn settings(
     common: &Common,
     instance: InstanceLock,
     interval: Duration,
+    excluded: Arc<OwnConnections>,
 ) -> Result<Settings, Failure> {
     Ok(Settings {
         instance,
@@ -42,6 +44,7 @@ pub(super) fn settings(
         interval,
         idle_timeout: common.idle_timeout,
         tcp_idle_timeout: common.tcp_idle_timeout,
+        excluded,
     })
 }
 

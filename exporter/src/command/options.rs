@@ -86,6 +86,9 @@ pub struct RunOptions {
         env = "OTEL_FLOW_EXPORTER_INSTANCE"
     )]
     pub instance: String,
+    /// Report the flows of this agent's own export too
+    #[arg(long, env = "OTEL_FLOW_EXPORTER_OWN_TRAFFIC", value_parser = BoolishValueParser::new())]
+    pub own_traffic: bool,
     /// What metrics say of them.
     #[command(flatten)]
     pub metrics: MetricOptions,
@@ -169,6 +172,7 @@ mod tests {
         assert_eq!(run.common.idle_timeout, Duration::from_secs(15));
         assert_eq!(run.common.tcp_idle_timeout, Duration::from_mins(10));
         assert_eq!((run.interval, run.instance.as_str()), (None, "default"));
+        assert!(!run.own_traffic);
         assert_eq!(run.metrics.metric_dimensions, []);
         assert_eq!(run.metrics.metric_series_limit.get(), 2000);
         assert_eq!(run.metrics.metric_idle_timeout, Duration::from_mins(15));

@@ -12,6 +12,7 @@ use crate::accounts::Accounts;
 use crate::command::delivery::{self, Delivery};
 use crate::command::end::{self, Signals, say};
 use crate::command::{Failure, RunOptions, observe};
+use crate::connections::OwnConnections;
 use crate::export::{Compressor, Destination, Limits, Queue, Settings, SettingsError, Signal};
 use crate::kernel::InstanceLock;
 use crate::ledger::Ledger;
@@ -67,7 +68,9 @@ async fn print(
     metrics: Option<Metrics>,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
-    let settings = observe::settings(&options.common, instance, options.interval.unwrap_or(PRINT_INTERVAL))?;
+    let own = Arc::<OwnConnections>::default();
+    let interval = options.interval.unwrap_or(PRINT_INTERVAL);
+    let settings = observe::settings(&options.common, instance, interval, excluded(options, &own))?;
     let ledger = Arc::new(Ledger::default());
     let printing = observe::printing(Format::Table, None, &ledger)?;
     let writer = printing.writer();
@@ -75,7 +78,7 @@ async fn print(
     let mut deliveries = Vec::new();
     if let Some(metrics) = metrics {
         let resource = describe(&Observer::on_this_host(&options.instance));
-        let (metering, delivery) = metrics.start(&options.metrics, &resource, &ledger)?;
+        let (metering, delivery) = metrics.start(&options.metrics, &resource, &ledger, &own)?;
         outlet.metrics = Some(metering);
         deliveries.push(delivery);
     }
@@ -94,7 +97,9 @@ async fn export(
     metrics: Option<Metrics>,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
-    let settings = observe::settings(&options.common, instance, options.interval.unwrap_or(EXPORT_INTERVAL))?;
+    let own = Arc::<OwnConnections>::default();
+    let interval = options.interval.unwrap_or(EXPORT_INTERVAL);
+    let settings = observe::settings(&options.common, instance, interval, excluded(options, &own))?;
     let ledger = Arc::new(Ledger::default());
     let resource = describe(&Observer::on_this_host(&options.instance));
     let mut outlet = Outlets { records: None, metrics: None };
@@ -107,10 +112,10 @@ async fn export(
         let queue = Arc::new(Queue::new(logs_queue(settings.plan.queue_bytes, metrics_bytes)));
         let exporting = exporting(&logs, &resource, &queue, &ledger)?;
         outlet.records = Some(Box::new(exporting) as Box<dyn Outlet + Send>);
-        deliveries.push(Delivery::start(Signal::Logs, logs, queue, accounts)?);
+        deliveries.push(Delivery::start(Signal::Logs, logs, queue, Arc::clone(&own), accounts)?);
     }
     if let Some(metrics) = metrics {
-        let (metering, delivery) = metrics.start(&options.metrics, &resource, &ledger)?;
+        let (metering, delivery) = metrics.start(&options.metrics, &resource, &ledger, &own)?;
         outlet.metrics = Some(if alone { metering.alone(&ledger) } else { metering });
         deliveries.push(delivery);
     }
@@ -130,6 +135,11 @@ async fn export(
         delivered.and(ended)
     };
     signals.orderly(ending).await
+}
+
+/// The connections whose flows are not reported.
+fn excluded(options: &RunOptions, own: &Arc<OwnConnections>) -> Arc<OwnConnections> {
+    if options.own_traffic { Arc::default() } else { Arc::clone(own) }
 }
 
 fn exporting(

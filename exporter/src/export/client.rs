@@ -1,5 +1,6 @@
 //! The connection to a receiver, for both protocols of OTLP: each is a request of HTTP with a limit in time.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::buf::Chain;
@@ -9,13 +10,14 @@ use http::{HeaderValue, Method, Request};
 use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 use tonic::Code;
 
+use crate::connections::OwnConnections;
 use crate::export::classify::Verdict;
+use crate::export::connect::TcpConnector;
 use crate::export::payload::Payload;
 use crate::export::reply::{Answer, Reply, cause};
 use crate::export::response::PartialSuccess;
@@ -37,6 +39,7 @@ const CONNECTION_AGE: Duration = Duration::from_mins(5);
 #[derive(Debug)]
 pub struct Otlp {
     settings: Settings,
+    own: Arc<OwnConnections>,
     /// From the certificates that could last be used.
     tls: ClientConfig,
     client: HttpClient,
@@ -50,7 +53,7 @@ pub struct Otlp {
 
 /// What goes before the payload, and the payload.
 type Body = Full<Chain<Bytes, Bytes>>;
-type HttpClient = Client<HttpsConnector<HttpConnector>, Body>;
+type HttpClient = Client<HttpsConnector<TcpConnector>, Body>;
 
 /// Why there can be no way to the receiver.
 #[derive(Debug, thiserror::Error)]
@@ -64,16 +67,17 @@ pub enum ConnectError {
 }
 
 impl Otlp {
-    /// Reads the files that the settings name; nothing is sent yet.
+    /// Reads the files that the settings name; nothing is sent yet. `own` learns of each connection that is made.
     ///
     /// # Errors
     /// [`ConnectError`], a sentence that names the file.
-    pub fn new(settings: Settings) -> Result<Self, ConnectError> {
+    pub fn new(settings: Settings, own: Arc<OwnConnections>) -> Result<Self, ConnectError> {
         // Before the files are read, so that no change is missed.
         let certificates = Watched::new(settings.tls.paths());
         let tls = tls_of(&settings)?;
         Ok(Self {
-            client: client(&settings, tls.clone()),
+            client: client(&settings, tls.clone(), &own),
+            own,
             tls,
             connected: Instant::now(),
             connection_age: CONNECTION_AGE,
@@ -110,7 +114,7 @@ impl Otlp {
 
     fn reconnect(&mut self) {
         self.connected = Instant::now();
-        self.client = client(&self.settings, self.tls.clone());
+        self.client = client(&self.settings, self.tls.clone(), &self.own);
     }
 
     fn request(&mut self, payload: &Payload) -> Request<Body> {
@@ -206,11 +210,8 @@ fn tls_of(settings: &Settings) -> Result<ClientConfig, TlsError> {
 }
 
 /// A client without a connection yet.
-fn client(settings: &Settings, tls: ClientConfig) -> HttpClient {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(settings.timeout));
+fn client(settings: &Settings, tls: ClientConfig, own: &Arc<OwnConnections>) -> HttpClient {
+    let tcp = TcpConnector::new(Arc::clone(own), settings.timeout);
     let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
     let mut client = Client::builder(TokioExecutor::new());
     client.timer(TokioTimer::new()).pool_timer(TokioTimer::new());

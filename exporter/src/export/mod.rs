@@ -8,6 +8,7 @@ mod backoff;
 mod batch;
 mod classify;
 mod client;
+mod connect;
 mod delivery;
 mod exporter;
 mod grpc;

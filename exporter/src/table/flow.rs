@@ -43,6 +43,8 @@ pub(super) struct Flow {
     facts: Option<Facts>,
     /// Of the next record.
     sequence: u32,
+    /// Of an own connection: it has no record, no tallies and no leads.
+    excluded: bool,
     /// The reading that brought the end of its connection.
     closed: Reading,
     /// Closing, and the running drain brought something of a side.
@@ -85,6 +87,7 @@ impl Flow {
             tcp: Tcp::default(),
             facts: None,
             sequence: 0,
+            excluded: false,
             closed: Reading::NEVER,
             stirred: Sides::NONE,
         }
@@ -103,9 +106,15 @@ impl Flow {
         self.leads[side as usize].map(|lead| lead.hook)
     }
 
-    /// Whether a record would carry packets.
-    pub(super) fn is_pending(&self) -> bool {
-        !self.tallies.is_empty()
+    /// This flow, of which no record is made.
+    pub(super) fn excluded(self) -> Self {
+        Self { excluded: true, ..self }
+    }
+
+    /// Whether its end needs a record: a TCP connection says that it is over even if nothing came since its last record; others
+    /// just fall silent.
+    pub(super) fn is_to_be_told(&self) -> bool {
+        !self.excluded && (!self.tallies.is_empty() || self.conversation.is_tcp())
     }
 
     /// Takes an observation of the packets that `side` sent.
@@ -116,6 +125,9 @@ impl Flow {
         self.live_at(observation);
         if self.conversation.is_tcp() {
             self.tcp.absorb(side, observation, reading);
+        }
+        if self.excluded {
+            return Place::Excluded;
         }
         let place = self.lead(side, observation);
         if place != Place::Path {

@@ -17,6 +17,8 @@ pub(super) enum Place {
     Tally,
     /// Another hook accounts for the direction.
     Path,
+    /// The flow is not reported.
+    Excluded,
 }
 
 /// The earliest observation of a direction.

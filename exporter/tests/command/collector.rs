@@ -28,11 +28,11 @@ pub(crate) struct Collector {
 
 impl Collector {
     pub(crate) fn start(namespace: &Netns, out: &Path) -> Result<Self> {
-        Self::start_with(namespace, out, &[])
+        Self::start_with(namespace, "127.0.0.1", out, &[])
     }
 
-    /// With more configuration, which is merged into that of all tests.
-    fn start_with(namespace: &Netns, out: &Path, more: &[&str]) -> Result<Self> {
+    /// With more configuration, which is merged into that of all tests, and has it listen at `address`.
+    pub(crate) fn start_with(namespace: &Netns, address: &str, out: &Path, more: &[&str]) -> Result<Self> {
         let binary = std::env::var("OTELCOL")
             .context("OTELCOL does not name a Collector: run the tests by `make test`, which builds one")?;
         let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/collector/config.yaml");
@@ -46,13 +46,13 @@ impl Collector {
             .spawn()?;
         let collector = Self { child, out: out.to_owned() };
         until("the Collector listens", Duration::from_secs(30), || {
-            namespace.enter(|| TcpStream::connect("127.0.0.1:4317").is_ok())
+            namespace.enter(|| TcpStream::connect((address, 4317)).is_ok())
         })?;
         Ok(collector)
     }
 
     /// Ends it, which writes everything down, and reads the logs that it received.
-    fn stop(self) -> Result<Vec<Value>> {
+    pub(crate) fn stop(self) -> Result<Vec<Value>> {
         let logs = self.out.join("logs.jsonl");
         self.end()?;
         requests(&logs)
@@ -115,7 +115,7 @@ pub(crate) fn receives_over_mutual_tls() -> Result<()> {
     for endpoint in ["https://127.0.0.1:4317", "https://127.0.0.1:4318"] {
         let pair = Pair::new()?;
         let out = tempfile::tempdir()?;
-        let collector = Collector::start_with(&pair.server, out.path(), &[&more])?;
+        let collector = Collector::start_with(&pair.server, "127.0.0.1", out.path(), &[&more])?;
         let mut command = exporting(&pair, endpoint, "zstd");
         command.env("OTEL_EXPORTER_OTLP_CERTIFICATE", path("ca.pem"));
         command.env("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", path("client.pem"));
@@ -213,16 +213,19 @@ pub(crate) fn datagrams(pair: &Pair) -> Result<()> {
 
 /// The attributes of every record of the datagrams.
 fn udp_records(requests: &[Value]) -> Result<Vec<Map<String, Value>>> {
+    let of_udp = |record: &Map<String, Value>| record["network.transport"] == "udp";
+    Ok(records(requests)?.into_iter().filter(of_udp).collect())
+}
+
+/// The attributes of every record.
+pub(crate) fn records(requests: &[Value]) -> Result<Vec<Map<String, Value>>> {
     let mut records = Vec::new();
     for record in
         requests.iter().flat_map(|request| list(&request["resourceLogs"][0]["scopeLogs"][0]["logRecords"]))
     {
         ensure!(record["eventName"] == "network.flow", "event name: {record}");
         ensure!(record["severityNumber"] == 9 && record["severityText"].is_null(), "severity: {record}");
-        let attributes = attributes(record)?;
-        if attributes["network.transport"] == "udp" {
-            records.push(attributes);
-        }
+        records.push(attributes(record)?);
     }
     Ok(records)
 }

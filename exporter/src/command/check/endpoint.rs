@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -56,7 +56,7 @@ pub(super) fn items(variable: &dyn Fn(&str) -> Option<String>) -> Vec<Item> {
 fn receiver(subject: &'static str, settings: Settings) -> Item {
     let ((host, port), protocol) = (target(&settings.endpoint), settings.protocol);
     // It reads the files that the settings name.
-    if let Err(error) = Otlp::new(settings) {
+    if let Err(error) = Otlp::new(settings, Arc::default()) {
         return Item::missing(subject, Cause::Configuration, error.to_string());
     }
     match reach(host.clone(), port, PATIENCE) {

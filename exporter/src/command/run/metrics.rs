@@ -7,6 +7,7 @@ use crate::aggregate::{Aggregator, Config};
 use crate::clock::Clock;
 use crate::command::delivery::Delivery;
 use crate::command::{Failure, MetricOptions, run};
+use crate::connections::OwnConnections;
 use crate::export::{Destination, MetricsSettings, Queue, Settings, SettingsError, Signal};
 use crate::ledger::Ledger;
 use crate::otlp::MetricsWriter;
@@ -46,6 +47,7 @@ impl Metrics {
         options: &MetricOptions,
         resource: &[u8],
         ledger: &Arc<Ledger>,
+        own: &Arc<OwnConnections>,
     ) -> Result<(Metering, Delivery), Failure> {
         let Self { endpoint, settings: MetricsSettings { interval, temporality } } = self;
         let config = Config {
@@ -66,7 +68,7 @@ impl Metrics {
             &now,
         );
         let accounts = MetricsAccounts::new(ledger, temporality);
-        Ok((metering, Delivery::start(Signal::Metrics, endpoint, queue, accounts)?))
+        Ok((metering, Delivery::start(Signal::Metrics, endpoint, queue, Arc::clone(own), accounts)?))
     }
 }
 

@@ -107,7 +107,7 @@ async fn play(protocol: Protocol, script: Script) -> String {
     let seen = Arc::<Mutex<Seen>>::default();
     let failed = Arc::<Notify>::default();
     let transport = Observed {
-        transport: Otlp::new(settings).unwrap(),
+        transport: Otlp::new(settings, Arc::default()).unwrap(),
         failed: Arc::clone(&failed),
         seen: Arc::clone(&seen),
     };

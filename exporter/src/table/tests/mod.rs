@@ -4,6 +4,7 @@ mod accounting;
 mod capacity;
 mod ends;
 mod orientation;
+mod own;
 mod properties;
 mod records;
 mod reuse;

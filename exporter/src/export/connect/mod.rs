@@ -1,0 +1,5 @@
+//! How connections to a receiver are made.
+
+mod tcp;
+
+pub(super) use self::tcp::TcpConnector;
