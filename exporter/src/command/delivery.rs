@@ -8,7 +8,7 @@ use tracing::Instrument;
 use crate::clock::Clock;
 use crate::command::Failure;
 use crate::connections::OwnConnections;
-use crate::export::{self, Limits, Otlp, Protocol, Queue, Settings, Settle, Signal, Transport};
+use crate::export::{self, Limits, Otlp, Protocol, Proxy, Queue, Route, Settings, Settle, Signal, Transport};
 
 /// A running task, and what it does in words.
 pub(super) struct Delivery {
@@ -17,6 +17,7 @@ pub(super) struct Delivery {
     signal: Signal,
     endpoint: String,
     protocol: Protocol,
+    proxy: Option<String>,
 }
 
 impl Delivery {
@@ -32,6 +33,10 @@ impl Delivery {
         settle: impl Settle + 'static,
     ) -> Result<Self, Failure> {
         let protocol = settings.protocol;
+        let proxy = match &settings.route {
+            Route::Proxy(Proxy { uri, variable, .. }) => Some(format!("{uri} of {variable}")),
+            Route::Direct | Route::Unix(_) => None,
+        };
         let transport =
             Otlp::new(settings, own).map_err(|error| Failure::Configuration(error.to_string()))?;
         let endpoint = transport.endpoint().to_owned();
@@ -45,15 +50,17 @@ impl Delivery {
                 Signal::Metrics => tracing::error_span!("metrics"),
             })
         });
-        Ok(Self { queue, task, signal, endpoint, protocol })
+        Ok(Self { queue, task, signal, endpoint, protocol, proxy })
     }
 
     /// Says where it goes.
     pub(super) fn announce(&self) {
-        let Self { endpoint, protocol, .. } = self;
+        let Self { endpoint, protocol, proxy, .. } = self;
         match self.signal {
-            Signal::Logs => tracing::info!(endpoint, %protocol, "exporting flows as OTLP logs"),
-            Signal::Metrics => tracing::info!(endpoint, %protocol, "exporting metrics of flows by OTLP"),
+            Signal::Logs => tracing::info!(endpoint, %protocol, proxy, "exporting flows as OTLP logs"),
+            Signal::Metrics => {
+                tracing::info!(endpoint, %protocol, proxy, "exporting metrics of flows by OTLP");
+            }
         }
     }
 }

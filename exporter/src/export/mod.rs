@@ -37,7 +37,8 @@ pub use self::protobuf::ProtobufError;
 pub use self::queue::{Fill, Queue};
 pub use self::response::{PartialSuccess, decode_response};
 pub use self::settings::{
-    Destination, EndpointProblem, HeaderProblem, MetricsSettings, Protocol, Settings, SettingsError,
+    Destination, EndpointProblem, HeaderProblem, MetricsSettings, Protocol, Proxy, ProxyProblem, Route,
+    Settings, SettingsError, UnixAddress,
 };
 pub use self::signal::Signal;
 pub use self::tls::{Identity, TlsError, TlsFiles};
@@ -48,3 +49,5 @@ pub use self::transport::{Failure, Transport};
 mod delivery_tests;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod route_tests;

@@ -1,7 +1,8 @@
 //! Delivery to a real OpenTelemetry Collector, as its file exporter writes it down.
 
 use std::fs;
-use std::net::{TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -28,10 +29,11 @@ pub(crate) struct Collector {
 
 impl Collector {
     pub(crate) fn start(namespace: &Netns, out: &Path) -> Result<Self> {
-        Self::start_with(namespace, "127.0.0.1", out, &[])
+        Self::start_with(namespace, GRPC_ADDRESS, out, &[])
     }
 
-    /// With more configuration, which is merged into that of all tests, and has it listen at `address`.
+    /// With more configuration, which is merged into that of all tests, and has it listen for gRPC at `address`: an address of
+    /// IP with its port, or the path of a Unix socket.
     pub(crate) fn start_with(namespace: &Netns, address: &str, out: &Path, more: &[&str]) -> Result<Self> {
         let binary = std::env::var("OTELCOL")
             .context("OTELCOL does not name a Collector: run the tests by `make test`, which builds one")?;
@@ -46,7 +48,10 @@ impl Collector {
             .spawn()?;
         let collector = Self { child, out: out.to_owned() };
         until("the Collector listens", Duration::from_secs(30), || {
-            namespace.enter(|| TcpStream::connect((address, 4317)).is_ok())
+            namespace.enter(|| match address.parse::<SocketAddr>() {
+                Ok(address) => TcpStream::connect(address).is_ok(),
+                Err(_) => UnixStream::connect(address).is_ok(),
+            })
         })?;
         Ok(collector)
     }
@@ -73,6 +78,7 @@ impl Drop for Collector {
     }
 }
 
+const GRPC_ADDRESS: &str = "127.0.0.1:4317";
 pub(crate) const GRPC: &str = "http://127.0.0.1:4317";
 pub(crate) const HTTP: &str = "http://127.0.0.1:4318";
 
@@ -115,7 +121,7 @@ pub(crate) fn receives_over_mutual_tls() -> Result<()> {
     for endpoint in ["https://127.0.0.1:4317", "https://127.0.0.1:4318"] {
         let pair = Pair::new()?;
         let out = tempfile::tempdir()?;
-        let collector = Collector::start_with(&pair.server, "127.0.0.1", out.path(), &[&more])?;
+        let collector = Collector::start_with(&pair.server, GRPC_ADDRESS, out.path(), &[&more])?;
         let mut command = exporting(&pair, endpoint, "zstd");
         command.env("OTEL_EXPORTER_OTLP_CERTIFICATE", path("ca.pem"));
         command.env("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", path("client.pem"));
@@ -139,6 +145,17 @@ fn certificates(folder: &Path) -> Result<()> {
         fs::write(folder.join(name).with_extension("key"), key.serialize_pem())?;
     }
     Ok(())
+}
+
+pub(crate) fn receives_at_a_socket() -> Result<()> {
+    let pair = Pair::new()?;
+    let out = tempfile::tempdir()?;
+    let path = out.path().join("otlp.sock").display().to_string();
+    let listen = format!("yaml:receivers::otlp::protocols::grpc: {{endpoint: {path}, transport: unix}}");
+    let collector = Collector::start_with(&pair.server, &path, out.path(), &[&listen])?;
+    let mut command = exporting(&pair, &format!("unix:{path}"), "zstd");
+    command.env("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+    arrives(&pair, collector, Program::start(command)?).map(drop)
 }
 
 pub(crate) fn receives_over_http() -> Result<()> {

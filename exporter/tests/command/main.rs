@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use flow_tests::harness::{Test, run_privileged};
 
 fn main() -> ExitCode {
-    let tests: [Test; 34] = [
+    let tests: [Test; 35] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         ("a_collector_receives_what_was_sent", collector::receives),
         ("a_collector_receives_over_http", collector::receives_over_http),
         ("a_collector_receives_what_is_compressed", collector::receives_compressed),
+        ("a_collector_receives_at_a_unix_socket", collector::receives_at_a_socket),
         ("a_collector_receives_over_mutual_tls", collector::receives_over_mutual_tls),
         ("a_collector_that_comes_late_still_receives", collector::comes_late),
         ("the_agents_own_export_is_not_reported", own_traffic::excluded),

@@ -35,8 +35,9 @@ fn observe(more: &[&str]) -> Result<(Ended, Vec<Value>, Vec<Value>)> {
     let mut ended = None;
     for last in [false, true] {
         let out = tempfile::tempdir()?;
-        let collector = Collector::start_with(&pair.client, CLIENT, out.path(), &[&listen])?;
-        until("records and metrics arrive", Duration::from_secs(60), || {
+        let collector =
+            Collector::start_with(&pair.client, &format!("{CLIENT}:4317"), out.path(), &[&listen])?;
+        until("records and metrics arrive", Duration::from_mins(1), || {
             datagrams(&pair)?;
             Ok(written(out.path()).into_iter().all(|requests| requests > 2))
         })?;

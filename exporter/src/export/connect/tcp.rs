@@ -3,7 +3,7 @@
 //! The library's own connector names the ends of a connection only when the other end has answered.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,8 +12,6 @@ use std::time::Duration;
 
 use http::Uri;
 use http::uri::Scheme;
-use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, getsockname, socket_with};
@@ -25,6 +23,7 @@ use tower_service::Service;
 
 use crate::clock::Clock;
 use crate::connections::{OwnConnection, OwnConnections};
+use crate::export::connect::stream::Stream;
 
 /// How long an address has until the next one is tried beside it (RFC 8305, section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -38,10 +37,10 @@ pub(in crate::export) struct TcpConnector {
 
 /// A connection that the agent opened.
 #[derive(Debug)]
-pub(in crate::export) struct TcpConnection {
+pub(super) struct TcpConnection {
     /// First, so that it is dropped before the socket is.
     _own: OwnConnection,
-    stream: TokioIo<TcpStream>,
+    pub(super) stream: TokioIo<TcpStream>,
 }
 
 impl TcpConnector {
@@ -52,9 +51,9 @@ impl TcpConnector {
 }
 
 impl Service<Uri> for TcpConnector {
-    type Response = TcpConnection;
+    type Response = Stream;
     type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<TcpConnection>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Stream>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
@@ -63,7 +62,8 @@ impl Service<Uri> for TcpConnector {
     fn call(&mut self, uri: Uri) -> Self::Future {
         let Self { own, timeout: time } = self.clone();
         Box::pin(async move {
-            timeout(time, connect_to(&uri, &own)).await.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
+            let connected = timeout(time, connect_to(&uri, &own)).await;
+            connected.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into())).map(Stream::from)
         })
     }
 }
@@ -121,54 +121,6 @@ async fn open(address: SocketAddr, own: Arc<OwnConnections>) -> io::Result<TcpCo
     Ok(TcpConnection { _own: own, stream: TokioIo::new(stream) })
 }
 
-impl TcpConnection {
-    fn stream(self: Pin<&mut Self>) -> Pin<&mut TokioIo<TcpStream>> {
-        Pin::new(&mut self.get_mut().stream)
-    }
-}
-
-impl Connection for TcpConnection {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
-impl Read for TcpConnection {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.stream().poll_read(context, buffer)
-    }
-}
-
-impl Write for TcpConnection {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.stream().poll_write(context, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream().poll_flush(context)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream().poll_shutdown(context)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffers: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.stream().poll_write_vectored(context, buffers)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::net::TcpListener;
@@ -196,8 +148,7 @@ mod tests {
     async fn an_address_of_ipv6_is_connected_without_its_brackets() {
         let Ok(listener) = TcpListener::bind("[::1]:0").await else { return };
         let uri = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
-        let mut connector = TcpConnector::new(Arc::default(), Duration::from_mins(1));
-        let connection = connector.call(uri).await.unwrap();
+        let connection = connect_to(&uri, &Arc::default()).await.unwrap();
         assert_eq!(connection.stream.inner().peer_addr().unwrap(), listener.local_addr().unwrap());
     }
 }

@@ -16,8 +16,8 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
 use self::cases::{CASES, Case, Script, Tls};
-use self::certificates::{Authority, Shown};
-use self::receiver::Receiver;
+pub(super) use self::certificates::{Authority, Shown};
+pub(super) use self::receiver::Receiver;
 use super::delivery_tests::{PATIENCE, batch};
 use super::*;
 use crate::accounts::Accounts;
