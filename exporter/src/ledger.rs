@@ -67,7 +67,7 @@ pub enum LossReason {
     Overflow,
     /// The headers contradict themselves or end too early.
     Malformed,
-    /// The export queue was full.
+    /// The export queue was full, or what waits to be printed.
     QueueFull,
     /// The receiver refused the record.
     Rejected,

@@ -125,6 +125,17 @@ pub struct MetricOptions {
     pub metric_idle_timeout: Duration,
 }
 
+impl MetricOptions {
+    /// Bytes of the queue of metrics: room for at least two requests of each series.
+    #[must_use]
+    pub fn queue_bytes(&self) -> usize {
+        /// Bytes of a series' points that wait, compressed or not.
+        const PER_SERIES: usize = 1 << 10;
+        const LEAST: usize = 2 << 20;
+        self.metric_series_limit.get().saturating_mul(PER_SERIES).max(LEAST)
+    }
+}
+
 /// Options of `flows`.
 #[derive(Clone, Debug, Args)]
 pub struct FlowsOptions {
@@ -151,6 +162,9 @@ pub struct CheckOptions {
     /// What would be observed.
     #[command(flatten)]
     pub common: Common,
+    /// What metrics would say of it.
+    #[command(flatten)]
+    pub metrics: MetricOptions,
 }
 
 #[cfg(test)]

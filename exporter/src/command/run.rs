@@ -11,6 +11,7 @@ use self::metrics::Metrics;
 use crate::accounts::Accounts;
 use crate::command::delivery::{self, Delivery};
 use crate::command::end::{self, Signals, say};
+use crate::command::observe::Exports;
 use crate::command::{Failure, RunOptions, observe};
 use crate::connections::OwnConnections;
 use crate::export::{Compressor, Destination, Limits, Queue, Settings, SettingsError, Signal};
@@ -70,9 +71,10 @@ async fn print(
     let mut signals = Signals::listen()?;
     let own = Arc::<OwnConnections>::default();
     let interval = options.interval.unwrap_or(PRINT_INTERVAL);
-    let settings = observe::settings(&options.common, instance, interval, excluded(options, &own))?;
+    let settings =
+        observe::settings(&options.common, instance, interval, exports(options, &own, metrics.as_ref()))?;
     let ledger = Arc::new(Ledger::default());
-    let printing = observe::printing(Format::Table, None, &ledger)?;
+    let printing = observe::printing(Format::Table, None, &ledger, &settings.plan)?;
     let writer = printing.writer();
     let mut outlet = Outlets { records: Some(Box::new(printing)), metrics: None };
     let mut deliveries = Vec::new();
@@ -99,7 +101,8 @@ async fn export(
     let mut signals = Signals::listen()?;
     let own = Arc::<OwnConnections>::default();
     let interval = options.interval.unwrap_or(EXPORT_INTERVAL);
-    let settings = observe::settings(&options.common, instance, interval, excluded(options, &own))?;
+    let settings =
+        observe::settings(&options.common, instance, interval, exports(options, &own, metrics.as_ref()))?;
     let ledger = Arc::new(Ledger::default());
     let resource = describe(&Observer::on_this_host(&options.instance));
     let mut outlet = Outlets { records: None, metrics: None };
@@ -108,8 +111,8 @@ async fn export(
     let rejected = accounts.rejected();
     let alone = logs.is_none();
     if let Some(logs) = logs {
-        let metrics_bytes = metrics.as_ref().map_or(0, |_| metrics::queue_bytes(&options.metrics));
-        let queue = Arc::new(Queue::new(logs_queue(settings.plan.queue_bytes, metrics_bytes)));
+        let bytes = usize::try_from(settings.plan.queue_bytes).unwrap_or(usize::MAX);
+        let queue = Arc::new(Queue::new(bytes));
         let exporting = exporting(&logs, &resource, &queue, &ledger)?;
         outlet.records = Some(Box::new(exporting) as Box<dyn Outlet + Send>);
         deliveries.push(Delivery::start(Signal::Logs, logs, queue, Arc::clone(&own), accounts)?);
@@ -137,9 +140,12 @@ async fn export(
     signals.orderly(ending).await
 }
 
-/// The connections whose flows are not reported.
-fn excluded(options: &RunOptions, own: &Arc<OwnConnections>) -> Arc<OwnConnections> {
-    if options.own_traffic { Arc::default() } else { Arc::clone(own) }
+fn exports(options: &RunOptions, own: &Arc<OwnConnections>, metrics: Option<&Metrics>) -> Exports {
+    Exports {
+        excluded: if options.own_traffic { Arc::default() } else { Arc::clone(own) },
+        metrics_bytes: metrics
+            .map_or(0, |_| u64::try_from(options.metrics.queue_bytes()).unwrap_or(u64::MAX)),
+    }
 }
 
 fn exporting(
@@ -153,29 +159,11 @@ fn exporting(
         compressor: compressor(logs)?,
         queue: Arc::clone(queue),
         ledger: Arc::clone(ledger),
+        request_size: REQUEST,
     })
 }
 
 fn compressor(settings: &Settings) -> Result<Compressor, Failure> {
     Compressor::new(settings.compression)
         .map_err(|error| Failure::System(format!("cannot prepare compression: {error}")))
-}
-
-/// Bytes of the log records' queue: what `planned` leaves beside the metrics, and room for a request in any case.
-fn logs_queue(planned: u64, metrics: usize) -> usize {
-    let planned = usize::try_from(planned).unwrap_or(usize::MAX);
-    planned.saturating_sub(metrics).max(planned.min(2 * REQUEST))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn metrics_take_their_queue_from_that_of_the_log_records() {
-        assert_eq!(logs_queue(16 << 20, 2 << 20), 14 << 20);
-        assert_eq!(logs_queue(16 << 20, 0), 16 << 20);
-        assert_eq!(logs_queue(2 << 20, 2 << 20), 2 << 20);
-        assert_eq!(logs_queue(1 << 20, 100 << 20), 1 << 20);
-    }
 }

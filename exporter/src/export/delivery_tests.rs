@@ -152,6 +152,7 @@ fn start(queue: &Arc<Queue>, transport: impl Transport + 'static, settled: &Sett
         longest_wait: Duration::from_millis(20),
         age: PATIENCE,
         shutdown: PATIENCE,
+        ..Limits::default()
     };
     tokio::spawn(async move { run(&queue, transport, settled, limits, || Clock::now().monotonic()).await })
 }

@@ -19,6 +19,7 @@ mod payload;
 mod protobuf;
 mod queue;
 mod reply;
+mod request_size;
 mod response;
 mod settings;
 mod signal;
@@ -35,6 +36,7 @@ pub use self::exporter::{Limits, Outcome, Settle, run};
 pub use self::payload::{Compressor, Encoding, Payload};
 pub use self::protobuf::ProtobufError;
 pub use self::queue::{Fill, Queue};
+pub use self::request_size::RequestSize;
 pub use self::response::{PartialSuccess, decode_response};
 pub use self::settings::{
     Destination, EndpointProblem, HeaderProblem, MetricsSettings, Protocol, Proxy, ProxyProblem, Route,

@@ -13,11 +13,6 @@ use crate::ledger::Ledger;
 use crate::otlp::MetricsWriter;
 use crate::outlet::Metering;
 
-/// Bytes of a series' points that wait, compressed or not: at least two requests of each.
-const QUEUE_PER_SERIES: usize = 1 << 10;
-/// Bytes of the queue at least.
-const MIN_QUEUE: usize = 2 << 20;
-
 /// Where metrics go, and how.
 pub(super) struct Metrics {
     endpoint: Settings,
@@ -57,7 +52,7 @@ impl Metrics {
             temporality,
         };
         let now = Clock::now();
-        let queue = Arc::new(Queue::new(queue_bytes(options)));
+        let queue = Arc::new(Queue::new(options.queue_bytes()));
         let metering = Metering::new(
             Aggregator::new(config, &now),
             MetricsWriter::new(resource, temporality),
@@ -70,9 +65,4 @@ impl Metrics {
         let accounts = MetricsAccounts::new(ledger, temporality);
         Ok((metering, Delivery::start(Signal::Metrics, endpoint, queue, Arc::clone(own), accounts)?))
     }
-}
-
-/// Bytes of the queue of metrics, which are taken from the queue of log records as far as that has them.
-pub(super) fn queue_bytes(options: &MetricOptions) -> usize {
-    options.metric_series_limit.get().saturating_mul(QUEUE_PER_SERIES).max(MIN_QUEUE)
 }

@@ -146,6 +146,7 @@ async fn play(protocol: Protocol, script: Script) -> String {
         longest_wait: Duration::from_millis(20),
         age: if script.for_ever { Duration::from_secs(2) } else { PATIENCE },
         shutdown: PATIENCE,
+        ..Limits::default()
     };
     let accounts = Accounts::new(&ledger);
     let rejected = accounts.rejected();

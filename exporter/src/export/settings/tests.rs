@@ -1,4 +1,5 @@
 use super::*;
+use crate::captured::Captured;
 use crate::flow::Temporality;
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -300,7 +301,19 @@ fn the_destination_is_what_the_variables_say() {
         assert_eq!(destination(variables).unwrap(), expected, "{variables:?}");
     }
     assert!(destination(&[exporter("otlp,console")]).unwrap_err().to_string().contains("one of"));
-    assert!(destination(&[disabled("1")]).unwrap_err().to_string().contains("true or false"));
+}
+
+#[test]
+fn a_wrong_value_that_would_disable_everything_is_warned_about_and_counts_as_false() {
+    let variables = [(ENDPOINT, "http://collector:4318"), ("OTEL_SDK_DISABLED", "1")];
+    let log = Captured::default();
+    let destinations = tracing::subscriber::with_default(log.subscriber(), || {
+        [Signal::Logs, Signal::Metrics].map(|signal| Destination::read(signal, &lookup(&variables)).unwrap())
+    });
+    assert!(destinations.iter().all(|destination| matches!(destination, Destination::Otlp(_))));
+    let text = log.text();
+    assert!(text.lines().count() == 1 && text.contains("WARN"), "{text}");
+    assert!(text.contains("OTEL_SDK_DISABLED is \"1\": write true or false"), "{text}");
 }
 
 #[test]
