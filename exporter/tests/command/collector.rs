@@ -78,7 +78,7 @@ impl Drop for Collector {
     }
 }
 
-const GRPC_ADDRESS: &str = "127.0.0.1:4317";
+pub(crate) const GRPC_ADDRESS: &str = "127.0.0.1:4317";
 pub(crate) const GRPC: &str = "http://127.0.0.1:4317";
 pub(crate) const HTTP: &str = "http://127.0.0.1:4318";
 
