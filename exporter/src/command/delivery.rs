@@ -77,6 +77,8 @@ pub(super) async fn end(deliveries: Vec<Delivery>) -> Result<(), Failure> {
     for delivery in deliveries {
         let panicked = |_| Failure::Software("a task that exports has panicked".to_owned());
         ended = ended.and(delivery.task.await.map_err(panicked));
+        let (peak_bytes, capacity) = (delivery.queue.fill().peak_bytes, delivery.queue.capacity());
+        tracing::debug!(endpoint = delivery.endpoint, peak_bytes, capacity, "how full the export queue was");
     }
     ended
 }

@@ -83,8 +83,8 @@ pub(super) fn printing(
     plan: &Plan,
 ) -> Result<Printing, Failure> {
     let width = Width::of_stdout(env::var("COLUMNS").ok().as_deref());
-    // Not the library's own handle: it keeps bytes back, and what it has taken would count as written.
     let room = usize::try_from(plan.queue_bytes).unwrap_or(usize::MAX);
+    // Not the library's own handle: it keeps bytes back, and what it has taken would count as written.
     let output = io::stdout().as_fd().try_clone_to_owned().map(File::from);
     output
         .and_then(|output| Printing::new(printer(format, columns, width), output, ledger, room))
