@@ -1,7 +1,7 @@
 # `make` lists what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test setup setup-run setup-test lint bench deny
+.PHONY: help run test setup setup-run setup-test lint bench soak deny
 
 # Where `cargo install` puts bpf-linker, and where Debian keeps nft, bpftool, ethtool.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH):/usr/sbin:/sbin
@@ -25,6 +25,9 @@ lint: setup-test ## rustfmt, clippy on both halves, shellcheck; a warning fails
 
 bench: setup-test ## Run the benchmarks (on a quiet machine)
 	scripts/cargo-root bench --workspace
+
+soak: setup-test ## A receiver that is away for ten minutes: memory stays flat, and the balance says what is lost (12 minutes)
+	scripts/cargo-root bench -p otel-flow-exporter --bench peer_run -- away
 
 deny: ## Check licences, duplicates and sources of dependencies (installs cargo-deny: about 3 minutes)
 	cargo deny --version || cargo install cargo-deny --version $(CARGO_DENY) --locked

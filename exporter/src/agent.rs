@@ -11,6 +11,7 @@ use std::{io, thread};
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
+use crate::connections::OwnConnections;
 use crate::flow::{FlowIds, Hooks};
 use crate::kernel::budget::Plan;
 use crate::kernel::{
@@ -40,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) tcp_idle_timeout: Duration,
     /// Whether records say which hooks the packets passed.
     pub(crate) with_path: bool,
+    /// Connections whose flows are not reported.
+    pub(crate) excluded: Arc<OwnConnections>,
 }
 
 /// Why an agent does not start, or ends by itself.
@@ -107,7 +110,8 @@ impl Agent {
                 with_path: settings.with_path,
             },
             FlowIds::random(),
-        );
+        )
+        .excluding(settings.excluded);
         let limits = Limits {
             observations: settings.plan.sizes.observations.into(),
             losses: settings.plan.sizes.losses.into(),

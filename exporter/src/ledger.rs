@@ -1,4 +1,4 @@
-//! Where every packet went: per hook, seen = not IP + table + path + queued + delivered + lost with a reason.
+//! Where every packet went: per hook, seen = not IP + excluded + table + path + queued + delivered + lost with a reason.
 //!
 //! Each entry is one transfer under one lock, so the equation holds at every moment, in every thread. A transfer that takes
 //! more from a column than the column holds leaves the column at zero and still arrives in full: the row then holds more than
@@ -48,6 +48,8 @@ pub struct Row {
     pub seen: Counts,
     /// What no flow takes because it is no IP packet.
     pub not_ip: Counts,
+    /// What is left out on purpose: the traffic of this agent's own export.
+    pub excluded: Counts,
     /// What is in the flow table and in no record yet.
     pub table: Counts,
     /// What another hook accounts for.
@@ -67,7 +69,7 @@ pub enum LossReason {
     Overflow,
     /// The headers contradict themselves or end too early.
     Malformed,
-    /// The export queue was full.
+    /// The export queue was full, or what waits to be printed.
     QueueFull,
     /// The receiver refused the record.
     Rejected,
@@ -100,6 +102,11 @@ impl Ledger {
             row.seen += counts;
             row.not_ip += counts;
         });
+    }
+
+    /// Packets of the table are of a flow that is not reported.
+    pub fn excluded(&self, hook: HookId, counts: Counts) {
+        self.row(hook, |row| transfer(counts, &mut row.table, &mut row.excluded));
     }
 
     /// Packets of the table are accounted for at another hook.
@@ -188,7 +195,7 @@ impl Row {
     /// What all places hold together.
     #[must_use]
     pub fn held(&self) -> Counts {
-        self.not_ip + self.table + self.path + self.queued + self.delivered + self.all_lost()
+        self.not_ip + self.excluded + self.table + self.path + self.queued + self.delivered + self.all_lost()
     }
 
     /// What was lost for any reason.
@@ -200,6 +207,7 @@ impl Row {
     fn add(&mut self, other: &Self) {
         self.seen += other.seen;
         self.not_ip += other.not_ip;
+        self.excluded += other.excluded;
         self.table += other.table;
         self.path += other.path;
         self.queued += other.queued;
@@ -264,13 +272,14 @@ mod tests {
     #[test]
     fn every_transfer_keeps_the_balance() {
         let ledger = Ledger::default();
-        let steps: [fn(&Ledger); 7] = [
+        let steps: [fn(&Ledger); 8] = [
             |ledger| ledger.observed(HOOK, counts(10)),
             |ledger| ledger.lost_in_kernel(Some(HOOK), LossReason::Overflow, counts(2)),
             |ledger| ledger.not_ip(Some(HOOK), counts(1)),
             |ledger| ledger.on_path(HOOK, counts(3)),
-            |ledger| ledger.queued(HOOK, counts(7)),
-            |ledger| ledger.delivered(HOOK, counts(5)),
+            |ledger| ledger.excluded(HOOK, counts(1)),
+            |ledger| ledger.queued(HOOK, counts(6)),
+            |ledger| ledger.delivered(HOOK, counts(4)),
             |ledger| ledger.lost_after_queue(HOOK, LossReason::Rejected, counts(2)),
         ];
         for step in steps {
@@ -280,7 +289,8 @@ mod tests {
         let row = row(&ledger);
         assert_eq!(row.seen, counts(13));
         assert_eq!((row.table, row.path, row.queued), (counts(0), counts(3), counts(0)));
-        assert_eq!((row.delivered, row.all_lost(), row.not_ip), (counts(5), counts(4), counts(1)));
+        assert_eq!((row.delivered, row.all_lost(), row.not_ip), (counts(4), counts(4), counts(1)));
+        assert_eq!(row.excluded, counts(1));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod aggregate;
 mod captured;
 pub mod clock;
 pub mod command;
+pub mod connections;
 pub mod export;
 pub mod flow;
 pub mod kernel;

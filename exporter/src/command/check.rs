@@ -14,6 +14,7 @@ use std::{env, io};
 pub use self::report::{Cause, Item, Level, Report};
 
 use crate::command::{CheckOptions, Failure, observe};
+use crate::export::{Destination, Signal};
 use crate::kernel::Selection;
 use crate::kernel::probe::{Calls, PrivilegeError, ReleaseError, ThisKernel};
 
@@ -67,10 +68,19 @@ pub fn run(options: &CheckOptions, host: &Host<'_>, out: &mut dyn io::Write) -> 
 pub fn check(options: &CheckOptions, host: &Host<'_>) -> Report {
     let common = &options.common;
     let mut items = kernel::items(common.attach, host);
-    items.extend(memory::items(common.memory, host));
+    items.extend(memory::items(common.memory, metrics_bytes(options, host), host));
     items.extend(interfaces::items(host));
     items.extend(endpoint::items(host.variable));
     Report { items }
+}
+
+/// Bytes of the queue of metrics, if there would be any.
+fn metrics_bytes(options: &CheckOptions, host: &Host<'_>) -> u64 {
+    match Destination::read(Signal::Metrics, host.variable) {
+        Ok(Destination::Otlp(_)) => u64::try_from(options.metrics.queue_bytes()).unwrap_or(u64::MAX),
+        // What is wrong with the variables, the endpoint's item tells.
+        _ => 0,
+    }
 }
 
 impl From<PrivilegeError> for Failure {

@@ -8,7 +8,8 @@ use tracing::Instrument;
 
 use crate::clock::Clock;
 use crate::command::Failure;
-use crate::export::{self, Limits, Otlp, Protocol, Queue, Settings, Settle, Signal};
+use crate::connections::OwnConnections;
+use crate::export::{self, Limits, Otlp, Protocol, Proxy, Queue, Route, Settings, Settle, Signal};
 use crate::telemetry::{Component, Subject, Tallied};
 
 /// A running task, and what it does in words.
@@ -16,6 +17,7 @@ pub(super) struct Delivery {
     component: Component,
     task: JoinHandle<()>,
     protocol: Protocol,
+    proxy: Option<String>,
 }
 
 impl Delivery {
@@ -28,12 +30,18 @@ impl Delivery {
         subject: Subject,
         settings: Settings,
         queue: Arc<Queue>,
+        own: Arc<OwnConnections>,
         settle: impl Settle + 'static,
     ) -> Result<Self, Failure> {
         let protocol = settings.protocol;
+        let proxy = match &settings.route {
+            Route::Proxy(Proxy { uri, variable, .. }) => Some(format!("{uri} of {variable}")),
+            Route::Direct | Route::Unix(_) => None,
+        };
         let component = Component::new(signal, subject, &settings, &queue);
         let settle = Tallied::new(settle, &component.tally);
-        let transport = Otlp::new(settings).map_err(|error| Failure::Configuration(error.to_string()))?;
+        let transport =
+            Otlp::new(settings, own).map_err(|error| Failure::Configuration(error.to_string()))?;
         let limits = limits(subject);
         let now = || Clock::now().monotonic();
         let run = async move { export::run(&queue, transport, settle, limits, now).await };
@@ -43,7 +51,7 @@ impl Delivery {
             (Subject::Flows, Signal::Metrics) => tracing::error_span!("metrics"),
             (Subject::Agent, _) => tracing::error_span!("telemetry"),
         }));
-        Ok(Self { component, task, protocol })
+        Ok(Self { component, task, protocol, proxy })
     }
 
     /// Its exporter, for the agent's own metrics.
@@ -58,16 +66,16 @@ impl Delivery {
 
     /// Says where it goes.
     pub(super) fn announce(&self) {
-        let Self { component: Component { endpoint, signal, subject, .. }, protocol, .. } = self;
+        let Self { component: Component { endpoint, signal, subject, .. }, protocol, proxy, .. } = self;
         match (subject, signal) {
             (Subject::Flows, Signal::Logs) => {
-                tracing::info!(endpoint, %protocol, "exporting flows as OTLP logs");
+                tracing::info!(endpoint, %protocol, proxy, "exporting flows as OTLP logs");
             }
             (Subject::Flows, Signal::Metrics) => {
-                tracing::info!(endpoint, %protocol, "exporting metrics of flows by OTLP");
+                tracing::info!(endpoint, %protocol, proxy, "exporting metrics of flows by OTLP");
             }
             (Subject::Agent, _) => {
-                tracing::info!(endpoint, %protocol, "exporting metrics of the agent itself by OTLP");
+                tracing::info!(endpoint, %protocol, proxy, "exporting metrics of the agent itself by OTLP");
             }
         }
     }
@@ -94,6 +102,9 @@ pub(super) async fn end(deliveries: Vec<Delivery>) -> Result<(), Failure> {
     for delivery in deliveries {
         let panicked = |_| Failure::Software("a task that exports has panicked".to_owned());
         ended = ended.and(delivery.task.await.map_err(panicked));
+        let Component { endpoint, queue, .. } = &delivery.component;
+        let (peak_bytes, capacity) = (queue.fill().peak_bytes, queue.capacity());
+        tracing::debug!(endpoint, peak_bytes, capacity, "how full the export queue was");
     }
     ended
 }

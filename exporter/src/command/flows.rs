@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::time::sleep;
 
 use crate::command::end::Signals;
+use crate::command::observe::Exports;
 use crate::command::outgoing::Outgoing;
 use crate::command::{Failure, FlowsOptions, observe};
 use crate::kernel::InstanceLock;
@@ -25,9 +26,9 @@ pub async fn flows(options: FlowsOptions) -> Result<(), Failure> {
         .map_err(|error| Failure::Usage(format!("--columns: {error}")))?;
     let mut signals = Signals::listen()?;
     let instance = InstanceLock::temporary().map_err(|error| Failure::System(error.to_string()))?;
-    let settings = observe::settings(&options.common, instance, options.interval)?;
+    let settings = observe::settings(&options.common, instance, options.interval, Exports::default())?;
     let ledger = Arc::new(Ledger::default());
-    let printing = observe::printing(options.format, columns, &ledger)?;
+    let printing = observe::printing(options.format, columns, &ledger, &settings.plan)?;
     let writer = printing.writer();
     let agent = observe::start(settings, &ledger, printing)?;
     observe::attached(&agent.summary);

@@ -15,6 +15,8 @@ use crate::agent::{Agent, Settings};
 use crate::command::end::{self, Signals, say};
 use crate::command::outgoing::Outgoing;
 use crate::command::{Common, Failure};
+use crate::connections::OwnConnections;
+use crate::kernel::budget::Plan;
 use crate::kernel::probe::{kernel_release, privileges};
 use crate::kernel::{Glob, InstanceLock, Selection, Summary, budget};
 use crate::ledger::Ledger;
@@ -27,21 +29,33 @@ const QUIET: Duration = Duration::from_secs(3);
 /// What the thread that reads flows needs to end once it no longer waits for the output.
 const HANDING_BACK: Duration = Duration::from_secs(1);
 
+/// What exporting means for observing.
+#[derive(Default)]
+pub(super) struct Exports {
+    /// Connections whose flows are not reported.
+    pub(super) excluded: Arc<OwnConnections>,
+    /// Bytes of the queue of metrics, if there are any.
+    pub(super) metrics_bytes: u64,
+}
+
 /// The agent's settings from the options that every observing command has.
 pub(super) fn settings(
     common: &Common,
     instance: InstanceLock,
     interval: Duration,
+    exports: Exports,
 ) -> Result<Settings, Failure> {
     Ok(Settings {
         instance,
         method: common.attach,
         selection: selection(common)?,
-        plan: budget::plan(common.memory).map_err(|error| Failure::Configuration(error.to_string()))?,
+        plan: budget::plan(common.memory, exports.metrics_bytes)
+            .map_err(|error| Failure::Configuration(error.to_string()))?,
         interval,
         idle_timeout: common.idle_timeout,
         tcp_idle_timeout: common.tcp_idle_timeout,
         with_path: common.path,
+        excluded: exports.excluded,
     })
 }
 
@@ -66,12 +80,14 @@ pub(super) fn printing(
     format: Format,
     columns: Option<Columns>,
     ledger: &Arc<Ledger>,
+    plan: &Plan,
 ) -> Result<Printing, Failure> {
     let width = Width::of_stdout(env::var("COLUMNS").ok().as_deref());
+    let room = usize::try_from(plan.queue_bytes).unwrap_or(usize::MAX);
     // Not the library's own handle: it keeps bytes back, and what it has taken would count as written.
     let output = io::stdout().as_fd().try_clone_to_owned().map(File::from);
     output
-        .and_then(|output| Printing::new(printer(format, columns, width), output, ledger))
+        .and_then(|output| Printing::new(printer(format, columns, width), output, ledger, room))
         .map_err(|error| Failure::System(format!("cannot prepare the output: {error}")))
 }
 

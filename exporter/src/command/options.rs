@@ -96,6 +96,9 @@ pub struct RunOptions {
         env = "OTEL_FLOW_EXPORTER_INSTANCE"
     )]
     pub instance: String,
+    /// Report the flows of this agent's own export too
+    #[arg(long, env = "OTEL_FLOW_EXPORTER_OWN_TRAFFIC", value_parser = BoolishValueParser::new())]
+    pub own_traffic: bool,
     /// What metrics say of them.
     #[command(flatten)]
     pub metrics: MetricOptions,
@@ -133,6 +136,17 @@ pub struct MetricOptions {
         env = "OTEL_FLOW_EXPORTER_METRIC_IDLE_TIMEOUT"
     )]
     pub metric_idle_timeout: Duration,
+}
+
+impl MetricOptions {
+    /// Bytes of the queue of metrics: room for at least two requests of each series.
+    #[must_use]
+    pub fn queue_bytes(&self) -> usize {
+        /// Bytes of a series' points that wait, compressed or not.
+        const PER_SERIES: usize = 1 << 10;
+        const LEAST: usize = 2 << 20;
+        self.metric_series_limit.get().saturating_mul(PER_SERIES).max(LEAST)
+    }
 }
 
 /// Options of what the agent says of itself.
@@ -182,6 +196,9 @@ pub struct CheckOptions {
     /// What would be observed.
     #[command(flatten)]
     pub common: Common,
+    /// What metrics would say of it.
+    #[command(flatten)]
+    pub metrics: MetricOptions,
 }
 
 #[cfg(test)]
@@ -203,6 +220,7 @@ mod tests {
         assert_eq!(run.common.idle_timeout, Duration::from_secs(15));
         assert_eq!(run.common.tcp_idle_timeout, Duration::from_mins(10));
         assert_eq!((run.interval, run.instance.as_str()), (None, "default"));
+        assert!(!run.own_traffic);
         assert_eq!(run.metrics.metric_dimensions, []);
         assert_eq!(run.metrics.metric_series_limit.get(), 2000);
         assert_eq!(run.metrics.metric_idle_timeout, Duration::from_mins(15));

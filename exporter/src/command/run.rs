@@ -11,9 +11,11 @@ use self::metrics::Metrics;
 use crate::accounts::Accounts;
 use crate::command::delivery::Delivery;
 use crate::command::end::{self, Signals, say};
+use crate::command::observe::Exports;
 use crate::command::outgoing::Outgoing;
 use crate::command::telemetry::Telemetry;
 use crate::command::{Failure, RunOptions, observe};
+use crate::connections::OwnConnections;
 use crate::export::{Compressor, Destination, Queue, Settings, SettingsError, Signal};
 use crate::kernel::InstanceLock;
 use crate::ledger::Ledger;
@@ -76,22 +78,26 @@ async fn print(
     telemetry: Telemetry,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
-    let settings = observe::settings(&options.common, instance, options.interval.unwrap_or(PRINT_INTERVAL))?;
+    let own = Arc::<OwnConnections>::default();
+    let interval = options.interval.unwrap_or(PRINT_INTERVAL);
+    let settings =
+        observe::settings(&options.common, instance, interval, exports(options, &own, metrics.as_ref()))?;
     let ledger = Arc::new(Ledger::default());
-    let printing = observe::printing(Format::Table, None, &ledger)?;
+    let printing = observe::printing(Format::Table, None, &ledger, &settings.plan)?;
     let writer = printing.writer();
     let mut outlet = Outlets { records: Some(Box::new(printing)), metrics: None };
     let mut deliveries = Vec::new();
     let resource = describe(&Observer::on_this_host(&options.instance));
     if let Some(metrics) = metrics {
-        let (metering, delivery) = metrics.start(&options.metrics, &encode_resource(&resource), &ledger)?;
+        let (metering, delivery) =
+            metrics.start(&options.metrics, &encode_resource(&resource), &ledger, &own)?;
         outlet.metrics = Some(metering);
         deliveries.push(delivery);
     }
     let agent = observe::start(settings, &ledger, outlet)?;
     observe::attached(&agent.summary);
     deliveries.iter().for_each(Delivery::announce);
-    let telemetry = telemetry.start(resource, &agent, &ledger, &deliveries)?;
+    let telemetry = telemetry.start(resource, &agent, &ledger, &own, &deliveries)?;
     say(hint);
     let outgoing = Outgoing { deliveries, telemetry };
     observe::print(agent, ledger, writer, &mut signals, pending(), outgoing).await
@@ -106,7 +112,10 @@ async fn export(
     telemetry: Telemetry,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
-    let settings = observe::settings(&options.common, instance, options.interval.unwrap_or(EXPORT_INTERVAL))?;
+    let own = Arc::<OwnConnections>::default();
+    let interval = options.interval.unwrap_or(EXPORT_INTERVAL);
+    let settings =
+        observe::settings(&options.common, instance, interval, exports(options, &own, metrics.as_ref()))?;
     let ledger = Arc::new(Ledger::default());
     let resource = describe(&Observer::on_this_host(&options.instance));
     let encoded = encode_resource(&resource);
@@ -116,21 +125,28 @@ async fn export(
     let rejected = accounts.rejected();
     let alone = logs.is_none();
     if let Some(logs) = logs {
-        let metrics_bytes = metrics.as_ref().map_or(0, |_| metrics::queue_bytes(&options.metrics));
-        let queue = Arc::new(Queue::new(logs_queue(settings.plan.queue_bytes, metrics_bytes)));
+        let bytes = usize::try_from(settings.plan.queue_bytes).unwrap_or(usize::MAX);
+        let queue = Arc::new(Queue::new(bytes));
         let exporting = exporting(&logs, &encoded, &queue, &ledger)?;
         outlet.records = Some(Box::new(exporting) as Box<dyn Outlet + Send>);
-        deliveries.push(Delivery::start(Signal::Logs, Subject::Flows, logs, queue, accounts)?);
+        deliveries.push(Delivery::start(
+            Signal::Logs,
+            Subject::Flows,
+            logs,
+            queue,
+            Arc::clone(&own),
+            accounts,
+        )?);
     }
     if let Some(metrics) = metrics {
-        let (metering, delivery) = metrics.start(&options.metrics, &encoded, &ledger)?;
+        let (metering, delivery) = metrics.start(&options.metrics, &encoded, &ledger, &own)?;
         outlet.metrics = Some(if alone { metering.alone(&ledger) } else { metering });
         deliveries.push(delivery);
     }
     let mut agent = observe::start(settings, &ledger, outlet)?;
     observe::attached(&agent.summary);
     deliveries.iter().for_each(Delivery::announce);
-    let telemetry = telemetry.start(resource, &agent, &ledger, &deliveries)?;
+    let telemetry = telemetry.start(resource, &agent, &ledger, &own, &deliveries)?;
     let outgoing = Outgoing { deliveries, telemetry };
     tokio::select! {
         () = signals.stop() => {}
@@ -147,6 +163,14 @@ async fn export(
     signals.orderly(ending).await
 }
 
+fn exports(options: &RunOptions, own: &Arc<OwnConnections>, metrics: Option<&Metrics>) -> Exports {
+    Exports {
+        excluded: if options.own_traffic { Arc::default() } else { Arc::clone(own) },
+        metrics_bytes: metrics
+            .map_or(0, |_| u64::try_from(options.metrics.queue_bytes()).unwrap_or(u64::MAX)),
+    }
+}
+
 fn exporting(
     logs: &Settings,
     resource: &[u8],
@@ -158,29 +182,11 @@ fn exporting(
         compressor: compressor(logs)?,
         queue: Arc::clone(queue),
         ledger: Arc::clone(ledger),
+        request_size: REQUEST,
     })
 }
 
 pub(super) fn compressor(settings: &Settings) -> Result<Compressor, Failure> {
     Compressor::new(settings.compression)
         .map_err(|error| Failure::System(format!("cannot prepare compression: {error}")))
-}
-
-/// Bytes of the log records' queue: what `planned` leaves beside the metrics, and room for a request in any case.
-fn logs_queue(planned: u64, metrics: usize) -> usize {
-    let planned = usize::try_from(planned).unwrap_or(usize::MAX);
-    planned.saturating_sub(metrics).max(planned.min(2 * REQUEST))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn metrics_take_their_queue_from_that_of_the_log_records() {
-        assert_eq!(logs_queue(16 << 20, 2 << 20), 14 << 20);
-        assert_eq!(logs_queue(16 << 20, 0), 16 << 20);
-        assert_eq!(logs_queue(2 << 20, 2 << 20), 2 << 20);
-        assert_eq!(logs_queue(1 << 20, 100 << 20), 1 << 20);
-    }
 }

@@ -12,6 +12,7 @@ use crate::accounts::MetricsAccounts;
 use crate::agent::Agent;
 use crate::command::delivery::{self, Delivery};
 use crate::command::{Failure, TelemetryOptions, run};
+use crate::connections::OwnConnections;
 use crate::export::{MetricsSettings, Queue, Settings, Signal};
 use crate::ledger::Ledger;
 use crate::telemetry::{Health, Listener, Metrics, Pages, Push, Serving, Sources, Subject};
@@ -63,6 +64,7 @@ impl Telemetry {
         resource: Resource,
         agent: &Agent,
         ledger: &Arc<Ledger>,
+        connections: &Arc<OwnConnections>,
         deliveries: &[Delivery],
     ) -> Result<Running, Failure> {
         let Self { listener, receiver } = self;
@@ -74,7 +76,10 @@ impl Telemetry {
             let queue = Arc::new(Queue::new(QUEUE));
             push = Some(Push::new(&queue, run::compressor(&endpoint)?, settings));
             let accounts = MetricsAccounts::new(ledger, settings.temporality);
-            own = Some(Delivery::start(Signal::Metrics, Subject::Agent, endpoint, queue, accounts)?);
+            let connections = Arc::clone(connections);
+            let started =
+                Delivery::start(Signal::Metrics, Subject::Agent, endpoint, queue, connections, accounts);
+            own = Some(started?);
         }
         let components = deliveries.iter().chain(&own).map(|delivery| delivery.component().clone()).collect();
         let view = agent.attaching();

@@ -1,25 +1,27 @@
 //! The connection to a receiver, for both protocols of OTLP: each is a request of HTTP with a limit in time.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::buf::Chain;
 use bytes::{Buf, Bytes};
-use http::header::{AUTHORIZATION, USER_AGENT};
+use http::header::{AUTHORIZATION, PROXY_AUTHORIZATION, USER_AGENT};
 use http::{HeaderValue, Method, Request};
 use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 use tonic::Code;
 
+use crate::connections::OwnConnections;
 use crate::export::classify::Verdict;
+use crate::export::connect::{Connector, forwards};
 use crate::export::payload::Payload;
 use crate::export::reply::{Answer, Reply, cause};
 use crate::export::response::PartialSuccess;
-use crate::export::settings::{Protocol, Settings};
+use crate::export::settings::{Protocol, Proxy, Route, Settings};
 use crate::export::tls::{self, TlsError};
 use crate::export::token::{Token, TokenError};
 use crate::export::transport::{Failure, Transport};
@@ -37,6 +39,7 @@ const CONNECTION_AGE: Duration = Duration::from_mins(5);
 #[derive(Debug)]
 pub struct Otlp {
     settings: Settings,
+    own: Arc<OwnConnections>,
     /// From the certificates that could last be used.
     tls: ClientConfig,
     client: HttpClient,
@@ -50,7 +53,7 @@ pub struct Otlp {
 
 /// What goes before the payload, and the payload.
 type Body = Full<Chain<Bytes, Bytes>>;
-type HttpClient = Client<HttpsConnector<HttpConnector>, Body>;
+type HttpClient = Client<HttpsConnector<Connector>, Body>;
 
 /// Why there can be no way to the receiver.
 #[derive(Debug, thiserror::Error)]
@@ -64,16 +67,17 @@ pub enum ConnectError {
 }
 
 impl Otlp {
-    /// Reads the files that the settings name; nothing is sent yet.
+    /// Reads the files that the settings name; nothing is sent yet. `own` learns of each connection that is made.
     ///
     /// # Errors
     /// [`ConnectError`], a sentence that names the file.
-    pub fn new(settings: Settings) -> Result<Self, ConnectError> {
+    pub fn new(settings: Settings, own: Arc<OwnConnections>) -> Result<Self, ConnectError> {
         // Before the files are read, so that no change is missed.
         let certificates = Watched::new(settings.tls.paths());
         let tls = tls_of(&settings)?;
         Ok(Self {
-            client: client(&settings, tls.clone()),
+            client: client(&settings, tls.clone(), &own),
+            own,
             tls,
             connected: Instant::now(),
             connection_age: CONNECTION_AGE,
@@ -110,7 +114,7 @@ impl Otlp {
 
     fn reconnect(&mut self) {
         self.connected = Instant::now();
-        self.client = client(&self.settings, self.tls.clone());
+        self.client = client(&self.settings, self.tls.clone(), &self.own);
     }
 
     fn request(&mut self, payload: &Payload) -> Request<Body> {
@@ -127,6 +131,11 @@ impl Otlp {
         headers.entry(USER_AGENT).or_insert(AGENT);
         if let Some(token) = &mut self.token {
             headers.insert(AUTHORIZATION, token.header());
+        }
+        if let Route::Proxy(Proxy { authorization: Some(authorization), .. }) = &settings.route
+            && forwards(settings)
+        {
+            headers.insert(PROXY_AUTHORIZATION, authorization.clone());
         }
         match settings.protocol {
             Protocol::Grpc => grpc::headers(headers, payload, settings.timeout),
@@ -172,7 +181,8 @@ impl Transport for Otlp {
         let Ok(response) = timeout_at(deadline, self.client.request(request)).await else {
             return Err(self.not_in_time());
         };
-        let (head, body) = response.map_err(|error| not_connected(&cause(&error)))?.into_parts();
+        let (head, body) =
+            response.map_err(|error| not_connected(&self.settings.route, &cause(&error)))?.into_parts();
         let reply = Reply::read(head, body, deadline).await;
         if reply.body.is_err() {
             // What comes late belongs to a request that is over.
@@ -191,14 +201,29 @@ impl Transport for Otlp {
 }
 
 /// No receiver judged the request, so that it is always worth another attempt.
-fn not_connected(cause: &str) -> Failure {
+fn not_connected(route: &Route, cause: &str) -> Failure {
     // rustls' own words, and those of a receiver that does not like this agent's certificate.
-    let remedy = if cause.contains("certificate") || cause.contains("fatal alert") {
-        "check the receiver's certificate, and the files in OTEL_EXPORTER_OTLP_CERTIFICATE and _CLIENT_CERTIFICATE"
-    } else {
-        "check that an OTLP receiver of this protocol listens at the endpoint and that the network lets it be reached"
+    let is_about_certificates = cause.contains("certificate") || cause.contains("fatal alert");
+    let (cause, remedy) = match route {
+        _ if is_about_certificates => (
+            cause.to_owned(),
+            "check the receiver's certificate, and the files in OTEL_EXPORTER_OTLP_CERTIFICATE and _CLIENT_CERTIFICATE",
+        ),
+        Route::Direct => (
+            cause.to_owned(),
+            "check that an OTLP receiver of this protocol listens at the endpoint and that the network lets it be reached",
+        ),
+        Route::Proxy(Proxy { uri, variable, .. }) => (
+            format!("by the proxy {uri} of {variable}: {cause}"),
+            "check that the proxy is there, knows the credentials (http://user:password@host:port) and connects to the \
+             endpoint, or name the endpoint's host in no_proxy",
+        ),
+        Route::Unix(_) => (
+            cause.to_owned(),
+            "check that an OTLP receiver of this protocol listens at the socket and that the agent may open it",
+        ),
     };
-    Failure { verdict: Verdict::RETRY, cause: cause.to_owned(), remedy }
+    Failure { verdict: Verdict::RETRY, cause, remedy }
 }
 
 fn tls_of(settings: &Settings) -> Result<ClientConfig, TlsError> {
@@ -206,16 +231,13 @@ fn tls_of(settings: &Settings) -> Result<ClientConfig, TlsError> {
 }
 
 /// A client without a connection yet.
-fn client(settings: &Settings, tls: ClientConfig) -> HttpClient {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(settings.timeout));
+fn client(settings: &Settings, tls: ClientConfig, own: &Arc<OwnConnections>) -> HttpClient {
+    let wrapped = Connector::new(settings, own);
     let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
     let mut client = Client::builder(TokioExecutor::new());
     client.timer(TokioTimer::new()).pool_timer(TokioTimer::new());
     match settings.protocol {
-        Protocol::Grpc => client.http2_only(true).build(connector.enable_http2().wrap_connector(tcp)),
-        Protocol::HttpProtobuf => client.build(connector.enable_all_versions().wrap_connector(tcp)),
+        Protocol::Grpc => client.http2_only(true).build(connector.enable_http2().wrap_connector(wrapped)),
+        Protocol::HttpProtobuf => client.build(connector.enable_all_versions().wrap_connector(wrapped)),
     }
 }

@@ -12,12 +12,16 @@ use crate::export::exporter::{Limits, Outcome};
 use crate::export::halve::halve;
 use crate::export::outage::Outage;
 use crate::export::payload::Payload;
+use crate::export::request_size::RequestSize;
 use crate::export::response::PartialSuccess;
 use crate::export::transport::{Failure, Transport};
 
 /// A transport with what is remembered from batch to batch.
-pub(super) struct Delivery<T, N> {
+pub(super) struct Delivery<'a, T, N> {
     transport: T,
+    size: &'a RequestSize,
+    /// When the size is tried to be raised, if it is known.
+    larger_at: MonotonicTime,
     limits: Limits,
     now: N,
     backoff: Backoff,
@@ -34,10 +38,12 @@ enum End {
     TooOld,
 }
 
-impl<T: Transport, N: Fn() -> MonotonicTime + Send> Delivery<T, N> {
-    pub(super) fn new(transport: T, limits: Limits, now: N) -> Self {
+impl<'a, T: Transport, N: Fn() -> MonotonicTime + Send> Delivery<'a, T, N> {
+    pub(super) fn new(transport: T, size: &'a RequestSize, limits: Limits, now: N) -> Self {
         Self {
             transport,
+            size,
+            larger_at: MonotonicTime::default(),
             limits,
             now,
             backoff: Backoff::new(limits.first_wait, limits.longest_wait),
@@ -46,11 +52,19 @@ impl<T: Transport, N: Fn() -> MonotonicTime + Send> Delivery<T, N> {
         }
     }
 
-    /// Tries until the receiver has the batch, refuses it, or the batch is too old. What is too large goes in halves.
+    /// Tries until the receiver has the batch, refuses it, or the batch is too old. What is too large goes in halves; what was
+    /// too large before does so at once.
     pub(super) async fn deliver(&mut self, batch: &Batch) -> Outcome {
+        self.may_be_larger();
         let mut rejected_records = 0;
         let mut parts = vec![(batch.payload.clone(), batch.records)];
         while let Some((payload, records)) = parts.pop() {
+            if payload.uncompressed > self.size.most()
+                && let Some([first, second]) = halve(&payload, records)
+            {
+                parts.extend([second, first]);
+                continue;
+            }
             rejected_records += match self.attempt(&payload, batch.created).await {
                 End::Taken(partial) => self.rejected(records, &partial),
                 End::Refused(failure) => {
@@ -59,6 +73,7 @@ impl<T: Transport, N: Fn() -> MonotonicTime + Send> Delivery<T, N> {
                 }
                 End::TooLarge(failure) => {
                     if let Some([first, second]) = halve(&payload, records) {
+                        self.too_large(first.0.uncompressed.max(second.0.uncompressed));
                         parts.extend([second, first]);
                         continue;
                     }
@@ -112,6 +127,25 @@ impl<T: Transport, N: Fn() -> MonotonicTime + Send> Delivery<T, N> {
         }
     }
 
+    /// The receiver may take requests of so many bytes, and none much larger.
+    fn too_large(&mut self, bytes: usize) {
+        self.size.lower(bytes);
+        self.larger_at = (self.now)().after(nanoseconds(self.limits.larger_after));
+        tracing::info!(
+            endpoint = self.transport.endpoint(),
+            bytes,
+            "the receiver takes no requests of this agent's size; they are smaller from now on"
+        );
+    }
+
+    fn may_be_larger(&mut self) {
+        let now = (self.now)();
+        if self.size.is_known() && now >= self.larger_at {
+            self.size.raise();
+            self.larger_at = now.after(nanoseconds(self.limits.larger_after));
+        }
+    }
+
     fn answered(&mut self) {
         self.backoff.reset();
         self.outage.answered(self.transport.endpoint(), (self.now)());
@@ -149,4 +183,8 @@ impl<T: Transport, N: Fn() -> MonotonicTime + Send> Delivery<T, N> {
             tracing::warn!(endpoint = self.transport.endpoint(), cause = words, remedy, "{what}");
         }
     }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -142,7 +142,7 @@ fn transport(address: SocketAddr, timeout: Duration) -> Otlp {
         "OTEL_EXPORTER_OTLP_HEADERS" => Some("X-Tenant=blue%20team".to_owned()),
         _ => None,
     });
-    Otlp::new(settings.unwrap().unwrap()).unwrap()
+    Otlp::new(settings.unwrap().unwrap(), Arc::default()).unwrap()
 }
 
 fn start(queue: &Arc<Queue>, transport: impl Transport + 'static, settled: &Settled) -> JoinHandle<()> {
@@ -152,6 +152,7 @@ fn start(queue: &Arc<Queue>, transport: impl Transport + 'static, settled: &Sett
         longest_wait: Duration::from_millis(20),
         age: PATIENCE,
         shutdown: PATIENCE,
+        ..Limits::default()
     };
     tokio::spawn(async move { run(&queue, transport, settled, limits, || Clock::now().monotonic()).await })
 }

@@ -20,6 +20,8 @@ pub struct Limits {
     pub longest_wait: Duration,
     /// The age from which a batch is not tried again. A batch that is older when its turn comes gets one attempt.
     pub age: Duration,
+    /// After this long without a request that was too large, they may be twice as large again.
+    pub larger_after: Duration,
     /// The time from the queue's close for all that is still in it.
     pub shutdown: Duration,
 }
@@ -30,6 +32,7 @@ impl Default for Limits {
             first_wait: Duration::from_millis(100),
             longest_wait: Duration::from_secs(5),
             age: Duration::from_mins(1),
+            larger_after: Duration::from_mins(10),
             shutdown: Duration::from_secs(5),
         }
     }
@@ -65,7 +68,7 @@ pub async fn run(
     limits: Limits,
     now: impl Fn() -> MonotonicTime + Send,
 ) {
-    let mut delivery = Delivery::new(transport, limits, now);
+    let mut delivery = Delivery::new(transport, queue.request_size(), limits, now);
     let mut deadline = pin!(async {
         queue.closed().await;
         sleep(limits.shutdown).await;
@@ -245,21 +248,24 @@ mod tests {
         assert_eq!(start.elapsed().as_secs(), 100);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn what_is_too_large_goes_in_halves_and_a_record_that_alone_is_too_large_is_refused() {
-        /// Takes requests of at most so many bytes, and keeps their sizes.
-        struct Narrow(usize, Arc<Mutex<Vec<usize>>>);
-        impl Transport for Narrow {
-            #[expect(clippy::unnecessary_literal_bound, reason = "the trait's signature")]
-            fn endpoint(&self) -> &str {
-                "http://receiver:4317"
-            }
-            async fn send(&mut self, payload: &Payload) -> Answer {
-                self.1.lock().unwrap().push(payload.uncompressed);
-                if payload.uncompressed > self.0 { Err(failure(Verdict::Halve)) } else { TAKEN }
-            }
+    /// Takes requests of at most so many bytes, and keeps their sizes.
+    struct Narrow(Arc<AtomicUsize>, Arc<Mutex<Vec<usize>>>);
+
+    impl Transport for Narrow {
+        #[expect(clippy::unnecessary_literal_bound, reason = "the trait's signature")]
+        fn endpoint(&self) -> &str {
+            "http://receiver:4317"
         }
 
+        async fn send(&mut self, payload: &Payload) -> Answer {
+            self.1.lock().unwrap().push(payload.uncompressed);
+            let fits = payload.uncompressed <= self.0.load(Ordering::Relaxed);
+            if fits { TAKEN } else { Err(failure(Verdict::Halve)) }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_too_large_goes_in_halves_and_a_record_that_alone_is_too_large_is_refused() {
         // Two levels around records of 2 + 2, 2 + 2 and 2 + 20 bytes.
         let records =
             [[0x12, 2].as_slice(), &[0x08, 1], &[0x12, 2], &[0x08, 2], &[0x12, 20], &[0; 20]].concat();
@@ -270,9 +276,65 @@ mod tests {
         assert!(queue.push(Batch { payload: Payload::plain(request), records: 3, ..batch(0) }).is_empty());
         queue.close();
         let now = || MonotonicTime(0);
-        run(&queue, Narrow(12, Arc::clone(&sizes)), settled.clone(), Limits::default(), now).await;
+        run(
+            &queue,
+            Narrow(Arc::new(AtomicUsize::new(12)), Arc::clone(&sizes)),
+            settled.clone(),
+            Limits::default(),
+            now,
+        )
+        .await;
         assert_eq!(*sizes.lock().unwrap(), [34, 8, 30, 8, 26]);
         assert_eq!(settled.0.lock().unwrap()[0].0, Outcome::Delivered { rejected_records: 1 });
+    }
+
+    /// A request of two levels around so many records of 102 bytes each.
+    fn large(records: u8) -> Batch {
+        let content = [&[0x12, 100][..], &[0; 100]].concat().repeat(records.into());
+        let field = |content: Vec<u8>, tag| {
+            // A length of two bytes.
+            let [low, high] = u16::try_from(content.len()).unwrap().to_le_bytes();
+            [vec![tag, low | 0x80, high << 1 | low >> 7], content].concat()
+        };
+        let payload = Payload::plain(field(field(content, 0x12), 0x0a));
+        Batch { payload, records: records.into(), ..batch(0) }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_receivers_size_is_remembered_and_after_a_while_tried_to_be_raised() {
+        let (limit, sizes) = (Arc::new(AtomicUsize::new(500)), Arc::<Mutex<Vec<usize>>>::default());
+        let (queue, settled) = (Queue::new(usize::MAX), Settled::default());
+        let start = Instant::now();
+        let now = move || MonotonicTime(u64::try_from(start.elapsed().as_nanos()).unwrap());
+        let transport = Narrow(Arc::clone(&limit), Arc::clone(&sizes));
+        let run = run(&queue, transport, settled.clone(), Limits::default(), now);
+        let feed = async {
+            let sent = async || {
+                assert!(queue.push(Batch { created: now(), ..large(8) }).is_empty());
+                // Time stands still as long as there is something to do.
+                sleep(Duration::from_secs(1)).await;
+                std::mem::take(&mut *sizes.lock().unwrap())
+            };
+            assert_eq!(queue.request_size().most(), usize::MAX);
+            let (whole, half) = (8 * 102 + 6, 4 * 102 + 6);
+            assert_eq!(sent().await, [whole, half, half]);
+            assert_eq!(queue.request_size().most(), half);
+            assert_eq!(sent().await, [half, half], "known before");
+            sleep(Limits::default().larger_after).await;
+            assert_eq!(sent().await, [whole, half, half], "asked again");
+            assert_eq!(sent().await, [half, half]);
+            limit.store(usize::MAX, Ordering::Relaxed);
+            sleep(Limits::default().larger_after).await;
+            assert_eq!(sent().await, [whole]);
+            for _ in 0..20 {
+                sleep(Limits::default().larger_after).await;
+                assert_eq!(sent().await, [whole]);
+            }
+            assert_eq!(queue.request_size().most(), usize::MAX);
+            queue.close();
+        };
+        tokio::join!(run, feed);
+        assert!(settled.0.lock().unwrap().iter().all(|(outcome, _)| *outcome == ALL));
     }
 
     #[tokio::test(start_paused = true)]

@@ -61,6 +61,7 @@ pub(super) fn remedy(status: StatusCode) -> &'static str {
             "check that the endpoint is the OTLP/HTTP port and path of a receiver with a pipeline for the signal, or \
              set OTEL_LOGS_EXPORTER or OTEL_METRICS_EXPORTER to none"
         }
+        407 => "write the proxy's credentials into its variable: http://user:password@host:port",
         408 | 504 => "check the receiver's load and the network, or raise OTEL_EXPORTER_OTLP_TIMEOUT",
         _ => "see the receiver's own log",
     }

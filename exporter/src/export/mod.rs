@@ -8,6 +8,7 @@ mod backoff;
 mod batch;
 mod classify;
 mod client;
+mod connect;
 mod delivery;
 mod exporter;
 mod grpc;
@@ -18,6 +19,7 @@ mod payload;
 mod protobuf;
 mod queue;
 mod reply;
+mod request_size;
 mod response;
 mod settings;
 mod signal;
@@ -34,9 +36,11 @@ pub use self::exporter::{Limits, Outcome, Settle, run};
 pub use self::payload::{Compressor, Encoding, Payload};
 pub use self::protobuf::ProtobufError;
 pub use self::queue::{Fill, Queue};
+pub use self::request_size::RequestSize;
 pub use self::response::{PartialSuccess, decode_response};
 pub use self::settings::{
-    Destination, EndpointProblem, HeaderProblem, MetricsSettings, Protocol, Settings, SettingsError,
+    Destination, EndpointProblem, HeaderProblem, MetricsSettings, Protocol, Proxy, ProxyProblem, Route,
+    Settings, SettingsError, UnixAddress,
 };
 pub use self::signal::Signal;
 pub use self::tls::{Identity, TlsError, TlsFiles};
@@ -47,3 +51,5 @@ pub use self::transport::{Failure, Transport};
 mod delivery_tests;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod route_tests;

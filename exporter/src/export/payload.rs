@@ -37,7 +37,7 @@ impl Encoding {
     ///
     /// # Errors
     /// If the bytes are not of this encoding, or if they are more.
-    pub(super) fn decompress(self, bytes: &Bytes, limit: usize) -> io::Result<Bytes> {
+    pub fn decompress(self, bytes: &Bytes, limit: usize) -> io::Result<Bytes> {
         match self {
             Self::None => Ok(bytes.clone()),
             Self::Gzip => {

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::export::batch::Batch;
+use crate::export::request_size::RequestSize;
 use crate::sync::lock;
 
 /// Batches that wait for delivery, at most a number of bytes of them; when they would be more, the oldest go.
@@ -18,6 +19,7 @@ pub struct Queue {
     state: Mutex<State>,
     filled: Notify,
     closing: Notify,
+    request_size: RequestSize,
 }
 
 /// How full a queue is, and what became of what was in it.
@@ -48,7 +50,13 @@ impl Queue {
     /// An open queue for `capacity` bytes.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self { capacity, state: Mutex::default(), filled: Notify::new(), closing: Notify::new() }
+        Self {
+            capacity,
+            state: Mutex::default(),
+            filled: Notify::new(),
+            closing: Notify::new(),
+            request_size: RequestSize::default(),
+        }
     }
 
     /// Adds a batch, never waits. Returns what had to go for it, oldest first, for the caller to count as lost.
@@ -107,6 +115,12 @@ impl Queue {
         if !self.state().closed {
             closing.await;
         }
+    }
+
+    /// How large the requests should be that go through the queue.
+    #[must_use]
+    pub fn request_size(&self) -> &RequestSize {
+        &self.request_size
     }
 
     /// How full the queue is and was.

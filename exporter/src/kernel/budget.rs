@@ -26,43 +26,50 @@ pub struct Plan {
     pub kernel_bytes: u64,
     /// Bytes of the process with all flows.
     pub process_bytes: u64,
-    /// Bytes of the export queue.
+    /// Bytes of the export queue, or of lines that wait to be printed.
     pub queue_bytes: u64,
+    /// Bytes of the export queue of metrics.
+    pub metrics_bytes: u64,
 }
 
 /// The memory is too small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{granted} bytes of memory hold no {MIN_FLOWS} flows: set --memory to at least {needed} bytes")]
+#[error(
+    "{granted} bytes of memory, {metrics} of them for the queue of metrics, hold no {MIN_FLOWS} flows: set --memory to at \
+     least {needed} bytes, or lower --metric-series-limit"
+)]
 pub struct BudgetError {
     granted: u64,
+    metrics: u64,
     needed: u64,
 }
 
-/// Plans for `bytes` of memory, kernel maps and process together.
+/// Plans for `bytes` of memory, kernel maps and process together. `metrics` of them are for the queue of metrics.
 ///
 /// # Errors
 /// [`BudgetError`] says how much the smallest plan needs.
-pub fn plan(bytes: u64) -> Result<Plan, BudgetError> {
-    let smallest = of_flows(MIN_FLOWS, bytes);
+pub fn plan(bytes: u64, metrics: u64) -> Result<Plan, BudgetError> {
+    let smallest = of_flows(MIN_FLOWS, bytes, metrics);
     if smallest.total() > bytes {
-        let without_queue = smallest.kernel_bytes + smallest.process_bytes;
+        let without_queue = (smallest.kernel_bytes + smallest.process_bytes).saturating_add(metrics);
         // The queue takes its share of what is granted.
-        let needed = (without_queue + MIN_QUEUE).max((without_queue * QUEUE_SHARE).div_ceil(QUEUE_SHARE - 1));
-        return Err(BudgetError { granted: bytes, needed });
+        let with_share = without_queue.saturating_mul(QUEUE_SHARE).div_ceil(QUEUE_SHARE - 1);
+        let needed = without_queue.saturating_add(MIN_QUEUE).max(with_share);
+        return Err(BudgetError { granted: bytes, metrics, needed });
     }
     let (mut fits, mut too_many) = (MIN_FLOWS, MAX_FLOWS + 1);
     while too_many - fits > 1 {
         let flows = fits.midpoint(too_many);
-        if of_flows(flows, bytes).total() <= bytes {
+        if of_flows(flows, bytes, metrics).total() <= bytes {
             fits = flows;
         } else {
             too_many = flows;
         }
     }
-    Ok(of_flows(fits, bytes))
+    Ok(of_flows(fits, bytes, metrics))
 }
 
-fn of_flows(flows: u64, granted: u64) -> Plan {
+fn of_flows(flows: u64, granted: u64, metrics: u64) -> Plan {
     let sizes = Sizes::of_observations(u32::try_from(flows).unwrap_or(u32::MAX));
     Plan {
         flows,
@@ -70,6 +77,7 @@ fn of_flows(flows: u64, granted: u64) -> Plan {
         kernel_bytes: sizes.bytes(),
         process_bytes: PROCESS + flows * BYTES_PER_FLOW,
         queue_bytes: (granted / QUEUE_SHARE).max(MIN_QUEUE),
+        metrics_bytes: metrics,
     }
 }
 
@@ -77,7 +85,7 @@ impl Plan {
     /// All of it, in bytes.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.kernel_bytes + self.process_bytes + self.queue_bytes
+        (self.kernel_bytes + self.process_bytes + self.queue_bytes).saturating_add(self.metrics_bytes)
     }
 }
 
@@ -89,26 +97,31 @@ mod tests {
 
     #[test]
     fn a_gibibyte_holds_a_million_flows() {
-        assert!(plan(1 << 30).unwrap().flows >= 1_000_000);
+        assert!(plan(1 << 30, 2 << 20).unwrap().flows >= 1_000_000);
     }
 
     #[test]
     fn the_default_holds_200_000_flows() {
-        assert!(plan(256 << 20).unwrap().flows >= 200_000);
+        assert!(plan(256 << 20, 2 << 20).unwrap().flows >= 200_000);
     }
 
     #[test]
     fn too_little_memory_is_told_with_what_is_needed() {
-        let error = plan(1 << 20).unwrap_err();
-        assert!(plan(error.needed).is_ok());
+        for (granted, metrics) in [(1 << 20, 0), (1 << 20, 2 << 20), (256 << 20, 1 << 30)] {
+            let error = plan(granted, metrics).unwrap_err();
+            assert!(plan(error.needed, metrics).is_ok());
+        }
+        assert!(plan(1 << 40, u64::MAX).is_err(), "no overflow");
     }
 
     proptest! {
         #[test]
-        fn a_plan_stays_within_the_memory_and_one_flow_more_does_not_fit(bytes in 32_u64 << 20..64 << 30) {
-            let plan = plan(bytes).unwrap();
+        fn a_plan_stays_within_the_memory_and_one_flow_more_does_not_fit(
+            bytes in 32_u64 << 20..64 << 30, metrics in 0_u64..8 << 20
+        ) {
+            let plan = plan(bytes, metrics).unwrap();
             prop_assert!(plan.total() <= bytes);
-            prop_assert!(of_flows(plan.flows + 1, bytes).total() > bytes || plan.flows == MAX_FLOWS);
+            prop_assert!(of_flows(plan.flows + 1, bytes, metrics).total() > bytes || plan.flows == MAX_FLOWS);
         }
     }
 }

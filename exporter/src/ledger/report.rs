@@ -91,6 +91,7 @@ fn columns() -> Vec<Column> {
         column("delivered", true, |row| row.delivered),
         column("path", false, |row| row.path),
         column("not IP", false, |row| row.not_ip),
+        column("own export", false, |row| row.excluded),
         column("in table", false, |row| row.table),
         column("queued", false, |row| row.queued),
     ];
@@ -154,12 +155,14 @@ mod tests {
         ledger.delivered(HookId(0), counts(7));
         ledger.observed(HookId(2), counts(12));
         ledger.on_path(HookId(2), counts(12));
+        ledger.observed(HookId(2), counts(3));
+        ledger.excluded(HookId(2), counts(3));
         ledger.lost_in_kernel(Some(HookId(2)), LossReason::Overflow, counts(1));
         let expected = "\
-hook                  seen  delivered       path  lost: overflow
-eth0 ingress       7 (700)    7 (700)      0 (0)           0 (0)
-veth1234 egress  13 (1300)      0 (0)  12 (1200)         1 (100)
-total            20 (2000)    7 (700)  12 (1200)         1 (100)
+hook                  seen  delivered       path  own export  lost: overflow
+eth0 ingress       7 (700)    7 (700)      0 (0)       0 (0)           0 (0)
+veth1234 egress  16 (1600)      0 (0)  12 (1200)     3 (300)         1 (100)
+total            23 (2300)    7 (700)  12 (1200)     3 (300)         1 (100)
 balances: every packet seen is accounted for
 ";
         assert_eq!(ledger.report(&hooks(), true).to_string(), expected);

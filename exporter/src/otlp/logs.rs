@@ -85,6 +85,11 @@ impl LogsWriter {
         }
     }
 
+    /// From now on a request has at most `limit` bytes, under the conditions of [`new`](Self::new).
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit.min(LARGEST);
+    }
+
     /// Takes the requests that are full, oldest first.
     pub fn take_finished(&mut self) -> impl Iterator<Item = LogsRequest> {
         self.finished.drain(..)

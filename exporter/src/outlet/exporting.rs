@@ -16,6 +16,8 @@ pub(crate) struct Exporting {
     pub(crate) compressor: Compressor,
     pub(crate) queue: Arc<Queue>,
     pub(crate) ledger: Arc<Ledger>,
+    /// Bytes of a request before its compression, unless the receiver takes less.
+    pub(crate) request_size: usize,
 }
 
 impl Exporting {
@@ -37,6 +39,7 @@ impl RecordSink for Exporting {
         for &(hook, counts) in accounted {
             self.ledger.queued(hook, counts);
         }
+        self.writer.set_limit(self.request_size.min(self.queue.request_size().most()));
         self.writer.record(record, accounted);
         self.enqueue_finished();
     }
@@ -54,5 +57,39 @@ impl Outlet for Exporting {
 
     fn finish(&mut self) -> io::Result<()> {
         self.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::Encoding;
+    use crate::flow::samples;
+
+    #[tokio::test]
+    async fn requests_are_as_large_as_the_receiver_takes() {
+        let queue = Arc::new(Queue::new(usize::MAX));
+        let mut exporting = Exporting {
+            writer: LogsWriter::new(&[], usize::MAX),
+            compressor: Compressor::new(Encoding::None).unwrap(),
+            queue: Arc::clone(&queue),
+            ledger: Arc::default(),
+            request_size: 100_000,
+        };
+        let hook = samples::hook();
+        let flow = samples::tcp(&hook);
+        for (size, least) in [(usize::MAX, 90_000), (20_000, 15_000)] {
+            queue.request_size().lower(size);
+            for _ in 0..1000 {
+                exporting.record(Record::Flow(&flow), &[]);
+            }
+            let batch = queue.pop().await.unwrap();
+            let bytes = batch.payload.uncompressed;
+            assert!((least..=size.min(100_000)).contains(&bytes), "{bytes}");
+            exporting.flush().unwrap();
+            while queue.fill().batches > 0 {
+                queue.pop().await.unwrap();
+            }
+        }
     }
 }

@@ -79,6 +79,11 @@ impl Chunk {
         Self { text: String::new(), accounted: VecDeque::new() }
     }
 
+    /// Bytes of memory that it takes.
+    pub(super) fn size(&self) -> usize {
+        self.text.len() + self.accounted.len() * size_of::<Accounted>()
+    }
+
     /// The text ends with a record that carries these packets.
     pub(super) fn account(&mut self, hook: HookId, counts: Counts) {
         self.accounted.push_back(Accounted { end: self.text.len(), hook, counts });
@@ -124,6 +129,19 @@ impl Writer {
         }
         state.waiting.push_back(chunk);
         changed.notify_all();
+    }
+
+    /// Hands text over if that needs no wait; else gives it back.
+    pub(super) fn offer(&self, chunk: Chunk) -> Result<(), Chunk> {
+        {
+            let state = lock(&self.0.state);
+            if state.waiting.len() >= ROOM && !state.failed {
+                return Err(chunk);
+            }
+        }
+        // Nobody else hands text over, so that the room is still there.
+        self.push(chunk);
+        Ok(())
     }
 
     /// Says once why nothing more is written, if that is so.

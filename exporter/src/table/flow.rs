@@ -47,6 +47,8 @@ pub(super) struct Flow {
     facts: Option<Facts>,
     /// Of the next record.
     sequence: u32,
+    /// Of an own connection: it has no record, no tallies and no leads.
+    excluded: bool,
     /// The reading that brought the end of its connection.
     closed: Reading,
     /// Closing, and the running drain brought something of a side.
@@ -81,6 +83,7 @@ impl Flow {
             is_opening_told: false,
             facts: None,
             sequence: 0,
+            excluded: false,
             closed: Reading::NEVER,
             stirred: Sides::NONE,
         }
@@ -104,6 +107,21 @@ impl Flow {
         self.first().is_some()
     }
 
+    /// This flow, of which no record is made.
+    pub(super) fn excluded(self) -> Self {
+        Self { excluded: true, ..self }
+    }
+
+    pub(super) fn is_excluded(&self) -> bool {
+        self.excluded
+    }
+
+    /// Whether its end needs a record: a TCP connection says that it is over even if nothing came since its last record; others
+    /// just fall silent.
+    pub(super) fn is_to_be_told(&self) -> bool {
+        !self.excluded && (self.is_pending() || self.conversation.is_tcp())
+    }
+
     /// Takes an observation of the packets that `side` sent.
     pub(super) fn absorb(
         &mut self,
@@ -121,7 +139,9 @@ impl Flow {
             self.tcp.absorb(side, observation, reading);
             self.handshake.absorb(side, observation, hooks.get(observation.hook));
         }
-        self.accounting.take(side, observation, hooks, uses);
+        if !self.excluded {
+            self.accounting.take(side, observation, hooks, uses);
+        }
     }
 
     /// When to look at the flow next. Packets that come meanwhile can make it later, never earlier, unless they change

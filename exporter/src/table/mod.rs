@@ -21,8 +21,10 @@ mod uses;
 mod wheel;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::clock::{Clock, MonotonicTime};
+use crate::connections::OwnConnections;
 use crate::flow::{EndReason, FlowIds, HookId, Hooks, Observation, RecordSink, Tuple, Unattributed};
 use crate::ledger::{Ledger, LossReason};
 
@@ -55,6 +57,8 @@ pub struct FlowTable {
     held: Vec<Observation>,
     others: Others,
     uses: Uses,
+    /// Flows of these are not reported.
+    excluded: Arc<OwnConnections>,
 }
 
 /// Where records go, and what it takes to make them. One reading of the clock serves one step: all observations of a drain share
@@ -86,7 +90,14 @@ impl FlowTable {
             held: Vec::new(),
             others: Others::default(),
             uses: Uses::default(),
+            excluded: Arc::default(),
         }
+    }
+
+    /// This table, which makes no records of flows of these connections. Their packets are in the ledger as excluded.
+    #[must_use]
+    pub fn excluding(self, own: Arc<OwnConnections>) -> Self {
+        Self { excluded: own, ..self }
     }
 
     /// Takes what a hook saw of a tuple, and enters it in the ledger as observed. Makes a record only if a flow has to end for a
@@ -186,6 +197,9 @@ impl FlowTable {
         let flow = &mut self.flows[slot];
         let before = flow.first();
         flow.absorb(side, observation, self.reading, out.hooks, &mut self.uses);
+        if flow.is_excluded() {
+            out.ledger.excluded(observation.hook, observation.counts);
+        }
         if flow.is_closing() {
             return;
         }
@@ -193,7 +207,7 @@ impl FlowTable {
             flow.close(out.clock.monotonic(), self.reading);
             self.wheel.cancel(slot);
             self.closing.push(slot);
-        } else if flow.first() != before {
+        } else if flow.is_excluded() || flow.first() != before {
             self.wheel.set(slot, flow.deadline(&self.settings));
         }
     }
@@ -210,7 +224,8 @@ impl FlowTable {
         }
         self.wheel.turn_empty(out.clock.monotonic());
         let flow = Flow::new(self.ids.next_id(), conversation, observation.first, out.clock);
-        let slot = self.flows.insert(flow);
+        let is_own = self.excluded.have(&conversation, reuse::opening(observation), observation.first);
+        let slot = self.flows.insert(if is_own { flow.excluded() } else { flow });
         self.index.insert(conversation, slot);
         slot
     }
@@ -249,8 +264,7 @@ impl FlowTable {
         self.wheel.cancel(slot);
         let mut flow = self.flows.remove(slot);
         self.index.remove(flow.conversation());
-        // A TCP connection says that it is over even if nothing came since its last record; others just fall silent.
-        if flow.is_pending() || flow.conversation().is_tcp() {
+        if flow.is_to_be_told() {
             flow.emit(reason, &self.settings, &mut self.uses, out);
         }
         flow.end(&mut self.uses, out.ledger);

@@ -1,7 +1,8 @@
 //! Delivery to a real OpenTelemetry Collector, as its file exporter writes it down.
 
 use std::fs;
-use std::net::{TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -28,11 +29,12 @@ pub(crate) struct Collector {
 
 impl Collector {
     pub(crate) fn start(namespace: &Netns, out: &Path) -> Result<Self> {
-        Self::start_with(namespace, out, &[])
+        Self::start_with(namespace, GRPC_ADDRESS, out, &[])
     }
 
-    /// With more configuration, which is merged into that of all tests.
-    fn start_with(namespace: &Netns, out: &Path, more: &[&str]) -> Result<Self> {
+    /// With more configuration, which is merged into that of all tests, and has it listen for gRPC at `address`: an address of
+    /// IP with its port, or the path of a Unix socket.
+    pub(crate) fn start_with(namespace: &Netns, address: &str, out: &Path, more: &[&str]) -> Result<Self> {
         let binary = std::env::var("OTELCOL")
             .context("OTELCOL does not name a Collector: run the tests by `make test`, which builds one")?;
         let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/collector/config.yaml");
@@ -46,13 +48,16 @@ impl Collector {
             .spawn()?;
         let collector = Self { child, out: out.to_owned() };
         until("the Collector listens", Duration::from_secs(30), || {
-            namespace.enter(|| TcpStream::connect("127.0.0.1:4317").is_ok())
+            namespace.enter(|| match address.parse::<SocketAddr>() {
+                Ok(address) => TcpStream::connect(address).is_ok(),
+                Err(_) => UnixStream::connect(address).is_ok(),
+            })
         })?;
         Ok(collector)
     }
 
     /// Ends it, which writes everything down, and reads the logs that it received.
-    fn stop(self) -> Result<Vec<Value>> {
+    pub(crate) fn stop(self) -> Result<Vec<Value>> {
         let logs = self.out.join("logs.jsonl");
         self.end()?;
         requests(&logs)
@@ -73,6 +78,7 @@ impl Drop for Collector {
     }
 }
 
+pub(crate) const GRPC_ADDRESS: &str = "127.0.0.1:4317";
 pub(crate) const GRPC: &str = "http://127.0.0.1:4317";
 pub(crate) const HTTP: &str = "http://127.0.0.1:4318";
 
@@ -115,7 +121,7 @@ pub(crate) fn receives_over_mutual_tls() -> Result<()> {
     for endpoint in ["https://127.0.0.1:4317", "https://127.0.0.1:4318"] {
         let pair = Pair::new()?;
         let out = tempfile::tempdir()?;
-        let collector = Collector::start_with(&pair.server, out.path(), &[&more])?;
+        let collector = Collector::start_with(&pair.server, GRPC_ADDRESS, out.path(), &[&more])?;
         let mut command = exporting(&pair, endpoint, "zstd");
         command.env("OTEL_EXPORTER_OTLP_CERTIFICATE", path("ca.pem"));
         command.env("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", path("client.pem"));
@@ -139,6 +145,17 @@ fn certificates(folder: &Path) -> Result<()> {
         fs::write(folder.join(name).with_extension("key"), key.serialize_pem())?;
     }
     Ok(())
+}
+
+pub(crate) fn receives_at_a_socket() -> Result<()> {
+    let pair = Pair::new()?;
+    let out = tempfile::tempdir()?;
+    let path = out.path().join("otlp.sock").display().to_string();
+    let listen = format!("yaml:receivers::otlp::protocols::grpc: {{endpoint: {path}, transport: unix}}");
+    let collector = Collector::start_with(&pair.server, &path, out.path(), &[&listen])?;
+    let mut command = exporting(&pair, &format!("unix:{path}"), "zstd");
+    command.env("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+    arrives(&pair, collector, Program::start(command)?).map(drop)
 }
 
 pub(crate) fn receives_over_http() -> Result<()> {
@@ -213,16 +230,19 @@ pub(crate) fn datagrams(pair: &Pair) -> Result<()> {
 
 /// The attributes of every record of the datagrams.
 fn udp_records(requests: &[Value]) -> Result<Vec<Map<String, Value>>> {
+    let of_udp = |record: &Map<String, Value>| record["network.transport"] == "udp";
+    Ok(records(requests)?.into_iter().filter(of_udp).collect())
+}
+
+/// The attributes of every record.
+pub(crate) fn records(requests: &[Value]) -> Result<Vec<Map<String, Value>>> {
     let mut records = Vec::new();
     for record in
         requests.iter().flat_map(|request| list(&request["resourceLogs"][0]["scopeLogs"][0]["logRecords"]))
     {
         ensure!(record["eventName"] == "network.flow", "event name: {record}");
         ensure!(record["severityNumber"] == 9 && record["severityText"].is_null(), "severity: {record}");
-        let attributes = attributes(record)?;
-        if attributes["network.transport"] == "udp" {
-            records.push(attributes);
-        }
+        records.push(attributes(record)?);
     }
     Ok(records)
 }

@@ -3,9 +3,11 @@
 mod collector;
 mod exact;
 mod exits;
+mod faults;
 mod lifetime;
 mod metrics;
 mod output;
+mod own_traffic;
 mod path;
 mod program;
 mod telemetry;
@@ -16,7 +18,7 @@ use std::process::ExitCode;
 use flow_tests::harness::{Test, run_privileged};
 
 fn main() -> ExitCode {
-    let tests: [Test; 40] = [
+    let tests: [Test; 44] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -31,8 +33,12 @@ fn main() -> ExitCode {
         ("a_collector_receives_what_was_sent", collector::receives),
         ("a_collector_receives_over_http", collector::receives_over_http),
         ("a_collector_receives_what_is_compressed", collector::receives_compressed),
+        ("a_collector_receives_at_a_unix_socket", collector::receives_at_a_socket),
         ("a_collector_receives_over_mutual_tls", collector::receives_over_mutual_tls),
         ("a_collector_that_comes_late_still_receives", collector::comes_late),
+        ("a_collector_that_refuses_and_is_killed_gets_everything", faults::refused_and_killed),
+        ("the_agents_own_export_is_not_reported", own_traffic::excluded),
+        ("the_agents_own_export_is_reported_on_request", own_traffic::reported),
         ("metrics_say_what_the_records_say", metrics::equal_records),
         ("metrics_go_without_records_where_only_they_are_wanted", metrics::alone),
         ("metrics_go_beside_printed_flows", metrics::beside_print),

@@ -149,15 +149,22 @@ impl Ended {
 impl Ended {
     /// Packets that it says it delivered.
     pub(crate) fn delivered(&self) -> Result<u64> {
+        self.total("delivered")
+    }
+
+    /// Packets in a column of the balance; 0 if there is no such column, which is left out where it holds nothing.
+    pub(crate) fn total(&self, column: &str) -> Result<u64> {
         let mut lines = self.stderr.lines().skip_while(|line| !line.starts_with("hook "));
-        ensure!(
-            lines.next().is_some_and(|titles| titles.contains("delivered")),
-            "no balance: {}",
-            self.stderr
-        );
+        let titles = lines.next().with_context(|| format!("no balance: {}", self.stderr))?;
+        // Titles have single spaces in them, and more between them.
+        let Some(index) =
+            titles.split("  ").filter(|title| !title.is_empty()).position(|title| title.trim() == column)
+        else {
+            return Ok(0);
+        };
         let total = lines.find(|line| line.starts_with("total ")).context("the totals")?;
-        // total, seen packets, (bytes), delivered packets
-        Ok(total.split_whitespace().nth(3).context("what was delivered")?.parse()?)
+        // total, then packets and (bytes) of each column
+        Ok(total.split_whitespace().nth(2 * index - 1).context("a number of packets")?.parse()?)
     }
 }
 

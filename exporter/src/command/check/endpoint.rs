@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,9 @@ use http::Uri;
 use http::uri::Scheme;
 
 use crate::command::check::{Cause, Item};
-use crate::export::{Destination, MetricsSettings, Otlp, Settings, Signal};
+use crate::export::{
+    Destination, MetricsSettings, Otlp, Protocol, Proxy, Route, Settings, Signal, UnixAddress,
+};
 
 /// Name look-up and connection together.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -47,22 +49,64 @@ pub(super) fn items(variable: &dyn Fn(&str) -> Option<String>) -> Vec<Item> {
         }
     };
     // Mostly one receiver takes both.
-    let of_its_own = metrics
-        .filter(|metrics| target(&metrics.endpoint) != target(&logs.endpoint) || metrics.tls != logs.tls);
+    let of_its_own = metrics.filter(|metrics| {
+        let other = target(&metrics.endpoint) != target(&logs.endpoint) || metrics.route != logs.route;
+        other || metrics.tls != logs.tls
+    });
     let logs = receiver(SUBJECT, logs);
     [logs].into_iter().chain(of_its_own.map(|metrics| receiver(METRICS, metrics))).collect()
 }
 
 fn receiver(subject: &'static str, settings: Settings) -> Item {
-    let ((host, port), protocol) = (target(&settings.endpoint), settings.protocol);
+    let ((host, port), protocol, route) =
+        (target(&settings.endpoint), settings.protocol, settings.route.clone());
     // It reads the files that the settings name.
-    if let Err(error) = Otlp::new(settings) {
+    if let Err(error) = Otlp::new(settings, Arc::default()) {
         return Item::missing(subject, Cause::Configuration, error.to_string());
+    }
+    match route {
+        Route::Direct => {}
+        Route::Proxy(proxy) => return by_proxy(subject, &proxy, &format!("{host}:{port}")),
+        Route::Unix(address) => return by_socket(subject, &address, protocol),
     }
     match reach(host.clone(), port, PATIENCE) {
         Ok(()) => Item::ok(subject, format!("{host}:{port} accepts connections; the protocol is {protocol}")),
         Err(error) => {
             Item::missing(subject, Cause::Unavailable, format!("{host}:{port} cannot be reached ({error})"))
+                .with_remedy(
+                    "start the OpenTelemetry Collector there, or correct OTEL_EXPORTER_OTLP_ENDPOINT",
+                )
+        }
+    }
+}
+
+fn by_proxy(subject: &'static str, Proxy { uri, variable, .. }: &Proxy, endpoint: &str) -> Item {
+    let (host, port) = target(uri);
+    match reach(host.clone(), port, PATIENCE) {
+        Ok(()) => Item::ok(
+            subject,
+            format!(
+                "the proxy {host}:{port} of {variable} accepts connections; {endpoint} behind it is not asked"
+            ),
+        ),
+        Err(error) => Item::missing(
+            subject,
+            Cause::Unavailable,
+            format!("the proxy {host}:{port} of {variable} cannot be reached ({error})"),
+        )
+        .with_remedy("start the proxy, or name the endpoint's host in no_proxy"),
+    }
+}
+
+fn by_socket(subject: &'static str, address: &UnixAddress, protocol: Protocol) -> Item {
+    let connect = {
+        let address = address.clone();
+        move |_| address.connect()
+    };
+    match within(PATIENCE, connect) {
+        Ok(()) => Item::ok(subject, format!("{address} accepts connections; the protocol is {protocol}")),
+        Err(error) => {
+            Item::missing(subject, Cause::Unavailable, format!("{address} cannot be reached ({error})"))
                 .with_remedy(
                     "start the OpenTelemetry Collector there, or correct OTEL_EXPORTER_OTLP_ENDPOINT",
                 )
@@ -76,13 +120,21 @@ fn target(endpoint: &Uri) -> (String, u16) {
     (endpoint.host().unwrap_or_default().to_owned(), endpoint.port_u16().unwrap_or(of_scheme))
 }
 
-/// Connects within `patience`, in a thread of its own as a name look-up has no limit; the thread ends with the process.
+/// Connects within `patience`.
 fn reach(host: String, port: u16, patience: Duration) -> io::Result<()> {
+    within(patience, move |deadline| connect(&host, port, deadline))
+}
+
+/// Connects in a thread of its own, as a name look-up has no limit; the thread ends with the process.
+fn within(
+    patience: Duration,
+    connect: impl FnOnce(Instant) -> io::Result<()> + Send + 'static,
+) -> io::Result<()> {
     let deadline = Instant::now() + patience;
     let (result, received) = mpsc::channel();
     thread::Builder::new().spawn(move || {
         // Nobody waits any more if this fails.
-        let _ = result.send(connect(&host, port, deadline));
+        let _ = result.send(connect(deadline));
     })?;
     received.recv_timeout(patience).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
@@ -185,6 +237,37 @@ mod tests {
         });
         let levels: Vec<_> = both.iter().map(|item| item.level).collect();
         assert_eq!(levels, [Level::Ok, Level::Missing(Cause::Unavailable)]);
+    }
+
+    #[test]
+    fn a_socket_and_a_proxy_are_looked_at_instead_of_a_host() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("otlp.sock");
+        let endpoint = format!("unix:{}", path.display());
+        let found = with(&endpoint);
+        assert_eq!(found.level, Level::Missing(Cause::Unavailable), "{}", found.finding);
+        let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let found = with(&endpoint);
+        assert!(found.level == Level::Ok && found.finding.contains("otlp.sock"), "{}", found.finding);
+
+        let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+        let by_proxy = |address: String| {
+            item(&|asked| match asked {
+                "OTEL_EXPORTER_OTLP_ENDPOINT" => Some("http://collector.example:4317".to_owned()),
+                "http_proxy" => Some(format!("http://user:secret@{address}")),
+                _ => None,
+            })
+        };
+        let found = by_proxy(proxy.local_addr().unwrap().to_string());
+        assert_eq!(found.level, Level::Ok, "{}", found.finding);
+        assert!(
+            found.finding.contains("http_proxy") && !found.finding.contains("secret"),
+            "{}",
+            found.finding
+        );
+        let address = proxy.local_addr().unwrap().to_string();
+        drop(proxy);
+        assert_eq!(by_proxy(address).level, Level::Missing(Cause::Unavailable));
     }
 
     #[test]

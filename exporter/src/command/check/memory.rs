@@ -5,17 +5,18 @@ use bytesize::ByteSize;
 use crate::command::check::{Cause, Host, Item};
 use crate::kernel::{budget, probe};
 
-pub(super) fn items(granted: u64, host: &Host<'_>) -> Vec<Item> {
-    let plan = match budget::plan(granted) {
+/// What becomes of the granted memory if `metrics` bytes of it are for the queue of metrics.
+pub(super) fn items(granted: u64, metrics: u64, host: &Host<'_>) -> Vec<Item> {
+    let plan = match budget::plan(granted, metrics) {
         Ok(plan) => Item::ok(
             "memory",
             format!(
-                "{} flows fit into --memory {}: {} of kernel maps, {} of the process, {} of the export queue",
+                "{} flows fit into --memory {}: {} of kernel maps, {} of the process, {} of the export queues",
                 plan.flows,
                 size(granted),
                 size(plan.kernel_bytes),
                 size(plan.process_bytes),
-                size(plan.queue_bytes)
+                size(plan.queue_bytes + plan.metrics_bytes)
             ),
         ),
         Err(error) => Item::missing("memory", Cause::Configuration, error.to_string()),

@@ -7,16 +7,12 @@ use crate::aggregate::{Aggregator, Config};
 use crate::clock::Clock;
 use crate::command::delivery::Delivery;
 use crate::command::{Failure, MetricOptions, run};
+use crate::connections::OwnConnections;
 use crate::export::{Destination, MetricsSettings, Queue, Settings, SettingsError, Signal};
 use crate::ledger::Ledger;
 use crate::otlp::MetricsWriter;
 use crate::outlet::Metering;
 use crate::telemetry::Subject;
-
-/// Bytes of a series' points that wait, compressed or not: at least two requests of each.
-const QUEUE_PER_SERIES: usize = 1 << 10;
-/// Bytes of the queue at least.
-const MIN_QUEUE: usize = 2 << 20;
 
 /// Where metrics go, and how.
 pub(super) struct Metrics {
@@ -52,6 +48,7 @@ impl Metrics {
         options: &MetricOptions,
         resource: &[u8],
         ledger: &Arc<Ledger>,
+        own: &Arc<OwnConnections>,
     ) -> Result<(Metering, Delivery), Failure> {
         let Self { endpoint, settings: MetricsSettings { interval, temporality } } = self;
         let config = Config {
@@ -61,7 +58,7 @@ impl Metrics {
             temporality,
         };
         let now = Clock::now();
-        let queue = Arc::new(Queue::new(queue_bytes(options)));
+        let queue = Arc::new(Queue::new(options.queue_bytes()));
         let metering = Metering::new(
             Aggregator::new(config, &now),
             MetricsWriter::new(resource, temporality),
@@ -72,11 +69,7 @@ impl Metrics {
             &now,
         );
         let accounts = MetricsAccounts::new(ledger, temporality);
-        Ok((metering, Delivery::start(Signal::Metrics, Subject::Flows, endpoint, queue, accounts)?))
+        let own = Arc::clone(own);
+        Ok((metering, Delivery::start(Signal::Metrics, Subject::Flows, endpoint, queue, own, accounts)?))
     }
-}
-
-/// Bytes of the queue of metrics, which are taken from the queue of log records as far as that has them.
-pub(super) fn queue_bytes(options: &MetricOptions) -> usize {
-    options.metric_series_limit.get().saturating_mul(QUEUE_PER_SERIES).max(MIN_QUEUE)
 }

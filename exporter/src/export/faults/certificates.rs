@@ -8,17 +8,17 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
 /// Who signs certificates.
-pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(in crate::export) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate and its key, in PEM.
-pub(super) struct Signed {
-    pub(super) certificate: String,
-    pub(super) key: String,
+pub(in crate::export) struct Signed {
+    pub(in crate::export) certificate: String,
+    pub(in crate::export) key: String,
 }
 
 /// What a receiver shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shown {
+pub(in crate::export) enum Shown {
     /// A certificate of its address.
     Right,
     /// One of another name.
@@ -28,19 +28,19 @@ pub(super) enum Shown {
 }
 
 impl Authority {
-    pub(super) fn new(name: &str) -> Self {
+    pub(in crate::export) fn new(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, name);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    pub(super) fn pem(&self) -> String {
+    pub(in crate::export) fn pem(&self) -> String {
         self.0.pem()
     }
 
     /// A certificate for a client.
-    pub(super) fn client(&self) -> Signed {
+    pub(in crate::export) fn client(&self) -> Signed {
         let key = KeyPair::generate().unwrap();
         let certificate =
             CertificateParams::new(vec!["agent".to_owned()]).unwrap().signed_by(&key, &self.0).unwrap();
@@ -48,7 +48,7 @@ impl Authority {
     }
 
     /// What a receiver needs to show a certificate; with a client's authority it asks for one of those.
-    pub(super) fn server(&self, shown: Shown, clients: Option<&Self>) -> Arc<ServerConfig> {
+    pub(in crate::export) fn server(&self, shown: Shown, clients: Option<&Self>) -> Arc<ServerConfig> {
         let name = if shown == Shown::OtherName { "elsewhere.example" } else { "127.0.0.1" };
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         if shown == Shown::Expired {

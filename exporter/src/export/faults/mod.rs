@@ -16,8 +16,8 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
 use self::cases::{CASES, Case, Script, Tls};
-use self::certificates::{Authority, Shown};
-use self::receiver::Receiver;
+pub(super) use self::certificates::{Authority, Shown};
+pub(super) use self::receiver::Receiver;
 use super::delivery_tests::{PATIENCE, batch};
 use super::*;
 use crate::accounts::Accounts;
@@ -107,7 +107,7 @@ async fn play(protocol: Protocol, script: Script) -> String {
     let seen = Arc::<Mutex<Seen>>::default();
     let failed = Arc::<Notify>::default();
     let transport = Observed {
-        transport: Otlp::new(settings).unwrap(),
+        transport: Otlp::new(settings, Arc::default()).unwrap(),
         failed: Arc::clone(&failed),
         seen: Arc::clone(&seen),
     };
@@ -146,6 +146,7 @@ async fn play(protocol: Protocol, script: Script) -> String {
         longest_wait: Duration::from_millis(20),
         age: if script.for_ever { Duration::from_secs(2) } else { PATIENCE },
         shutdown: PATIENCE,
+        ..Limits::default()
     };
     let accounts = Accounts::new(&ledger);
     let rejected = accounts.rejected();

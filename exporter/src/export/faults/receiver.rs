@@ -18,14 +18,15 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio::time::{Interval, interval};
 use tokio_rustls::TlsAcceptor;
 
 /// What happens next; after the last step the receiver takes everything.
 #[derive(Clone, Debug)]
-pub(super) enum Step {
+pub(in crate::export) enum Step {
     /// The next connection is accepted and nothing more.
     Silence,
     /// The next connection is reset when a request begins.
@@ -37,17 +38,17 @@ pub(super) enum Step {
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: Vec<u8>,
-    pub(super) trailers: Vec<(&'static str, String)>,
-    pub(super) end: End,
+pub(in crate::export) struct Reply {
+    pub(in crate::export) status: u16,
+    pub(in crate::export) headers: Vec<(&'static str, String)>,
+    pub(in crate::export) body: Vec<u8>,
+    pub(in crate::export) trailers: Vec<(&'static str, String)>,
+    pub(in crate::export) end: End,
 }
 
 /// How a reply ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum End {
+pub(in crate::export) enum End {
     #[default]
     Whole,
     /// And the connection is not to be used again.
@@ -60,15 +61,15 @@ pub(super) enum End {
 
 /// What the receiver was asked.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
-    pub(super) path: String,
-    pub(super) version: Version,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+pub(in crate::export) struct Asked {
+    pub(in crate::export) path: String,
+    pub(in crate::export) version: Version,
+    pub(in crate::export) headers: HeaderMap,
+    pub(in crate::export) body: Bytes,
 }
 
 #[derive(Clone, Default)]
-pub(super) struct Receiver {
+pub(in crate::export) struct Receiver {
     steps: Arc<Mutex<VecDeque<Step>>>,
     for_ever: bool,
     /// What the connections show, the last of them for ever; without any there is no TLS.
@@ -78,7 +79,7 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
-    pub(super) fn new(steps: Vec<Step>, for_ever: bool, tls: Vec<Arc<ServerConfig>>) -> Self {
+    pub(in crate::export) fn new(steps: Vec<Step>, for_ever: bool, tls: Vec<Arc<ServerConfig>>) -> Self {
         Self {
             steps: Arc::new(Mutex::new(steps.into())),
             for_ever,
@@ -87,11 +88,11 @@ impl Receiver {
         }
     }
 
-    pub(super) fn asked(&self) -> Vec<Asked> {
+    pub(in crate::export) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 
-    pub(super) fn serve(&self, listener: TcpListener) {
+    pub(in crate::export) fn serve(&self, listener: TcpListener) {
         let receiver = self.clone();
         tokio::spawn(async move {
             let mut silent = Vec::new();
@@ -111,6 +112,17 @@ impl Receiver {
                 }
             }
         });
+    }
+
+    /// Serves a socket of this machine until the task is ended.
+    pub(in crate::export) fn serve_unix(&self, listener: UnixListener) -> JoinHandle<()> {
+        let receiver = self.clone();
+        tokio::spawn(async move {
+            loop {
+                let (connection, _) = listener.accept().await.unwrap();
+                tokio::spawn(receiver.clone().requests(connection));
+            }
+        })
     }
 
     /// The next step, if it is one of those that are meant.
@@ -174,7 +186,7 @@ impl Receiver {
 
 impl Reply {
     /// The receiver has the request, and says this about it.
-    pub(super) fn taken(grpc: bool, message: &[u8]) -> Self {
+    pub(in crate::export) fn taken(grpc: bool, message: &[u8]) -> Self {
         if !grpc {
             return Self { status: 200, body: message.to_vec(), ..Self::default() };
         }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use http::Version;
 use tempfile::TempDir;
@@ -43,7 +44,7 @@ impl Lab {
             variables.push(("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", path("certificate")));
             variables.push(("OTEL_EXPORTER_OTLP_CLIENT_KEY", path("key")));
         }
-        let transport = Otlp::new(settings(protocol, &variables)).unwrap();
+        let transport = Otlp::new(settings(protocol, &variables), Arc::default()).unwrap();
         Self { folder, receiver, transport }
     }
 

@@ -29,7 +29,7 @@ impl Destination {
     pub fn read(signal: Signal, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let variables = Variables { signal, lookup };
         let exporter = signal.exporter_variable();
-        if variables.variable(DISABLED).map(boolean).transpose()?.unwrap_or_default() {
+        if is_disabled(&variables) {
             return Ok(Self::Nothing { variable: DISABLED });
         }
         let otlp = || Settings::read(signal, lookup);
@@ -51,6 +51,19 @@ impl Destination {
             }
         }
     }
+}
+
+/// Any other value than `true` means no, and a wrong one is to be warned about (OpenTelemetry specification, "Environment
+/// Variable Specification", "Boolean value").
+fn is_disabled(variables: &Variables<'_>) -> bool {
+    let Some(variable) = variables.variable(DISABLED) else { return false };
+    boolean(variable).unwrap_or_else(|error| {
+        // Of all signals the first one says so for all of them.
+        if variables.signal == Signal::Logs {
+            tracing::warn!(cause = %error, "the value counts as false: the export is on");
+        }
+        false
+    })
 }
 
 /// The specification's, for who asks for OTLP and says no more.

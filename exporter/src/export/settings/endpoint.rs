@@ -3,7 +3,7 @@
 use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
 
-use crate::export::settings::{Protocol, Variable};
+use crate::export::settings::{Protocol, UnixAddress, Variable};
 use crate::export::signal::Signal;
 
 /// The port of OTLP/gRPC: an endpoint that names it means that protocol.
@@ -16,11 +16,16 @@ pub enum EndpointProblem {
     #[error("is {0:?}, which has no scheme: write http://{0} or https://{0}")]
     NoScheme(String),
     /// A scheme that is not known.
-    #[error("begins with {0}://, but OTLP goes to http://host:port or https://host:port")]
+    #[error(
+        "begins with {0}://, but OTLP goes to http://host:port, https://host:port or unix:/path/of/socket"
+    )]
     Scheme(String),
     /// User name or password.
     #[error("has a user name before the host: remove it and put credentials into OTEL_EXPORTER_OTLP_HEADERS")]
     Credentials,
+    /// No address of a Unix socket.
+    #[error("is {0:?}, which is no socket: write unix:/path/of/socket or unix:@name, of at most 107 bytes")]
+    Unix(String),
     /// Host or port cannot be read.
     #[error("has no valid host and port but {0:?}: write http://host:port")]
     Authority(String),
@@ -85,6 +90,20 @@ pub(super) fn endpoint(
     let whole = port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
     let uri = Uri::builder().scheme(scheme).authority(whole).path_and_query(path).build();
     Ok((uri.map_err(|_| EndpointProblem::Authority(authority.to_owned()))?, protocol))
+}
+
+/// The address of requests to a Unix socket; its host is what gRPC's libraries write.
+pub(super) fn of_socket(
+    address: &UnixAddress,
+    signal: Signal,
+    protocol: Protocol,
+) -> Result<Uri, EndpointProblem> {
+    let path = match protocol {
+        Protocol::Grpc => signal.grpc_path(),
+        Protocol::HttpProtobuf => signal.http_path(),
+    };
+    let uri = Uri::builder().scheme(Scheme::HTTP).authority("localhost").path_and_query(path).build();
+    uri.ok().filter(|_| address.is_valid()).ok_or_else(|| EndpointProblem::Unix(address.to_string()))
 }
 
 fn known(scheme: &str) -> Result<Scheme, EndpointProblem> {

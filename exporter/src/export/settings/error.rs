@@ -1,6 +1,6 @@
 //! Why variables cannot be followed.
 
-use crate::export::settings::{EndpointProblem, HeaderProblem};
+use crate::export::settings::{EndpointProblem, HeaderProblem, ProxyProblem};
 
 /// Why the variables cannot be followed. No sentence repeats a value that may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,6 +12,17 @@ pub enum SettingsError {
         variable: String,
         /// What is wrong with it.
         problem: Box<EndpointProblem>,
+    },
+    /// A proxy that cannot be used.
+    #[error(
+        "{variable} {problem}: write http://host:port or http://user:password@host:port, or name the endpoint's \
+         host in no_proxy"
+    )]
+    Proxy {
+        /// The variable.
+        variable: String,
+        /// What is wrong with it.
+        problem: ProxyProblem,
     },
     /// The form of OTLP that is not built.
     #[error(

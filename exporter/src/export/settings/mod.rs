@@ -8,8 +8,10 @@ mod endpoint;
 mod error;
 mod headers;
 mod metrics;
+mod route;
 #[cfg(test)]
 mod tests;
+mod unix;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -24,6 +26,8 @@ pub use self::endpoint::EndpointProblem;
 pub use self::error::SettingsError;
 pub use self::headers::HeaderProblem;
 pub use self::metrics::MetricsSettings;
+pub use self::route::{Proxy, ProxyProblem, Route};
+pub use self::unix::UnixAddress;
 use crate::export::payload::Encoding;
 use crate::export::signal::Signal;
 use crate::export::tls::{Identity, TlsFiles};
@@ -37,6 +41,8 @@ const TOKEN: &str = "OTEL_FLOW_EXPORTER_BEARER_TOKEN_FILE";
 pub struct Settings {
     /// Where requests go: scheme, host and path are always there.
     pub endpoint: Uri,
+    /// How one gets there.
+    pub route: Route,
     /// The form of OTLP.
     pub protocol: Protocol,
     /// The time for one attempt.
@@ -88,10 +94,18 @@ impl Settings {
     fn of(variables: &Variables<'_>, endpoint: &Variable) -> Result<Self, SettingsError> {
         let protocol = variables.setting("PROTOCOL").map(protocol).transpose()?;
         let insecure = variables.setting("INSECURE").map(boolean).transpose()?.unwrap_or_default();
-        let (endpoint, protocol) =
-            endpoint::endpoint(endpoint, variables.signal, protocol, insecure).map_err(|problem| {
-                SettingsError::Endpoint { variable: endpoint.name.clone(), problem: Box::new(problem) }
-            })?;
+        let wrong =
+            |problem| SettingsError::Endpoint { variable: endpoint.name.clone(), problem: Box::new(problem) };
+        let (endpoint, protocol, route) = if let Some(address) = UnixAddress::of(&endpoint.value) {
+            let protocol = protocol.unwrap_or(Protocol::HttpProtobuf);
+            let uri = endpoint::of_socket(&address, variables.signal, protocol).map_err(wrong)?;
+            (uri, protocol, Route::Unix(address))
+        } else {
+            let (uri, protocol) =
+                endpoint::endpoint(endpoint, variables.signal, protocol, insecure).map_err(wrong)?;
+            let route = route::route(variables, &uri)?;
+            (uri, protocol, route)
+        };
         let timeout = variables.setting("TIMEOUT").map(timeout).transpose()?.unwrap_or(DEFAULT_TIMEOUT);
         let headers = variables.setting("HEADERS").map(headers).transpose()?.unwrap_or_default();
         let token = variables.variable(TOKEN).map(|variable| PathBuf::from(variable.value));
@@ -100,6 +114,7 @@ impl Settings {
         }
         Ok(Self {
             endpoint,
+            route,
             protocol,
             timeout,
             headers,
@@ -112,6 +127,9 @@ impl Settings {
     /// The endpoint for messages: without a query, which can be a token.
     #[must_use]
     pub fn endpoint_name(&self) -> String {
+        if let Route::Unix(address) = &self.route {
+            return address.to_string();
+        }
         let scheme = self.endpoint.scheme_str().unwrap_or_default();
         let authority = self.endpoint.authority().map_or("", |authority| authority.as_str());
         match self.protocol {

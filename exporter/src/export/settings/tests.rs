@@ -1,4 +1,5 @@
 use super::*;
+use crate::captured::Captured;
 use crate::flow::Temporality;
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -66,6 +67,104 @@ fn an_endpoint_for_logs_is_taken_as_it_is() {
 }
 
 #[test]
+fn an_endpoint_may_be_a_socket() {
+    for (value, protocol, name) in [
+        ("unix:///run/otlp.sock", "", "unix:/run/otlp.sock"),
+        ("unix:/run/otlp.sock", "grpc", "unix:/run/otlp.sock"),
+        ("unix:otlp.sock", "grpc", "unix:otlp.sock"),
+        ("unix:@otlp", "http/protobuf", "unix:@otlp"),
+        ("unix://@otlp", "grpc", "unix:@otlp"),
+        ("unix-abstract:otlp", "grpc", "unix:@otlp"),
+    ] {
+        let settings = read(&[(ENDPOINT, value), (PROTOCOL, protocol)]).unwrap().unwrap();
+        assert_eq!(settings.endpoint_name(), name, "{value}");
+        let path = if protocol == "grpc" { Signal::Logs.grpc_path() } else { Signal::Logs.http_path() };
+        assert_eq!(settings.endpoint.to_string(), format!("http://localhost{path}"));
+        assert!(!settings.is_encrypted());
+    }
+    let long = format!("unix:/{}", "a".repeat(108));
+    assert!(read(&[(ENDPOINT, &long)]).unwrap_err().to_string().contains("at most 107 bytes"));
+}
+
+/// The proxy's address and its variable, of an endpoint.
+fn proxy(endpoint: &str, variables: &[(&str, &str)]) -> Option<(String, String)> {
+    match read(&[&[(ENDPOINT, endpoint)], variables].concat()).unwrap().unwrap().route {
+        Route::Direct => None,
+        Route::Proxy(Proxy { uri, variable, .. }) => Some((uri.to_string(), variable)),
+        Route::Unix(_) => panic!("no socket"),
+    }
+}
+
+#[test]
+fn the_scheme_chooses_the_variable_of_the_proxy() {
+    let all = [
+        ("ALL_PROXY", "http://f"),
+        ("all_proxy", "http://e"),
+        ("HTTP_PROXY", "http://d"),
+        ("http_proxy", "http://c:1"),
+        ("HTTPS_PROXY", "http://b"),
+        ("https_proxy", "a:3128"),
+    ];
+    let chosen = |endpoint, count: usize| proxy(endpoint, &all[..count]);
+    let found = |uri: &str, variable: &str| Some((uri.to_owned(), variable.to_owned()));
+    for endpoint in ["https://collector:4317", "https://collector"] {
+        assert_eq!(chosen(endpoint, 6), found("http://a:3128/", "https_proxy"));
+        assert_eq!(chosen(endpoint, 5), found("http://b/", "HTTPS_PROXY"));
+        assert_eq!(chosen(endpoint, 4), found("http://e/", "all_proxy"));
+        assert_eq!(chosen(endpoint, 1), found("http://f/", "ALL_PROXY"));
+        assert_eq!(chosen(endpoint, 0), None);
+    }
+    assert_eq!(chosen("http://collector:4317", 6), found("http://c:1/", "http_proxy"));
+    assert_eq!(chosen("http://collector", 3), found("http://d/", "HTTP_PROXY"));
+}
+
+#[test]
+fn no_proxy_names_what_is_reached_without() {
+    let by_proxy = |endpoint: &str, no_proxy: &str| {
+        let variables = [("https_proxy", "http://proxy:3128"), ("no_proxy", no_proxy)];
+        proxy(&format!("https://{endpoint}"), &variables).is_some()
+    };
+    assert!(by_proxy("collector.example:4317", ""));
+    for no_proxy in ["*", "collector.example", "example", ".example", "a, EXAMPLE ,b"] {
+        assert!(!by_proxy("collector.example:4317", no_proxy), "{no_proxy}");
+    }
+    for no_proxy in ["other", "ample", "collector.example.org"] {
+        assert!(by_proxy("collector.example:4317", no_proxy), "{no_proxy}");
+    }
+    assert!(!by_proxy("10.1.2.3:4317", "10.0.0.0/8") && by_proxy("11.1.2.3:4317", "10.0.0.0/8"));
+    assert!(!by_proxy("[2001:db8::1]:4317", "2001:db8::/32"));
+    for endpoint in ["localhost:4317", "127.0.0.2:4317", "[::1]:4317"] {
+        assert!(!by_proxy(endpoint, ""), "this host: {endpoint}");
+    }
+    let upper = [("https_proxy", "http://proxy"), ("NO_PROXY", "collector")];
+    assert_eq!(proxy("https://collector", &upper), None);
+}
+
+#[test]
+fn a_proxy_that_cannot_be_used_is_told_without_its_password() {
+    for (value, part) in [
+        ("socks5://user:secret@proxy:1080", "begins with socks5://"),
+        ("HTTPS://user:secret@proxy", "begins with https://"),
+        ("ftp://user:secret@proxy", "is no address"),
+        ("http://user:secret@", "is no address"),
+        ("http://user:sec ret@proxy", "is no address"),
+        ("://secret", "is no address"),
+    ] {
+        let variables = [(ENDPOINT, "https://collector:4317"), ("HTTPS_PROXY", value)];
+        let sentence = read(&variables).unwrap_err().to_string();
+        assert!(sentence.starts_with("HTTPS_PROXY ") && sentence.contains(part), "{sentence}");
+        assert!(sentence.contains("no_proxy") && !sentence.contains("secret"), "{sentence}");
+        let variables = [&variables[..], &[("no_proxy", "collector")]].concat();
+        assert_eq!(read(&variables).unwrap().unwrap().route, Route::Direct);
+    }
+    let settings = with(&[("http_proxy", "http://user:secret%21@proxy:3128")]).unwrap();
+    assert!(!format!("{settings:?}").contains("secret"), "{settings:?}");
+    let Route::Proxy(proxy) = settings.route else { panic!("a proxy") };
+    // user:secret!
+    assert_eq!(proxy.authorization.unwrap(), "Basic dXNlcjpzZWNyZXQh");
+}
+
+#[test]
 fn a_protocol_goes_before_the_port() {
     let settings = |protocol, endpoint| read(&[(ENDPOINT, endpoint), (PROTOCOL, protocol)]).unwrap().unwrap();
     assert_eq!(settings("http/protobuf", "http://a:4317").endpoint, "http://a:4317/v1/logs");
@@ -91,7 +190,10 @@ fn wrong_endpoints_say_what_is_wrong() {
     for (value, parts) in [
         ("collector:4318", "has no scheme: write http://collector:4318"),
         ("collector?token=secret", "has no scheme: write http://collector "),
-        ("unix:///run/otlp.sock", "begins with unix://"),
+        ("ftp://collector", "begins with ftp://"),
+        ("unix:", "write unix:/path/of/socket"),
+        ("unix:@", "write unix:/path/of/socket"),
+        ("unix-abstract:", "write unix:/path/of/socket"),
         ("http://user:secret@collector:4317", "OTEL_EXPORTER_OTLP_HEADERS"),
         ("user:secret@collector:4317", "OTEL_EXPORTER_OTLP_HEADERS"),
         ("http://", "write http://host:port"),
@@ -199,7 +301,19 @@ fn the_destination_is_what_the_variables_say() {
         assert_eq!(destination(variables).unwrap(), expected, "{variables:?}");
     }
     assert!(destination(&[exporter("otlp,console")]).unwrap_err().to_string().contains("one of"));
-    assert!(destination(&[disabled("1")]).unwrap_err().to_string().contains("true or false"));
+}
+
+#[test]
+fn a_wrong_value_that_would_disable_everything_is_warned_about_and_counts_as_false() {
+    let variables = [(ENDPOINT, "http://collector:4318"), ("OTEL_SDK_DISABLED", "1")];
+    let log = Captured::default();
+    let destinations = tracing::subscriber::with_default(log.subscriber(), || {
+        [Signal::Logs, Signal::Metrics].map(|signal| Destination::read(signal, &lookup(&variables)).unwrap())
+    });
+    assert!(destinations.iter().all(|destination| matches!(destination, Destination::Otlp(_))));
+    let text = log.text();
+    assert!(text.lines().count() == 1 && text.contains("WARN"), "{text}");
+    assert!(text.contains("OTEL_SDK_DISABLED is \"1\": write true or false"), "{text}");
 }
 
 #[test]

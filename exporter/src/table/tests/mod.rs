@@ -6,6 +6,7 @@ mod connection;
 mod ends;
 mod handshake;
 mod orientation;
+mod own;
 mod properties;
 mod records;
 mod reuse;

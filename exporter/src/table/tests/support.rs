@@ -1,11 +1,13 @@
 //! A table on a bench: observations are built in a line, time is a number of milliseconds, records are kept.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use abi::{Direction, protocol, tcp_flags};
 
 use crate::clock::{Clock, MonotonicTime, WallTime};
+use crate::connections::OwnConnections;
 use crate::flow::{
     Connection, Counts, Ecn, EndReason, Evidence, FlowId, FlowIds, FlowRecord, Handshake, Hook, HookId,
     Hooks, Icmp, Mac, Observation, OtherReason, Record, RecordSink, Role, TcpFlags, Tuple, Unattributed,
@@ -301,6 +303,12 @@ impl Bench {
             }
         }
         self
+    }
+
+    /// Flows of these connections are not reported.
+    pub(in crate::table) fn excluding(own: &Arc<OwnConnections>) -> Self {
+        let bench = Self::new();
+        Self { table: bench.table.excluding(Arc::clone(own)), ..bench }
     }
 
     pub(in crate::table) fn full_at(max_flows: usize) -> Self {
