@@ -1,16 +1,15 @@
 //! Delivery to a real OpenTelemetry Collector, as its file exporter writes it down.
 
 use std::fs;
-use std::net::{TcpStream, UdpSocket};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::net::UdpSocket;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use flow_tests::collector::{Collector, GRPC, HTTP, attributes, list, requests};
 use flow_tests::harness::until;
-use flow_tests::netns::Netns;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Map, Value};
 
 use crate::program::{Program, command};
@@ -20,84 +19,28 @@ pub(crate) const PACKETS: u64 = 200;
 const PAYLOAD: [u8; 58] = [0; 58];
 pub(crate) const FRAME: u64 = 14 + 20 + 8 + PAYLOAD.len() as u64;
 
-/// A Collector inside a namespace, so that its ports are nobody else's.
-pub(crate) struct Collector {
-    child: Child,
-    out: PathBuf,
-}
-
-impl Collector {
-    pub(crate) fn start(namespace: &Netns, out: &Path) -> Result<Self> {
-        Self::start_with(namespace, out, &[])
-    }
-
-    /// With more configuration, which is merged into that of all tests.
-    fn start_with(namespace: &Netns, out: &Path, more: &[&str]) -> Result<Self> {
-        let binary = std::env::var("OTELCOL")
-            .context("OTELCOL does not name a Collector: run the tests by `make test`, which builds one")?;
-        let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/collector/config.yaml");
-        let child = Command::new("ip")
-            .args(["netns", "exec", namespace.name(), &binary, "--config"])
-            .arg(config)
-            .args(more.iter().flat_map(|more| ["--config", more]))
-            .env("OUT", out)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let collector = Self { child, out: out.to_owned() };
-        until("the Collector listens", Duration::from_secs(30), || {
-            namespace.enter(|| TcpStream::connect("127.0.0.1:4317").is_ok())
-        })?;
-        Ok(collector)
-    }
-
-    /// Ends it, which writes everything down, and reads the logs that it received.
-    fn stop(self) -> Result<Vec<Value>> {
-        let logs = self.out.join("logs.jsonl");
-        self.end()?;
-        requests(&logs)
-    }
-
-    /// Ends it, which writes everything down.
-    pub(crate) fn end(mut self) -> Result<()> {
-        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
-        self.child.wait()?;
-        Ok(())
-    }
-}
-
-impl Drop for Collector {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-pub(crate) const GRPC: &str = "http://127.0.0.1:4317";
-pub(crate) const HTTP: &str = "http://127.0.0.1:4318";
-
-/// What the Collector received of a signal: one request a line.
-pub(crate) fn requests(file: &Path) -> Result<Vec<Value>> {
-    let lines = fs::read_to_string(file).context("the Collector wrote nothing down")?;
-    lines.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
-}
-
 /// Sends the datagrams' flows to a Collector, which has to receive them to the byte; returns its requests.
 fn deliver(endpoint: &str, compression: &str) -> Result<Vec<Value>> {
     let pair = Pair::new()?;
     let out = tempfile::tempdir()?;
     let collector = Collector::start(&pair.server, out.path())?;
-    arrives(&pair, collector, start(&pair, endpoint, compression)?)
+    arrives(&pair, collector, out.path(), start(&pair, endpoint, compression)?)
 }
 
-fn arrives(pair: &Pair, collector: Collector, program: Program) -> Result<Vec<Value>> {
+fn arrives(pair: &Pair, collector: Collector, out: &Path, program: Program) -> Result<Vec<Value>> {
     datagrams(pair)?;
     let ended = program.stop()?;
     ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
     ensure!(!ended.stderr.contains("WARN") && !ended.stderr.contains("lost"), "{}", ended.stderr);
-    let requests = collector.stop()?;
+    let requests = received(collector, out)?;
     assert_sums(&udp_records(&requests)?)?;
     Ok(requests)
+}
+
+/// Ends the Collector and reads the logs that it received.
+fn received(collector: Collector, out: &Path) -> Result<Vec<Value>> {
+    collector.end()?;
+    requests(&out.join("logs.jsonl"))
 }
 
 /// Both sides show a certificate and check the other's.
@@ -120,7 +63,8 @@ pub(crate) fn receives_over_mutual_tls() -> Result<()> {
         command.env("OTEL_EXPORTER_OTLP_CERTIFICATE", path("ca.pem"));
         command.env("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", path("client.pem"));
         command.env("OTEL_EXPORTER_OTLP_CLIENT_KEY", path("client.key"));
-        arrives(&pair, collector, Program::start(command)?).with_context(|| endpoint.to_owned())?;
+        arrives(&pair, collector, out.path(), Program::start(command)?)
+            .with_context(|| endpoint.to_owned())?;
     }
     Ok(())
 }
@@ -186,7 +130,7 @@ pub(crate) fn comes_late() -> Result<()> {
     })?;
     let ended = program.stop()?;
     ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
-    assert_sums(&udp_records(&collector.stop()?)?)
+    assert_sums(&udp_records(&received(collector, out.path())?)?)
 }
 
 fn start(pair: &Pair, endpoint: &str, compression: &str) -> Result<Program> {
@@ -237,23 +181,4 @@ fn assert_sums(records: &[Map<String, Value>]) -> Result<()> {
     );
     ensure!(records.iter().all(|record| record["source.address"] == CLIENT), "{records:?}");
     Ok(())
-}
-
-/// OTLP/JSON writes 64-bit integers as strings.
-pub(crate) fn attributes(of: &Value) -> Result<Map<String, Value>> {
-    list(&of["attributes"])
-        .map(|attribute| {
-            let key = attribute["key"].as_str().context("a key")?.to_owned();
-            let value = &attribute["value"];
-            let value = match value["intValue"].as_str() {
-                Some(number) => Value::from(number.parse::<i64>()?),
-                None => value["stringValue"].clone(),
-            };
-            Ok((key, value))
-        })
-        .collect()
-}
-
-pub(crate) fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
 }

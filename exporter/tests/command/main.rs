@@ -6,12 +6,11 @@ mod exits;
 mod lifetime;
 mod metrics;
 mod output;
-mod program;
-mod topology;
 
 use std::process::ExitCode;
 
 use flow_tests::harness::{Test, run_privileged};
+use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
     let tests: [Test; 32] = [
