@@ -1,5 +1,6 @@
 //! Delivery to a real OpenTelemetry Collector, as its file exporter writes it down.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::UdpSocket;
 use std::path::Path;
@@ -12,7 +13,7 @@ use flow_tests::harness::until;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::{Map, Value};
 
-use crate::program::{Program, command};
+use crate::program::{Program, command, output};
 use crate::topology::{CLIENT, Pair, SERVER};
 
 pub(crate) const PACKETS: u64 = 200;
@@ -131,6 +132,31 @@ pub(crate) fn comes_late() -> Result<()> {
     let ended = program.stop()?;
     ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
     assert_sums(&udp_records(&received(collector, out.path())?)?)
+}
+
+/// The Collector takes every configuration for users, and what two of them have of one name is the same.
+pub(crate) fn takes_configurations_for_users() -> Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../otel-collector-config");
+    let binary = std::env::var("OTELCOL").context("OTELCOL does not name a Collector")?;
+    let mut components: BTreeMap<String, Value> = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let file = entry?.path();
+        if file.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
+        let said = output(Command::new(&binary).args(["validate", "--config"]).arg(&file))?;
+        ensure!(said.status.success(), "{}: {}", file.display(), said.stderr);
+        let configuration: Value = serde_saphyr::from_str(&fs::read_to_string(&file)?)?;
+        for section in ["receivers", "processors", "exporters"] {
+            for (name, component) in configuration[section].as_object().into_iter().flatten() {
+                let known =
+                    components.entry(format!("{section}::{name}")).or_insert_with(|| component.clone());
+                ensure!(known == component, "{}: another {section}::{name} than before", file.display());
+            }
+        }
+    }
+    ensure!(!components.is_empty(), "no configuration");
+    Ok(())
 }
 
 fn start(pair: &Pair, endpoint: &str, compression: &str) -> Result<Program> {

@@ -13,7 +13,7 @@ use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
-    let tests: [Test; 32] = [
+    let tests: [Test; 33] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         ("a_collector_receives_what_is_compressed", collector::receives_compressed),
         ("a_collector_receives_over_mutual_tls", collector::receives_over_mutual_tls),
         ("a_collector_that_comes_late_still_receives", collector::comes_late),
+        ("a_collector_takes_configurations_for_users", collector::takes_configurations_for_users),
         ("metrics_say_what_the_records_say", metrics::equal_records),
         ("metrics_go_without_records_where_only_they_are_wanted", metrics::alone),
         ("metrics_go_beside_printed_flows", metrics::beside_print),
