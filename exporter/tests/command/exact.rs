@@ -104,11 +104,7 @@ pub(crate) fn tcp_with_segmentation() -> Result<()> {
 }
 
 pub(crate) fn tcp_without_offloads() -> Result<()> {
-    let pair = Pair::new()?;
-    for (namespace, interface) in [(&pair.client, "c0"), (&pair.server, "s0")] {
-        namespace.run(&["ethtool", "-K", interface, "tso", "off", "gso", "off", "gro", "off"])?;
-    }
-    pair.server.run(&["sysctl", "-qw", "net.ipv4.tcp_rmem=4096 65536 65536"])?;
+    let pair = Pair::without_offloads()?;
     let arguments = ["flows", "--interface", "s0", "--format", "json", "--attach", "clsact"];
     let program = Program::start(command(&pair.server, &arguments))?;
     stream(&pair.client, &pair.server, SERVER, 5 << 20)?;
