@@ -1,7 +1,7 @@
 # `make` lists what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test setup setup-run setup-test lint bench soak deny
+.PHONY: help run test test-backends setup setup-run setup-test setup-backends lint bench soak deny
 
 # Where `cargo install` puts bpf-linker, and where Debian keeps nft, bpftool, ethtool.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH):/usr/sbin:/sbin
@@ -9,13 +9,16 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH):/usr/sbin:/sbin
 CARGO_DENY := 0.19.9
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: setup-run ## Build and run the agent (ARGS="..." adds options); prints flows, or exports to OTEL_EXPORTER_OTLP_ENDPOINT
 	scripts/cargo-root run --release --bin otel-flow-exporter -- run $(ARGS)
 
 test: lint ## Install what is missing, lint, run every test; an ignored test fails
 	scripts/test
+
+test-backends: setup-backends ## Flows in a real Loki and Prometheus, which it builds once (about 10 minutes); an ignored test fails
+	scripts/test-backends
 
 setup: ## Install what building, running and testing need
 	scripts/setup --test
@@ -39,3 +42,6 @@ setup-run:
 
 setup-test:
 	@scripts/setup --test --check >/dev/null || scripts/setup --test
+
+setup-backends:
+	@scripts/setup --backends --check >/dev/null || scripts/setup --backends

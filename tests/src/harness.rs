@@ -1,4 +1,4 @@
-//! Runs tests that need the kernel's privilege, or reports them as ignored.
+//! Runs tests that need privilege or more, or reports them as ignored.
 #![expect(clippy::print_stdout, reason = "a test harness reports on stdout")]
 
 use std::process::ExitCode;
@@ -13,19 +13,29 @@ pub type Test = (&'static str, fn() -> Result<()>);
 /// Runs the tests that the command line asks for. Without root they are ignored, each with the reason.
 #[must_use]
 pub fn run_privileged(tests: impl IntoIterator<Item = Test>) -> ExitCode {
+    run(tests, needs_root())
+}
+
+/// What is missing where nobody is root.
+#[must_use]
+pub fn needs_root() -> Option<&'static str> {
+    (!rustix::process::geteuid().is_root()).then_some("needs root, for eBPF and network namespaces")
+}
+
+/// Runs the tests that the command line asks for. Where something is missing they are ignored, each with the reason.
+#[must_use]
+pub fn run(tests: impl IntoIterator<Item = Test>, missing: Option<&str>) -> ExitCode {
     let arguments = Arguments::from_args();
-    let reason =
-        (!rustix::process::geteuid().is_root()).then_some("needs root, for eBPF and network namespaces");
     let trials = tests
         .into_iter()
         .map(|(name, test)| {
-            if let Some(reason) = reason
+            if let Some(reason) = missing
                 && !arguments.list
             {
                 println!("ignored: {name}: {reason}");
             }
             Trial::test(name, move || test().map_err(|error| format!("{error:#}").into()))
-                .with_ignored_flag(reason.is_some())
+                .with_ignored_flag(missing.is_some())
         })
         .collect();
     libtest_mimic::run(&arguments, trials).exit_code()
@@ -44,4 +54,19 @@ pub fn until(what: &str, within: Duration, mut holds: impl FnMut() -> Result<boo
         std::thread::sleep(Duration::from_millis(5));
     }
     Ok(())
+}
+
+/// Tries until something succeeds.
+///
+/// # Errors
+/// The last one, if it does not succeed in time.
+pub fn eventually<T>(within: Duration, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    let deadline = Instant::now() + within;
+    loop {
+        match attempt() {
+            Err(_) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(100)),
+            Err(error) => return Err(error.context(format!("still so after {within:?}"))),
+            done => return done,
+        }
+    }
 }

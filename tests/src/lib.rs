@@ -1,7 +1,12 @@
 //! What several integration tests share.
 
+pub mod collector;
 pub mod harness;
 pub mod machine;
 pub mod model;
 pub mod netns;
+pub mod program;
 pub mod raw;
+pub mod server;
+pub mod topology;
+pub mod traffic;

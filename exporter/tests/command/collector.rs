@@ -1,109 +1,47 @@
 //! Delivery to a real OpenTelemetry Collector, as its file exporter writes it down.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::net::{SocketAddr, TcpStream, UdpSocket};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::net::UdpSocket;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use flow_tests::collector::{Collector, GRPC, GRPC_ADDRESS, HTTP, attributes, list, requests};
 use flow_tests::harness::until;
-use flow_tests::netns::Netns;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Map, Value};
 
-use crate::program::{Program, command};
+use crate::program::{Program, command, output};
 use crate::topology::{CLIENT, Pair, SERVER};
 
 pub(crate) const PACKETS: u64 = 200;
 const PAYLOAD: [u8; 58] = [0; 58];
 pub(crate) const FRAME: u64 = 14 + 20 + 8 + PAYLOAD.len() as u64;
 
-/// A Collector inside a namespace, so that its ports are nobody else's.
-pub(crate) struct Collector {
-    child: Child,
-    out: PathBuf,
-}
-
-impl Collector {
-    pub(crate) fn start(namespace: &Netns, out: &Path) -> Result<Self> {
-        Self::start_with(namespace, GRPC_ADDRESS, out, &[])
-    }
-
-    /// With more configuration, which is merged into that of all tests, and has it listen for gRPC at `address`: an address of
-    /// IP with its port, or the path of a Unix socket.
-    pub(crate) fn start_with(namespace: &Netns, address: &str, out: &Path, more: &[&str]) -> Result<Self> {
-        let binary = std::env::var("OTELCOL")
-            .context("OTELCOL does not name a Collector: run the tests by `make test`, which builds one")?;
-        let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/collector/config.yaml");
-        let child = Command::new("ip")
-            .args(["netns", "exec", namespace.name(), &binary, "--config"])
-            .arg(config)
-            .args(more.iter().flat_map(|more| ["--config", more]))
-            .env("OUT", out)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let collector = Self { child, out: out.to_owned() };
-        until("the Collector listens", Duration::from_secs(30), || {
-            namespace.enter(|| match address.parse::<SocketAddr>() {
-                Ok(address) => TcpStream::connect(address).is_ok(),
-                Err(_) => UnixStream::connect(address).is_ok(),
-            })
-        })?;
-        Ok(collector)
-    }
-
-    /// Ends it, which writes everything down, and reads the logs that it received.
-    pub(crate) fn stop(self) -> Result<Vec<Value>> {
-        let logs = self.out.join("logs.jsonl");
-        self.end()?;
-        requests(&logs)
-    }
-
-    /// Ends it, which writes everything down.
-    pub(crate) fn end(mut self) -> Result<()> {
-        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
-        self.child.wait()?;
-        Ok(())
-    }
-}
-
-impl Drop for Collector {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-pub(crate) const GRPC_ADDRESS: &str = "127.0.0.1:4317";
-pub(crate) const GRPC: &str = "http://127.0.0.1:4317";
-pub(crate) const HTTP: &str = "http://127.0.0.1:4318";
-
-/// What the Collector received of a signal: one request a line.
-pub(crate) fn requests(file: &Path) -> Result<Vec<Value>> {
-    let lines = fs::read_to_string(file).context("the Collector wrote nothing down")?;
-    lines.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
-}
-
 /// Sends the datagrams' flows to a Collector, which has to receive them to the byte; returns its requests.
 fn deliver(endpoint: &str, compression: &str) -> Result<Vec<Value>> {
     let pair = Pair::new()?;
     let out = tempfile::tempdir()?;
     let collector = Collector::start(&pair.server, out.path())?;
-    arrives(&pair, collector, start(&pair, endpoint, compression)?)
+    arrives(&pair, collector, out.path(), start(&pair, endpoint, compression)?)
 }
 
-fn arrives(pair: &Pair, collector: Collector, program: Program) -> Result<Vec<Value>> {
+fn arrives(pair: &Pair, collector: Collector, out: &Path, program: Program) -> Result<Vec<Value>> {
     datagrams(pair)?;
     let ended = program.stop()?;
     ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
     ensure!(!ended.stderr.contains("WARN") && !ended.stderr.contains("lost"), "{}", ended.stderr);
-    let requests = collector.stop()?;
+    let requests = received(collector, out)?;
     assert_sums(&udp_records(&requests)?)?;
     Ok(requests)
+}
+
+/// Ends the Collector and reads the logs that it received.
+pub(crate) fn received(collector: Collector, out: &Path) -> Result<Vec<Value>> {
+    collector.end()?;
+    requests(&out.join("logs.jsonl"))
 }
 
 /// Both sides show a certificate and check the other's.
@@ -126,7 +64,8 @@ pub(crate) fn receives_over_mutual_tls() -> Result<()> {
         command.env("OTEL_EXPORTER_OTLP_CERTIFICATE", path("ca.pem"));
         command.env("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", path("client.pem"));
         command.env("OTEL_EXPORTER_OTLP_CLIENT_KEY", path("client.key"));
-        arrives(&pair, collector, Program::start(command)?).with_context(|| endpoint.to_owned())?;
+        arrives(&pair, collector, out.path(), Program::start(command)?)
+            .with_context(|| endpoint.to_owned())?;
     }
     Ok(())
 }
@@ -155,7 +94,7 @@ pub(crate) fn receives_at_a_socket() -> Result<()> {
     let collector = Collector::start_with(&pair.server, &path, out.path(), &[&listen])?;
     let mut command = exporting(&pair, &format!("unix:{path}"), "zstd");
     command.env("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
-    arrives(&pair, collector, Program::start(command)?).map(drop)
+    arrives(&pair, collector, out.path(), Program::start(command)?).map(drop)
 }
 
 pub(crate) fn receives_over_http() -> Result<()> {
@@ -203,7 +142,32 @@ pub(crate) fn comes_late() -> Result<()> {
     })?;
     let ended = program.stop()?;
     ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
-    assert_sums(&udp_records(&collector.stop()?)?)
+    assert_sums(&udp_records(&received(collector, out.path())?)?)
+}
+
+/// The Collector takes every configuration for users, and what two of them have of one name is the same.
+pub(crate) fn takes_configurations_for_users() -> Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../otel-collector-config");
+    let binary = std::env::var("OTELCOL").context("OTELCOL does not name a Collector")?;
+    let mut components: BTreeMap<String, Value> = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let file = entry?.path();
+        if file.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
+        let said = output(Command::new(&binary).args(["validate", "--config"]).arg(&file))?;
+        ensure!(said.status.success(), "{}: {}", file.display(), said.stderr);
+        let configuration: Value = serde_saphyr::from_str(&fs::read_to_string(&file)?)?;
+        for section in ["receivers", "processors", "exporters"] {
+            for (name, component) in configuration[section].as_object().into_iter().flatten() {
+                let known =
+                    components.entry(format!("{section}::{name}")).or_insert_with(|| component.clone());
+                ensure!(known == component, "{}: another {section}::{name} than before", file.display());
+            }
+        }
+    }
+    ensure!(!components.is_empty(), "no configuration");
+    Ok(())
 }
 
 fn start(pair: &Pair, endpoint: &str, compression: &str) -> Result<Program> {
@@ -257,23 +221,4 @@ fn assert_sums(records: &[Map<String, Value>]) -> Result<()> {
     );
     ensure!(records.iter().all(|record| record["source.address"] == CLIENT), "{records:?}");
     Ok(())
-}
-
-/// OTLP/JSON writes 64-bit integers as strings.
-pub(crate) fn attributes(of: &Value) -> Result<Map<String, Value>> {
-    list(&of["attributes"])
-        .map(|attribute| {
-            let key = attribute["key"].as_str().context("a key")?.to_owned();
-            let value = &attribute["value"];
-            let value = match value["intValue"].as_str() {
-                Some(number) => Value::from(number.parse::<i64>()?),
-                None => value["stringValue"].clone(),
-            };
-            Ok((key, value))
-        })
-        .collect()
-}
-
-pub(crate) fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
 }

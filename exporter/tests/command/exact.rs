@@ -1,7 +1,6 @@
 //! Counts against the sender's own, and against the interface counters behind the segmentation.
 
-use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use exporter::kernel::{
     AttachOptions, Attacher, GracePeriod, InstanceLock, Method, Reader, Selection, Sizes, load,
 };
 use flow_tests::netns::Netns;
+use flow_tests::traffic::{address, stream};
 use nix::sys::socket::{setsockopt, sockopt};
 use serde_json::Value;
 
@@ -104,11 +104,7 @@ pub(crate) fn tcp_with_segmentation() -> Result<()> {
 }
 
 pub(crate) fn tcp_without_offloads() -> Result<()> {
-    let pair = Pair::new()?;
-    for (namespace, interface) in [(&pair.client, "c0"), (&pair.server, "s0")] {
-        namespace.run(&["ethtool", "-K", interface, "tso", "off", "gso", "off", "gro", "off"])?;
-    }
-    pair.server.run(&["sysctl", "-qw", "net.ipv4.tcp_rmem=4096 65536 65536"])?;
+    let pair = Pair::without_offloads()?;
     let arguments = ["flows", "--interface", "s0", "--format", "json", "--attach", "clsact"];
     let program = Program::start(command(&pair.server, &arguments))?;
     stream(&pair.client, &pair.server, SERVER, 5 << 20)?;
@@ -268,30 +264,4 @@ fn send(
         socket.send(&payload)?;
     }
     Ok(())
-}
-
-/// Sends bytes over a new connection, has them echoed by one byte, and closes it. Gives the client's port.
-fn stream(client: &Netns, server: &Netns, address_of_server: &str, bytes: u64) -> Result<u16> {
-    let listener = server.enter(|| TcpListener::bind(address(address_of_server, 7000)))??;
-    let receiving = std::thread::spawn(move || -> Result<u64> {
-        let (mut connection, _) = listener.accept()?;
-        let received = std::io::copy(&mut connection, &mut std::io::sink())?;
-        connection.write_all(&[1])?;
-        Ok(received)
-    });
-    let mut connection = client.enter(|| TcpStream::connect(address(address_of_server, 7000)))??;
-    let port = connection.local_addr()?.port();
-    let chunk = vec![0; 1 << 16];
-    for _ in 0..bytes / chunk.len() as u64 {
-        connection.write_all(&chunk)?;
-    }
-    connection.shutdown(std::net::Shutdown::Write)?;
-    connection.read_to_end(&mut Vec::new())?;
-    let received = receiving.join().expect("the receiver does not panic")?;
-    ensure!(received == bytes, "{received} bytes of {bytes} arrived");
-    Ok(port)
-}
-
-fn address(host: &str, port: u16) -> SocketAddr {
-    SocketAddr::new(host.parse::<IpAddr>().expect("the topology's addresses are addresses"), port)
 }

@@ -9,7 +9,9 @@ use anyhow::{Context, Result, ensure};
 use flow_tests::harness::until;
 use semconv::attribute;
 
-use crate::collector::{Collector, GRPC, GRPC_ADDRESS, PACKETS, datagrams, exporting, records, requests};
+use flow_tests::collector::{Collector, GRPC, GRPC_ADDRESS, requests};
+
+use crate::collector::{PACKETS, datagrams, exporting, records};
 use crate::program::Program;
 use crate::topology::Pair;
 

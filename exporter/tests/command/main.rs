@@ -9,16 +9,15 @@ mod metrics;
 mod output;
 mod own_traffic;
 mod path;
-mod program;
 mod telemetry;
-mod topology;
 
 use std::process::ExitCode;
 
 use flow_tests::harness::{Test, run_privileged};
+use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
-    let tests: [Test; 44] = [
+    let tests: [Test; 45] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -39,6 +38,7 @@ fn main() -> ExitCode {
         ("a_collector_that_refuses_and_is_killed_gets_everything", faults::refused_and_killed),
         ("the_agents_own_export_is_not_reported", own_traffic::excluded),
         ("the_agents_own_export_is_reported_on_request", own_traffic::reported),
+        ("a_collector_takes_configurations_for_users", collector::takes_configurations_for_users),
         ("metrics_say_what_the_records_say", metrics::equal_records),
         ("metrics_go_without_records_where_only_they_are_wanted", metrics::alone),
         ("metrics_go_beside_printed_flows", metrics::beside_print),

@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use exporter::flow::Counts;
+use flow_tests::collector::{Collector, GRPC, HTTP, attributes, list, requests};
 use flow_tests::harness::until;
 use semconv::{attribute, metric, value};
 use serde_json::{Map, Value};
 
-use crate::collector::{
-    Collector, FRAME, GRPC, HTTP, PACKETS, attributes, datagrams, exporting, list, requests,
-};
+use crate::collector::{FRAME, PACKETS, datagrams, exporting};
 use crate::program::{Ended, Program, command};
 use crate::topology::{CLIENT, Pair};
 

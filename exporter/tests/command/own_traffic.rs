@@ -9,7 +9,9 @@ use flow_tests::harness::until;
 use semconv::attribute;
 use serde_json::Value;
 
-use crate::collector::{Collector, attributes, datagrams, exporting, list, records, requests};
+use flow_tests::collector::{Collector, attributes, list, requests};
+
+use crate::collector::{datagrams, exporting, records};
 use crate::program::{Ended, Program};
 use crate::topology::{CLIENT, Pair, SERVER};
 

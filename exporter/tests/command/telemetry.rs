@@ -11,7 +11,9 @@ use flow_tests::netns::Netns;
 use semconv::{attribute, metric};
 use serde_json::Value;
 
-use crate::collector::{Collector, GRPC, HTTP, attributes, datagrams, exporting, list, requests};
+use flow_tests::collector::{Collector, GRPC, HTTP, attributes, list, requests};
+
+use crate::collector::{datagrams, exporting};
 use crate::program::{Ended, Program};
 use crate::topology::Pair;
 

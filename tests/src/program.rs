@@ -1,4 +1,4 @@
-//! Runs the program in a namespace and takes what it says.
+//! Runs otel-flow-exporter in a namespace and takes what it says.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
@@ -6,31 +6,45 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use exporter::flow::Counts;
-use flow_tests::harness::until;
-use flow_tests::netns::Netns;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::harness::until;
+use crate::netns::Netns;
+
 /// A running program. Killed when dropped.
-pub(crate) struct Program {
+pub struct Program {
     child: Child,
     errors: BufReader<ChildStderr>,
     said: String,
 }
 
 /// How it ended.
-pub(crate) struct Ended {
-    pub(crate) status: ExitStatus,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+pub struct Ended {
+    /// Its exit status.
+    pub status: ExitStatus,
+    /// All of its output.
+    pub stdout: String,
+    /// All that it said.
+    pub stderr: String,
 }
 
+/// Cargo names the program to tests of its package.
+const PROGRAM: &str = "CARGO_BIN_EXE_otel-flow-exporter";
+
 /// The command, to be completed.
-pub(crate) fn command(namespace: &Netns, arguments: &[&str]) -> Command {
+///
+/// # Panics
+/// Outside of the tests of the program's package, or where they are not run by Cargo.
+#[must_use]
+pub fn command(namespace: &Netns, arguments: &[&str]) -> Command {
+    let program = std::env::var_os(PROGRAM)
+        .unwrap_or_else(|| panic!("{PROGRAM} is not set: run the tests by `scripts/test` or `cargo test`"));
     let mut command = Command::new("ip");
     command
-        .args(["netns", "exec", namespace.name(), env!("CARGO_BIN_EXE_otel-flow-exporter")])
+        .args(["netns", "exec", namespace.name()])
+        .arg(program)
         .args(arguments)
         .env_remove("RUST_LOG")
         .stdin(Stdio::null())
@@ -40,12 +54,18 @@ pub(crate) fn command(namespace: &Netns, arguments: &[&str]) -> Command {
 }
 
 /// Runs to the end.
-pub(crate) fn run(namespace: &Netns, arguments: &[&str]) -> Result<Ended> {
+///
+/// # Errors
+/// If it cannot be started.
+pub fn run(namespace: &Netns, arguments: &[&str]) -> Result<Ended> {
     output(&mut command(namespace, arguments))
 }
 
 /// Runs a command to the end.
-pub(crate) fn output(command: &mut Command) -> Result<Ended> {
+///
+/// # Errors
+/// If it cannot be started.
+pub fn output(command: &mut Command) -> Result<Ended> {
     let output = command.output()?;
     Ok(Ended {
         status: output.status,
@@ -56,12 +76,18 @@ pub(crate) fn output(command: &mut Command) -> Result<Ended> {
 
 impl Program {
     /// Starts it and returns when its hooks count.
-    pub(crate) fn start(command: Command) -> Result<Self> {
+    ///
+    /// # Errors
+    /// If it ends before, or does not count within 20 s.
+    pub fn start(command: Command) -> Result<Self> {
         Self::start_until(command, "attached")
     }
 
     /// Starts it and returns when it has said so.
-    pub(crate) fn start_until(mut command: Command, words: &str) -> Result<Self> {
+    ///
+    /// # Errors
+    /// If it ends before, or does not say so within 20 s.
+    pub fn start_until(mut command: Command, words: &str) -> Result<Self> {
         let mut child = command.spawn().context("starting the program")?;
         let errors = BufReader::new(child.stderr.take().context("stderr is piped")?);
         let mut program = Self { child, errors, said: String::new() };
@@ -70,7 +96,10 @@ impl Program {
     }
 
     /// Waits until it has said something.
-    pub(crate) fn says(&mut self, words: &str) -> Result<()> {
+    ///
+    /// # Errors
+    /// If it ends before, or does not say so within 20 s.
+    pub fn says(&mut self, words: &str) -> Result<()> {
         while !self.said.contains(words) {
             if self.errors.buffer().is_empty() {
                 let timeout = Timespec { tv_sec: 20, tv_nsec: 0 };
@@ -84,18 +113,27 @@ impl Program {
     }
 
     /// Ends it as a supervisor does, and takes the rest.
-    pub(crate) fn stop(self) -> Result<Ended> {
+    ///
+    /// # Errors
+    /// If it cannot be told, or what it says is no text.
+    pub fn stop(self) -> Result<Ended> {
         self.terminate()?;
         self.wait()
     }
 
     /// Tells it to end.
-    pub(crate) fn terminate(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// If it cannot be told.
+    pub fn terminate(&self) -> Result<()> {
         Ok(kill_process(Pid::from_child(&self.child), Signal::TERM)?)
     }
 
     /// Waits for its end.
-    pub(crate) fn wait(mut self) -> Result<Ended> {
+    ///
+    /// # Errors
+    /// If what it says is no text.
+    pub fn wait(mut self) -> Result<Ended> {
         let stdout = self.child.stdout.take();
         // The pipe of one stream may fill up while the other is read.
         let output = std::thread::spawn(move || {
@@ -109,17 +147,24 @@ impl Program {
         Ok(Ended { status, stdout: stdout?, stderr: said })
     }
 
-    /// Waits until its standard output may have ended.
-    pub(crate) fn has_ended(&mut self) -> Result<bool> {
+    /// Whether it has ended.
+    ///
+    /// # Errors
+    /// If that cannot be told.
+    pub fn has_ended(&mut self) -> Result<bool> {
         Ok(self.child.try_wait()?.is_some())
     }
 
     /// Closes the reading end of its output.
-    pub(crate) fn close_stdout(&mut self) {
+    pub fn close_stdout(&mut self) {
         drop(self.child.stdout.take());
     }
 
-    pub(crate) fn wait_end(&mut self) -> Result<()> {
+    /// Waits for its end, and leaves what it says.
+    ///
+    /// # Errors
+    /// If it does not end within 20 s.
+    pub fn wait_end(&mut self) -> Result<()> {
         until("the program ends", Duration::from_secs(20), || self.has_ended())
     }
 }
@@ -133,14 +178,19 @@ impl Drop for Program {
 
 /// What both ends of a flow sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Sums {
-    pub(crate) source: Counts,
-    pub(crate) destination: Counts,
+pub struct Sums {
+    /// The source.
+    pub source: Counts,
+    /// The destination.
+    pub destination: Counts,
 }
 
 impl Ended {
     /// The JSON lines of stdout, of an orderly end.
-    pub(crate) fn records(&self) -> Result<Vec<Value>> {
+    ///
+    /// # Errors
+    /// If it did not end in order, or a line is no JSON.
+    pub fn records(&self) -> Result<Vec<Value>> {
         ensure!(self.status.success(), "it ended with {}: {}", self.status, self.stderr);
         self.stdout.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
     }
@@ -148,12 +198,18 @@ impl Ended {
 
 impl Ended {
     /// Packets that it says it delivered.
-    pub(crate) fn delivered(&self) -> Result<u64> {
+    ///
+    /// # Errors
+    /// If there is no balance.
+    pub fn delivered(&self) -> Result<u64> {
         self.total("delivered")
     }
 
     /// Packets in a column of the balance; 0 if there is no such column, which is left out where it holds nothing.
-    pub(crate) fn total(&self, column: &str) -> Result<u64> {
+    ///
+    /// # Errors
+    /// If there is no balance.
+    pub fn total(&self, column: &str) -> Result<u64> {
         let mut lines = self.stderr.lines().skip_while(|line| !line.starts_with("hook "));
         let titles = lines.next().with_context(|| format!("no balance: {}", self.stderr))?;
         // Titles have single spaces in them, and more between them.
@@ -169,7 +225,7 @@ impl Ended {
 }
 
 /// Adds the records up that `of` takes.
-pub(crate) fn sum<'a>(records: impl IntoIterator<Item = &'a Value>, of: impl Fn(&Value) -> bool) -> Sums {
+pub fn sum<'a>(records: impl IntoIterator<Item = &'a Value>, of: impl Fn(&Value) -> bool) -> Sums {
     let mut sums = Sums::default();
     for record in records.into_iter().filter(|record| of(record)) {
         let count = |key: &str| record[key].as_u64().unwrap_or_default();

@@ -1,23 +1,33 @@
 //! Two hosts, or two hosts with a router between them, without any traffic of the kernel's own.
 
+use crate::netns::Netns;
 use anyhow::Result;
-use flow_tests::netns::Netns;
 
-pub(crate) const CLIENT: &str = "10.77.1.1";
-pub(crate) const SERVER: &str = "10.77.1.2";
-pub(crate) const CLIENT_V6: &str = "fd00:77::1";
-pub(crate) const SERVER_V6: &str = "fd00:77::2";
+/// The client.
+pub const CLIENT: &str = "10.77.1.1";
+/// The server.
+pub const SERVER: &str = "10.77.1.2";
+/// The client, where there is IPv6.
+pub const CLIENT_V6: &str = "fd00:77::1";
+/// The server, where there is IPv6.
+pub const SERVER_V6: &str = "fd00:77::2";
 /// The server beyond the router.
-pub(crate) const FAR_SERVER: &str = "10.77.2.2";
+pub const FAR_SERVER: &str = "10.77.2.2";
 
 /// `client` with `c0`, `server` with `s0`, joined.
-pub(crate) struct Pair {
-    pub(crate) client: Netns,
-    pub(crate) server: Netns,
+pub struct Pair {
+    /// Where flows begin.
+    pub client: Netns,
+    /// Where they go.
+    pub server: Netns,
 }
 
 impl Pair {
-    pub(crate) fn new() -> Result<Self> {
+    /// Joins them.
+    ///
+    /// # Errors
+    /// Without root or iproute2.
+    pub fn new() -> Result<Self> {
         let (client, server) = (quiet("client")?, quiet("server")?);
         client.connect(("c0", "10.77.1.1/24"), &server, ("s0", "10.77.1.2/24"))?;
         silence(&client, "c0", SERVER, &server.mac("s0")?)?;
@@ -25,8 +35,25 @@ impl Pair {
         Ok(Self { client, server })
     }
 
+    /// With interfaces that count what a wire would carry.
+    ///
+    /// # Errors
+    /// Without root, iproute2 or ethtool.
+    pub fn without_offloads() -> Result<Self> {
+        let pair = Self::new()?;
+        for (namespace, interface) in [(&pair.client, "c0"), (&pair.server, "s0")] {
+            namespace.run(&["ethtool", "-K", interface, "tso", "off", "gso", "off", "gro", "off"])?;
+        }
+        // A window that the backlog of a virtual interface holds: nothing is dropped between the hook and the counters.
+        sysctl(&pair.server, "net.ipv4.tcp_rmem=4096 65536 65536")?;
+        Ok(pair)
+    }
+
     /// With IPv6 addresses as well.
-    pub(crate) fn with_ipv6() -> Result<Self> {
+    ///
+    /// # Errors
+    /// Without root or iproute2.
+    pub fn with_ipv6() -> Result<Self> {
         let pair = Self::new()?;
         for (namespace, interface, address, peer) in [
             (&pair.client, "c0", CLIENT_V6, (SERVER_V6, pair.server.mac("s0")?)),
@@ -42,14 +69,21 @@ impl Pair {
 }
 
 /// `client` with `c0`, `router` with `rc` and `rs`, `server` with `s0`.
-pub(crate) struct Routed {
-    pub(crate) client: Netns,
-    pub(crate) router: Netns,
-    pub(crate) server: Netns,
+pub struct Routed {
+    /// Where flows begin.
+    pub client: Netns,
+    /// What is between them.
+    pub router: Netns,
+    /// Where they go.
+    pub server: Netns,
 }
 
 impl Routed {
-    pub(crate) fn new() -> Result<Self> {
+    /// Joins them.
+    ///
+    /// # Errors
+    /// Without root or iproute2.
+    pub fn new() -> Result<Self> {
         let (client, router, server) = (quiet("client")?, quiet("router")?, quiet("server")?);
         client.connect(("c0", "10.77.1.1/24"), &router, ("rc", "10.77.1.254/24"))?;
         server.connect(("s0", "10.77.2.2/24"), &router, ("rs", "10.77.2.254/24"))?;

@@ -1,0 +1,137 @@
+//! Prometheus counts the bytes that crossed the interface, whichever way they take.
+
+use anyhow::{Context, Result, ensure};
+use flow_tests::harness::eventually;
+use flow_tests::netns::Netns;
+use flow_tests::server::Server;
+use flow_tests::topology::Pair;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::answer::{ask, equal, excerpt, is_ready, number, vector};
+use crate::queries::{Check, documented};
+use crate::stack::{Crossed, PATIENCE, Stack, file};
+
+/// What the program gets where the Collector takes metrics only.
+const METRICS_ONLY: [(&str, &str); 1] = [("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://127.0.0.1:4317")];
+
+/// Has a value once there are two points of a series.
+const RATE: Check = ("Bytes per second by transport and direction", |data, _| moves(data));
+
+/// Characters of a `service.instance.id`.
+const UUID: usize = 36;
+
+const QUERIES: &[Check] = &[
+    RATE,
+    ("Bytes since the agents began", |data, crossed| {
+        equal(number(data)?, crossed.forward.bytes + crossed.reverse.bytes)
+    }),
+    ("Bytes by direction", by_direction),
+    ("Packets since the agents began", |data, crossed| {
+        equal(number(data)?, crossed.forward.packets + crossed.reverse.packets)
+    }),
+    ("Bytes by agent", by_agent),
+    ("Bytes by host", by_host),
+    ("Bytes per packet", |data, _| moves(data)),
+];
+
+/// A running Prometheus.
+pub(crate) struct Prometheus {
+    _server: Server,
+    _data: TempDir,
+}
+
+impl Prometheus {
+    pub(crate) fn start(namespace: &Netns) -> Result<Self> {
+        let data = tempfile::tempdir()?;
+        let complete = |command: &mut std::process::Command| {
+            command.arg(format!("--config.file={}", file("tests/backends/prometheus.yml").display()));
+            command.arg(format!("--storage.tsdb.path={}", data.path().display()));
+            command.args(["--web.listen-address=127.0.0.1:9090", "--log.level=warn"]);
+            command.args(["--web.enable-otlp-receiver", "--web.enable-remote-write-receiver"]);
+        };
+        let ready = || Ok(is_ready(namespace, "http://127.0.0.1:9090/-/ready"));
+        let server = Server::start(namespace, "PROMETHEUS", complete, ready)?;
+        Ok(Self { _server: server, _data: data })
+    }
+}
+
+fn query(namespace: &Netns, query: &str, check: Check, crossed: &Crossed) -> Result<()> {
+    let data = ask(namespace, "http://127.0.0.1:9090/api/v1/query", &[("query", query)])?;
+    check.1(&data, crossed).with_context(|| format!("{query} answers {}", excerpt(&data)))
+}
+
+/// All queries of the documentation, until they say what crossed the interface.
+pub(crate) fn answers(namespace: &Netns, crossed: &Crossed) -> Result<()> {
+    for (text, check) in documented("promql", QUERIES)? {
+        eventually(PATIENCE, || query(namespace, &text, check, crossed)).context(check.0)?;
+    }
+    Ok(())
+}
+
+/// Traffic until Prometheus has a rate of it.
+pub(crate) fn traffic(stack: &Stack) -> Result<()> {
+    let queries = documented("promql", QUERIES)?;
+    let (text, _) = queries.iter().find(|(_, check)| check.0 == RATE.0).context("the rate")?;
+    let none = Crossed::default();
+    eventually(PATIENCE, || {
+        stack.traffic()?;
+        query(stack.namespace(), text, RATE, &none)
+    })
+}
+
+fn moves(data: &Value) -> Result<()> {
+    ensure!(vector(data)?.iter().any(|(_, value)| *value > 0.0), "nothing moves");
+    Ok(())
+}
+
+fn by_direction(data: &Value, crossed: &Crossed) -> Result<()> {
+    let vector = vector(data)?;
+    ensure!(vector.len() == 2, "two directions");
+    for (labels, bytes) in vector {
+        let counted = match labels["network_flow_direction"].as_str() {
+            Some("forward") => crossed.forward.bytes,
+            Some("reverse") => crossed.reverse.bytes,
+            other => anyhow::bail!("the direction {other:?}"),
+        };
+        equal(bytes, counted)?;
+    }
+    Ok(())
+}
+
+/// By the agent and not by what Prometheus scrapes.
+fn by_agent(data: &Value, crossed: &Crossed) -> Result<()> {
+    let vector = vector(data)?;
+    let (job, instance) = (&vector[0].0["job"], &vector[0].0["instance"]);
+    ensure!(job == "otel-flow-exporter", "the job {job}");
+    ensure!(instance.as_str().is_some_and(|instance| instance.len() == UUID), "the instance {instance}");
+    equal(number(data)?, crossed.forward.bytes + crossed.reverse.bytes)
+}
+
+fn by_host(data: &Value, crossed: &Crossed) -> Result<()> {
+    let vector = vector(data)?;
+    let host = vector[0].0["host_name"].as_str().context("no host")?;
+    ensure!(!host.is_empty(), "a host without a name");
+    equal(number(data)?, crossed.forward.bytes + crossed.reverse.bytes)
+}
+
+fn test(configuration: &str) -> Result<()> {
+    let pair = Pair::without_offloads()?;
+    let _prometheus = Prometheus::start(&pair.server)?;
+    let mut stack = Stack::start(pair, configuration, &METRICS_ONLY)?;
+    traffic(&stack)?;
+    let crossed = stack.end_program()?;
+    answers(stack.namespace(), &crossed)
+}
+
+pub(crate) fn otlp() -> Result<()> {
+    test("prometheus-otlp.yaml")
+}
+
+pub(crate) fn remote_write() -> Result<()> {
+    test("prometheus-remote-write.yaml")
+}
+
+pub(crate) fn scrape() -> Result<()> {
+    test("prometheus-scrape.yaml")
+}
