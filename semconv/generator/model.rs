@@ -203,6 +203,7 @@ pub(crate) struct Metric {
 pub(crate) enum Instrument {
     Counter,
     UpDownCounter,
+    Histogram,
 }
 
 impl Instrument {
@@ -211,6 +212,7 @@ impl Instrument {
         match self {
             Self::Counter => "Counter",
             Self::UpDownCounter => "UpDownCounter",
+            Self::Histogram => "Histogram",
         }
     }
 }

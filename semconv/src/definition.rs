@@ -65,4 +65,6 @@ pub enum Instrument {
     Counter,
     /// A sum that grows and shrinks.
     UpDownCounter,
+    /// How many values are in each of some ranges.
+    Histogram,
 }

@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use semconv::{Attribute, attribute};
 
-use crate::aggregate::key::FlowDirection;
+use crate::aggregate::key::Subject;
+use crate::aggregate::series::Attributes;
 use crate::flow::{AttributeSink, FlowRecord, Record, SeriesValue};
 
 /// A fact of flows that series may be told apart by, besides the transport and the direction.
@@ -60,14 +61,10 @@ fn known() -> String {
     Dimension::ALL.map(|dimension| dimension.attribute().key).join(", ")
 }
 
-/// The attributes of the series that takes what a flow sent in one direction.
-pub(super) fn attributes(
-    direction: FlowDirection,
-    flow: &FlowRecord<'_>,
-    dimensions: &[Dimension],
-) -> Vec<(Attribute, SeriesValue)> {
-    let direction = SeriesValue::Text(direction.name().into());
-    let mut chosen = Chosen { dimensions, attributes: vec![(attribute::NETWORK_FLOW_DIRECTION, direction)] };
+/// The attributes of the series that takes what `of` says of a flow.
+pub(super) fn attributes(of: Subject, flow: &FlowRecord<'_>, dimensions: &[Dimension]) -> Attributes {
+    let mut chosen = Chosen { dimensions, attributes: Vec::with_capacity(dimensions.len() + 2) };
+    chosen.attributes.extend(of.attribute());
     // The record itself says which fact has which name and form: a series is to be found by what the records have.
     Record::Flow(flow).attributes(&mut chosen);
     chosen.attributes
@@ -76,7 +73,7 @@ pub(super) fn attributes(
 /// Keeps of a record's attributes those of the series.
 struct Chosen<'a> {
     dimensions: &'a [Dimension],
-    attributes: Vec<(Attribute, SeriesValue)>,
+    attributes: Attributes,
 }
 
 impl Chosen<'_> {

@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use semconv::value::network_flow_direction as value;
+use semconv::{Attribute, attribute};
 
 use crate::aggregate::dimension::Dimension;
-use crate::flow::FlowRecord;
+use crate::flow::{ConnectionError, FlowRecord, SeriesValue};
 
 /// Who sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,10 +27,34 @@ impl FlowDirection {
     }
 }
 
+/// What is told of a flow: what tells the series of one kind of value apart, besides the dimensions.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Subject {
+    /// What one end sent.
+    Traffic(FlowDirection),
+    /// That a connection was opened, or why it could not be.
+    Opening(Option<ConnectionError>),
+    /// How long a round trip took.
+    RoundTrip,
+}
+
+impl Subject {
+    /// The attribute that it is.
+    pub(super) fn attribute(self) -> Option<(Attribute, SeriesValue)> {
+        let (attribute, value) = match self {
+            Self::Traffic(direction) => (attribute::NETWORK_FLOW_DIRECTION, direction.name()),
+            Self::Opening(error) => (attribute::ERROR_TYPE, error?.name()),
+            Self::RoundTrip => return None,
+        };
+        Some((attribute, SeriesValue::Text(value.into())))
+    }
+}
+
 /// `None` is both what is not chosen and what the record does not know: which of them it is, is the same for all keys.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
-    direction: FlowDirection,
+    direction: Option<FlowDirection>,
+    error: Option<ConnectionError>,
     protocol: u8,
     ip_version: Option<u8>,
     interface: Option<Box<str>>,
@@ -39,10 +64,16 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// Of the series that takes what the flow sent in this direction.
-    pub(super) fn new(direction: FlowDirection, flow: &FlowRecord<'_>, dimensions: &[Dimension]) -> Self {
+    /// Of the series that takes what `of` says of the flow.
+    pub(super) fn new(of: Subject, flow: &FlowRecord<'_>, dimensions: &[Dimension]) -> Self {
+        let (direction, error) = match of {
+            Subject::Traffic(direction) => (Some(direction), None),
+            Subject::Opening(error) => (None, error),
+            Subject::RoundTrip => (None, None),
+        };
         let mut key = Self {
             direction,
+            error,
             protocol: flow.protocol,
             ip_version: None,
             interface: None,

@@ -1,108 +1,137 @@
-//! Metrics: what flows sent, by the little that a series says of them.
+//! Metrics: what flows sent, and how their connections were opened, by the little that a series says of them.
 //!
 //! A record counts in the call that makes it, so that the sum over all series is the sum over all flow records. Series are
 //! bounded: what finds no room goes to one overflow series, and a series without records ends after a time. Records without
 //! endpoints are losses, and in no series. Time is passed in.
 
+#[cfg(test)]
+mod connection_tests;
 mod dimension;
+mod histogram;
 mod key;
+mod series;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use foldhash::fast::FixedState;
-use semconv::{Attribute, attribute};
+use self::histogram::Histogram;
+use self::key::{FlowDirection, Key, Subject};
+use self::series::{Collection, Series, SeriesSet};
+use crate::clock::{Clock, WallTime};
+use crate::flow::{
+    Counts, FlowRecord, HistogramKind, MetricPoint, MetricValue, Opening, Record, Temporality,
+};
 
 pub use self::dimension::{Dimension, UnknownDimension};
-use self::key::{FlowDirection, Key};
-use crate::clock::{Clock, MonotonicTime, WallTime};
-use crate::flow::{Counts, FlowRecord, MetricPoint, Record, SeriesValue, Temporality};
+
+/// Bytes of a series with its place in the table, which may be half empty: key, times and up to seven attributes with their texts.
+const SERIES_BYTES: usize = 1 << 10;
+/// Of three kinds there are as many series as the limit allows.
+const KINDS: usize = 3;
 
 /// What series there are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Config {
-    /// What a series says besides the transport and the direction.
+    /// What a series says besides the transport and what it is of.
     pub(crate) dimensions: Vec<Dimension>,
-    /// The most series at a time, that of the overflow among them.
+    /// The most series of a metric at a time, that of the overflow among them.
     pub(crate) series_limit: usize,
     /// A series without records for this long ends.
     pub(crate) idle_timeout: Duration,
     /// What the points are the sum of.
     pub(crate) temporality: Temporality,
+    /// How round-trip times are told.
+    pub(crate) histogram: HistogramKind,
+}
+
+impl Config {
+    /// Bytes of all series that there may be.
+    pub(crate) fn bytes(&self) -> usize {
+        let buckets = match self.histogram {
+            HistogramKind::Explicit => 0,
+            HistogramKind::Exponential => Histogram::EXPONENTIAL_BYTES,
+        };
+        // The table's places again.
+        let each = KINDS * SERIES_BYTES + 2 * size_of::<Histogram>() + buckets;
+        self.series_limit.saturating_mul(each)
+    }
 }
 
 /// Counts records by series.
 #[derive(Debug)]
 pub(crate) struct Aggregator {
     config: Config,
-    series: HashMap<Key, Series, FixedState>,
-    overflow: Option<Series>,
+    traffic: SeriesSet<Counts>,
+    connections: SeriesSet<u64>,
+    round_trips: SeriesSet<Histogram>,
     /// When points were last given, and before that when counting began. A series begins no earlier, so that it cannot overlap
     /// with one of the same attributes that ended.
     collected: WallTime,
 }
 
-#[derive(Debug)]
-struct Series {
-    attributes: Vec<(Attribute, SeriesValue)>,
-    start: WallTime,
-    counts: Counts,
-    /// There were records since the last collection.
-    changed: bool,
-    /// The last collection before which there were.
-    changed_at: MonotonicTime,
-}
-
-impl Series {
-    fn new(attributes: Vec<(Attribute, SeriesValue)>, start: WallTime) -> Self {
-        let changed_at = MonotonicTime::default();
-        Self { attributes, start, counts: Counts::default(), changed: false, changed_at }
-    }
-
-    fn add(&mut self, counts: Counts) {
-        self.counts += counts;
-        self.changed = true;
-    }
-}
-
 impl Aggregator {
     /// Counts from `now` on.
     pub(crate) fn new(config: Config, now: &Clock) -> Self {
-        Self { config, series: HashMap::default(), overflow: None, collected: now.wall() }
+        Self {
+            config,
+            traffic: SeriesSet::default(),
+            connections: SeriesSet::default(),
+            round_trips: SeriesSet::default(),
+            collected: now.wall(),
+        }
     }
 
     /// Counts a record. Allocates for the first one of a series only, unless series are told apart by interface.
     pub(crate) fn record(&mut self, record: Record<'_>) {
         let Record::Flow(flow) = record else { return };
-        self.add(FlowDirection::Forward, flow, flow.source.counts);
-        self.add(FlowDirection::Reverse, flow, flow.destination.counts);
+        self.count(FlowDirection::Forward, flow, flow.source.counts);
+        self.count(FlowDirection::Reverse, flow, flow.destination.counts);
+        let Some(connection) = &flow.connection else { return };
+        // A connection is opened once, and its time is told by the same record.
+        let error = match connection.opening {
+            None => return,
+            Some(Opening::Established) => None,
+            Some(Opening::Failed(error)) => Some(error),
+        };
+        self.count_opening(Subject::Opening(error), flow);
+        if let Some(time) = connection.times.round_trip().filter(|_| error.is_none()) {
+            self.measure(flow, time);
+        }
     }
 
-    fn add(&mut self, direction: FlowDirection, flow: &FlowRecord<'_>, counts: Counts) {
+    fn count(&mut self, direction: FlowDirection, flow: &FlowRecord<'_>, counts: Counts) {
         // Most flows of some protocols have no answer, which is no reason for a series.
-        if counts.is_zero() {
-            return;
+        if !counts.is_zero() {
+            let of = Subject::Traffic(direction);
+            let place = self.place(of, flow);
+            let attributes = || dimension::attributes(of, flow, &self.config.dimensions);
+            self.traffic.change(place, attributes, Counts::default, |sum| *sum += counts);
         }
-        let Self { config, series, overflow, collected } = self;
-        let key = Key::new(direction, flow, &config.dimensions);
-        if let Some(series) = series.get_mut(&key) {
-            return series.add(counts);
-        }
-        let start = match config.temporality {
-            Temporality::Cumulative => flow.interval_start.max(*collected),
-            Temporality::Delta => *collected,
+    }
+
+    fn count_opening(&mut self, of: Subject, flow: &FlowRecord<'_>) {
+        let place = self.place(of, flow);
+        let attributes = || dimension::attributes(of, flow, &self.config.dimensions);
+        self.connections.change(place, attributes, || 0, |sum| *sum += 1);
+    }
+
+    /// The whole record is here: an exemplar of the sample would take its trace from it.
+    fn measure(&mut self, flow: &FlowRecord<'_>, time: Duration) {
+        let of = Subject::RoundTrip;
+        let place = self.place(of, flow);
+        let attributes = || dimension::attributes(of, flow, &self.config.dimensions);
+        let new = || Histogram::new(self.config.histogram);
+        self.round_trips.change(place, attributes, new, |histogram| histogram.record(time));
+    }
+
+    /// Where what is told of a flow belongs: the series, how many of its kind there may be, and when it begins if it is new.
+    fn place(&self, of: Subject, flow: &FlowRecord<'_>) -> (Key, usize, WallTime) {
+        let start = match self.config.temporality {
+            Temporality::Cumulative => flow.interval_start.max(self.collected),
+            Temporality::Delta => self.collected,
         };
-        // One place is the overflow's.
-        let series = if series.len() + 1 < config.series_limit {
-            let attributes = dimension::attributes(direction, flow, &config.dimensions);
-            series.entry(key).or_insert_with(|| Series::new(attributes, start))
-        } else {
-            let mark = (attribute::OTEL_METRIC_OVERFLOW, SeriesValue::Bool(true));
-            overflow.get_or_insert_with(|| Series::new(vec![mark], start))
-        };
-        series.add(counts);
+        (Key::new(of, flow, &self.config.dimensions), self.config.series_limit, start)
     }
 
     /// Gives a point of every series, then ends those that have been idle for too long. With delta temporality every series ends.
@@ -110,27 +139,22 @@ impl Aggregator {
         // The wall clock may have been set back, but no point ends before it begins.
         let time = now.wall().max(self.collected);
         let idle_timeout = u64::try_from(self.config.idle_timeout.as_nanos()).unwrap_or(u64::MAX);
-        let temporality = self.config.temporality;
-        let mut stays = |series: &mut Series| {
-            if std::mem::take(&mut series.changed) {
-                series.changed_at = now.monotonic();
-            }
-            // It stays the same for the series' life.
-            series.start = series.start.min(time);
-            let Series { attributes, start, counts, .. } = series;
-            give(MetricPoint { attributes, start: *start, time, counts: *counts });
-            temporality == Temporality::Cumulative && now.monotonic().since(series.changed_at) < idle_timeout
-        };
-        self.series.retain(|_, series| stays(series));
-        if self.overflow.as_mut().is_some_and(|series| !stays(series)) {
-            self.overflow = None;
-        }
+        let at = Collection { now: *now, time, idle_timeout, temporality: self.config.temporality };
+        self.traffic.collect(&at, |series| give(point(series, time, MetricValue::Traffic(series.value))));
+        self.connections
+            .collect(&at, |series| give(point(series, time, MetricValue::Connections(series.value))));
+        self.round_trips
+            .collect(&at, |series| give(point(series, time, MetricValue::RoundTrips(series.value.point()))));
         self.collected = time;
     }
 
-    /// Series that there are now.
+    /// Series that there are now, of each kind.
     #[cfg(test)]
-    pub(crate) fn series(&self) -> usize {
-        self.series.len() + usize::from(self.overflow.is_some())
+    pub(crate) fn series(&self) -> [usize; KINDS] {
+        [self.traffic.len(), self.connections.len(), self.round_trips.len()]
     }
+}
+
+fn point<'a, V>(series: &'a Series<V>, time: WallTime, value: MetricValue<'a>) -> MetricPoint<'a> {
+    MetricPoint { attributes: &series.attributes, start: series.start, time, value }
 }

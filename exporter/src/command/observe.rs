@@ -34,7 +34,7 @@ const HANDING_BACK: Duration = Duration::from_secs(1);
 pub(super) struct Exports {
     /// Connections whose flows are not reported.
     pub(super) excluded: Arc<OwnConnections>,
-    /// Bytes of the queue of metrics, if there are any.
+    /// Bytes of the series of metrics and of their queue, if there are any.
     pub(super) metrics_bytes: u64,
 }
 

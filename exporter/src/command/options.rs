@@ -143,7 +143,7 @@ impl MetricOptions {
     #[must_use]
     pub fn queue_bytes(&self) -> usize {
         /// Bytes of a series' points that wait, compressed or not.
-        const PER_SERIES: usize = 1 << 10;
+        const PER_SERIES: usize = 2 << 10;
         const LEAST: usize = 2 << 20;
         self.metric_series_limit.get().saturating_mul(PER_SERIES).max(LEAST)
     }

@@ -166,8 +166,7 @@ async fn export(
 fn exports(options: &RunOptions, own: &Arc<OwnConnections>, metrics: Option<&Metrics>) -> Exports {
     Exports {
         excluded: if options.own_traffic { Arc::default() } else { Arc::clone(own) },
-        metrics_bytes: metrics
-            .map_or(0, |_| u64::try_from(options.metrics.queue_bytes()).unwrap_or(u64::MAX)),
+        metrics_bytes: metrics.map_or(0, |metrics| metrics.bytes(&options.metrics)),
     }
 }
 

@@ -1,13 +1,16 @@
 //! A request in two, for a receiver that takes none of its size.
 
+use smallvec::SmallVec;
+
 use crate::export::payload::{Compressor, Payload};
 use crate::export::protobuf::{ProtobufError, Reader};
 
 /// From an export request to its records by field numbers (opentelemetry-proto 1.x): `ExportLogsServiceRequest`'s
 /// `ResourceLogs`, its `ScopeLogs`, its `LogRecord`s.
-const LOG_RECORDS: &[u64] = &[1, 2, 2];
-/// The same to the data points of sums: to `Metric`s by the same numbers, its `Sum`, its `NumberDataPoint`s.
-const DATA_POINTS: &[u64] = &[1, 2, 2, 7, 1];
+const LOG_RECORDS: &[&[u64]] = &[&[1, 2, 2]];
+/// The same to the data points of metrics: to `Metric`s by the same numbers, its `Sum`, `Histogram` or `ExponentialHistogram`, and
+/// the points of that.
+const DATA_POINTS: &[&[u64]] = &[&[1, 2, 2, 7, 1], &[1, 2, 2, 9, 1], &[1, 2, 2, 10, 1]];
 
 /// Makes two requests of one: the first `records / 2` log records or data points, and the others. Everything else is in both.
 /// `None` if there are no two records, or if the payload is no request with so many of them.
@@ -18,28 +21,28 @@ pub(super) fn halve(payload: &Payload, records: u32) -> Option<[(Payload, u32); 
     }
     let request = payload.request().ok()?;
     let mut compressor = Compressor::new(payload.encoding).ok()?;
-    let half = |path: &[u64], of_first: bool| {
+    let half = |paths: &[&[u64]], of_first: bool| {
         let mut seen = 0;
         let mut out = Vec::with_capacity(request.len() / 2);
         let mut keep = || {
             seen += 1;
             (seen <= first) == of_first
         };
-        copy(&request, path, &mut keep, &mut out).ok()?;
+        copy(&request, paths, &mut keep, &mut out).ok()?;
         (seen == records).then_some(out)
     };
     // What the request holds is known by where there are as many as there should be.
-    let (path, half_of_first) =
-        [LOG_RECORDS, DATA_POINTS].into_iter().find_map(|path| Some((path, half(path, true)?)))?;
-    let half_of_others = half(path, false)?;
+    let (paths, half_of_first) =
+        [LOG_RECORDS, DATA_POINTS].into_iter().find_map(|paths| Some((paths, half(paths, true)?)))?;
+    let half_of_others = half(paths, false)?;
     let mut compress = |half| compressor.compress(half);
     Some([(compress(half_of_first), first), (compress(half_of_others), records - first)])
 }
 
-/// Copies a message, of the fields at the end of `path` only those that `keep` wants.
+/// Copies a message, of the fields at the end of one of `paths` only those that `keep` wants.
 fn copy(
     message: &[u8],
-    path: &[u64],
+    paths: &[&[u64]],
     keep: &mut dyn FnMut() -> bool,
     out: &mut Vec<u8>,
 ) -> Result<(), ProtobufError> {
@@ -48,20 +51,22 @@ fn copy(
         let rest = reader.0;
         let Some((number, value)) = reader.field()? else { return Ok(()) };
         let field = &rest[..rest.len() - reader.0.len()];
-        match path {
-            [here] if *here == number => {
+        let deeper = paths.iter().filter_map(|path| path.split_first().filter(|(here, _)| **here == number));
+        let deeper: SmallVec<[&[u64]; 3]> = deeper.map(|(_, deeper)| deeper).collect();
+        match &*deeper {
+            [] => out.extend_from_slice(field),
+            [[]] => {
                 if keep() {
                     out.extend_from_slice(field);
                 }
             }
-            [here, deeper @ ..] if *here == number => {
+            deeper => {
                 let mut inner = Vec::new();
                 copy(value.bytes(number)?, deeper, keep, &mut inner)?;
                 put_varint(out, number << 3 | 2);
                 put_varint(out, inner.len() as u64);
                 out.append(&mut inner);
             }
-            _ => out.extend_from_slice(field),
         }
     }
 }
@@ -86,7 +91,7 @@ mod tests {
     use super::*;
     use crate::clock::WallTime;
     use crate::export::payload::Encoding;
-    use crate::flow::{Counts, MetricPoint, Temporality};
+    use crate::flow::{Buckets, Counts, HistogramPoint, MetricPoint, MetricValue, Temporality};
     use crate::otlp::MetricsWriter;
 
     fn request(numbers: impl Iterator<Item = u64>) -> Vec<u8> {
@@ -113,29 +118,48 @@ mod tests {
     #[test]
     fn a_request_of_metrics_goes_in_halves_by_its_data_points() {
         let counts = Counts { packets: 1, bytes: 64 };
+        let explicit = Buckets::Explicit { bounds: &[1.0], counts: &[1, 0] };
+        let exponential = Buckets::Exponential { scale: 0, zero: 0, offset: 0, counts: &[1] };
+        let histogram = |buckets| {
+            MetricValue::RoundTrips(HistogramPoint { count: 1, sum: 0.5, min: 0.5, max: 0.5, buckets })
+        };
+        let values = [
+            MetricValue::Traffic(counts),
+            MetricValue::Connections(1),
+            histogram(explicit),
+            histogram(exponential),
+        ];
         let mut writer = MetricsWriter::new(&[], Temporality::Delta);
-        for time in 1..=5 {
-            let (start, time) = (WallTime(0), WallTime(time));
-            writer.point(MetricPoint { attributes: &[], start, time, counts });
+        for (time, value) in (1..=3).flat_map(|time| values.map(|value| (time, value))) {
+            writer.point(MetricPoint { attributes: &[], start: WallTime(0), time: WallTime(time), value });
         }
         let request = writer.finish().next().unwrap();
+        assert_eq!(request.points, 15);
         let halves = halve(&Payload::plain(request.payload), request.points).unwrap();
         let times = halves.map(|(half, count)| {
             let request = ExportMetricsServiceRequest::decode(half.request().unwrap()).unwrap();
             let metrics = &request.resource_metrics[0].scope_metrics[0].metrics;
-            let times: Vec<Vec<u64>> = metrics
-                .iter()
-                .map(|metric| match &metric.data {
-                    Some(Data::Sum(sum)) => {
-                        sum.data_points.iter().map(|point| point.time_unix_nano).collect()
-                    }
-                    other => panic!("{other:?}"),
-                })
-                .collect();
+            let times: Vec<Vec<u64>> =
+                metrics.iter().map(|metric| times(metric.data.as_ref().unwrap())).collect();
             assert_eq!(times.iter().map(Vec::len).sum::<usize>(), usize::try_from(count).unwrap());
             times
         });
-        assert_eq!(times, [[vec![1, 2, 3, 4, 5], vec![]], [vec![], vec![1, 2, 3, 4, 5]]]);
+        let [all, one, two] = [vec![1, 2, 3], vec![1], vec![2, 3]];
+        assert_eq!(times[0], [all.clone(), all.clone(), one, vec![], vec![]]);
+        assert_eq!(times[1], [vec![], vec![], two, all.clone(), all]);
+    }
+
+    fn times(data: &Data) -> Vec<u64> {
+        match data {
+            Data::Sum(sum) => sum.data_points.iter().map(|point| point.time_unix_nano).collect(),
+            Data::Histogram(histogram) => {
+                histogram.data_points.iter().map(|point| point.time_unix_nano).collect()
+            }
+            Data::ExponentialHistogram(histogram) => {
+                histogram.data_points.iter().map(|point| point.time_unix_nano).collect()
+            }
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

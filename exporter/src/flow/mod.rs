@@ -22,8 +22,8 @@ pub use self::counts::Counts;
 pub use self::hook::{Hook, HookId};
 pub use self::hooks::Hooks;
 pub use self::identity::{FlowId, FlowIds};
-pub use self::metric::Temporality;
-pub(crate) use self::metric::{MetricPoint, SeriesValue};
+pub(crate) use self::metric::{Buckets, HistogramPoint, MetricPoint, MetricValue, SeriesValue};
+pub use self::metric::{HistogramKind, Temporality};
 pub use self::observation::{Handshake, Observation, Unattributed};
 pub use self::record::{
     EndReason, Endpoint, Evidence, FlowRecord, Hop, OtherReason, OtherRecord, Record, RecordSink,

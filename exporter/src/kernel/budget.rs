@@ -28,14 +28,14 @@ pub struct Plan {
     pub process_bytes: u64,
     /// Bytes of the export queue, or of lines that wait to be printed.
     pub queue_bytes: u64,
-    /// Bytes of the export queue of metrics.
+    /// Bytes of the series of metrics and of their export queue.
     pub metrics_bytes: u64,
 }
 
 /// The memory is too small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{granted} bytes of memory, {metrics} of them for the queue of metrics, hold no {MIN_FLOWS} flows: set --memory to at \
+    "{granted} bytes of memory, {metrics} of them for metrics, hold no {MIN_FLOWS} flows: set --memory to at \
      least {needed} bytes, or lower --metric-series-limit"
 )]
 pub struct BudgetError {
@@ -44,7 +44,7 @@ pub struct BudgetError {
     needed: u64,
 }
 
-/// Plans for `bytes` of memory, kernel maps and process together. `metrics` of them are for the queue of metrics.
+/// Plans for `bytes` of memory, kernel maps and process together. `metrics` of them are for metrics.
 ///
 /// # Errors
 /// [`BudgetError`] says how much the smallest plan needs.

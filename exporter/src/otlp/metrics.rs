@@ -3,12 +3,14 @@
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::metrics::v1::{
-    AggregationTemporality, Metric, NumberDataPoint, ScopeMetrics, Sum, metric, number_data_point,
+    AggregationTemporality, ExponentialHistogram, ExponentialHistogramDataPoint, Histogram,
+    HistogramDataPoint, Metric, NumberDataPoint, ScopeMetrics, Sum, exponential_histogram_data_point, metric,
+    number_data_point,
 };
 use prost::Message;
-use semconv::{Instrument, SCHEMA_URL, SCOPE_NAME, metric as names};
+use semconv::{SCHEMA_URL, SCOPE_NAME, metric as names};
 
-use crate::flow::{Counts, MetricPoint, SeriesValue, Temporality};
+use crate::flow::{Buckets, HistogramPoint, MetricPoint, MetricValue, SeriesValue, Temporality};
 use crate::otlp::wire;
 
 // Fields of `ExportMetricsServiceRequest` and `ResourceMetrics`.
@@ -16,17 +18,8 @@ const RESOURCE_METRICS: u8 = wire::delimited(1);
 const RESOURCE: u8 = wire::delimited(1);
 const SCOPE_METRICS: u8 = wire::delimited(2);
 
-/// Series in a request: some 100 bytes each and metric, far below the 4 MiB that receivers take.
-const SERIES: usize = 1000;
-
-/// What a metric counts of a flow.
-type Measure = fn(Counts) -> u64;
-
-/// The metrics, each with what it takes of a series.
-const METRICS: [(semconv::Metric, Measure); 2] = [
-    (names::NETWORK_FLOW_IO, |counts| counts.bytes),
-    (names::NETWORK_FLOW_PACKET_COUNT, |counts| counts.packets),
-];
+/// Points in a request: some 100 bytes each, or some 500 of a histogram, far below the 4 MiB that receivers take.
+const POINTS: usize = 2000;
 
 /// A whole request, ready to be sent.
 #[derive(Debug)]
@@ -44,46 +37,77 @@ pub(crate) struct MetricsRequest {
 pub(crate) struct MetricsWriter {
     resource: Vec<u8>,
     temporality: Temporality,
-    /// The data points of the running request, of each metric.
-    points: [Vec<NumberDataPoint>; METRICS.len()],
+    running: Points,
     finished: Vec<MetricsRequest>,
+}
+
+/// The data points of the running request, of each metric.
+#[derive(Debug, Default)]
+struct Points {
+    bytes: Vec<NumberDataPoint>,
+    packets: Vec<NumberDataPoint>,
+    connections: Vec<NumberDataPoint>,
+    round_trips: Vec<HistogramDataPoint>,
+    exponential_round_trips: Vec<ExponentialHistogramDataPoint>,
+}
+
+impl Points {
+    fn len(&self) -> usize {
+        let counters = self.bytes.len() + self.packets.len() + self.connections.len();
+        counters + self.round_trips.len() + self.exponential_round_trips.len()
+    }
 }
 
 impl MetricsWriter {
     /// A writer for the observer whose encoded `Resource` is given (as of [`encode_resource`](crate::otlp::encode_resource)).
     pub(crate) fn new(resource: &[u8], temporality: Temporality) -> Self {
-        Self { resource: resource.to_owned(), temporality, points: Default::default(), finished: Vec::new() }
+        Self { resource: resource.to_owned(), temporality, running: Points::default(), finished: Vec::new() }
     }
 
-    /// Writes a point of each metric.
+    /// Writes a point of each metric that the value is of.
     pub(crate) fn point(&mut self, point: MetricPoint<'_>) {
-        for ((_, measure), points) in METRICS.iter().zip(&mut self.points) {
-            points.push(data_point(point, measure(point.counts)));
+        let running = &mut self.running;
+        match point.value {
+            MetricValue::Traffic(counts) => {
+                running.bytes.push(number(&point, counts.bytes));
+                running.packets.push(number(&point, counts.packets));
+            }
+            MetricValue::Connections(connections) => running.connections.push(number(&point, connections)),
+            MetricValue::RoundTrips(histogram) => match histogram.buckets {
+                Buckets::Explicit { bounds, counts } => {
+                    running.round_trips.push(explicit(&point, &histogram, bounds, counts));
+                }
+                Buckets::Exponential { scale, zero, offset, counts } => {
+                    let buckets =
+                        exponential_histogram_data_point::Buckets { offset, bucket_counts: counts.to_vec() };
+                    let point = exponential(&point, &histogram, (scale, zero), buckets);
+                    running.exponential_round_trips.push(point);
+                }
+            },
         }
-        if self.points[0].len() >= SERIES {
+        if self.running.len() >= POINTS {
             self.cut();
         }
     }
 
     /// Ends the running request, if it has a point, and takes all of them, oldest first.
     pub(crate) fn finish(&mut self) -> impl Iterator<Item = MetricsRequest> {
-        if !self.points[0].is_empty() {
+        if self.running.len() != 0 {
             self.cut();
         }
         self.finished.drain(..)
     }
 
     fn cut(&mut self) {
-        let points = self.points.each_mut().map(std::mem::take);
-        let count = points.iter().map(Vec::len).sum::<usize>();
-        let metrics = METRICS.iter().zip(points).map(|((metric, _), points)| self.metric(*metric, points));
+        let points = std::mem::take(&mut self.running);
+        let count = points.len();
         let scope_metrics = ScopeMetrics {
             scope: Some(InstrumentationScope {
                 name: SCOPE_NAME.to_owned(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 ..InstrumentationScope::default()
             }),
-            metrics: metrics.collect(),
+            metrics: self.metrics(points),
             schema_url: SCHEMA_URL.to_owned(),
         };
         let mut payload = Vec::new();
@@ -94,42 +118,106 @@ impl MetricsWriter {
         self.finished.push(MetricsRequest { payload, points: u32::try_from(count).unwrap_or(u32::MAX) });
     }
 
-    fn metric(&self, metric: semconv::Metric, data_points: Vec<NumberDataPoint>) -> Metric {
-        let temporality = match self.temporality {
+    /// The metrics that have points.
+    fn metrics(&self, points: Points) -> Vec<Metric> {
+        let aggregation_temporality = match self.temporality {
             Temporality::Cumulative => AggregationTemporality::Cumulative,
             Temporality::Delta => AggregationTemporality::Delta,
         };
-        let data = match metric.instrument {
-            Instrument::Counter | Instrument::UpDownCounter => metric::Data::Sum(Sum {
-                data_points,
-                aggregation_temporality: temporality.into(),
-                is_monotonic: metric.instrument == Instrument::Counter,
-            }),
-        };
-        Metric {
-            name: metric.name.to_owned(),
-            description: metric.brief.to_owned(),
-            unit: metric.unit.to_owned(),
-            data: Some(data),
-            ..Metric::default()
+        let aggregation_temporality = aggregation_temporality.into();
+        let counters = [
+            (names::NETWORK_FLOW_IO, points.bytes),
+            (names::NETWORK_FLOW_PACKET_COUNT, points.packets),
+            (names::NETWORK_FLOW_TCP_CONNECTION_COUNT, points.connections),
+        ];
+        let mut metrics = Vec::new();
+        for (name, data_points) in counters.into_iter().filter(|(_, points)| !points.is_empty()) {
+            let sum = Sum { data_points, aggregation_temporality, is_monotonic: true };
+            metrics.push(metric(name, metric::Data::Sum(sum)));
         }
+        if !points.round_trips.is_empty() {
+            let histogram = Histogram { data_points: points.round_trips, aggregation_temporality };
+            metrics.push(metric(names::NETWORK_FLOW_TCP_RTT_DURATION, metric::Data::Histogram(histogram)));
+        }
+        if !points.exponential_round_trips.is_empty() {
+            let histogram =
+                ExponentialHistogram { data_points: points.exponential_round_trips, aggregation_temporality };
+            let data = metric::Data::ExponentialHistogram(histogram);
+            metrics.push(metric(names::NETWORK_FLOW_TCP_RTT_DURATION, data));
+        }
+        metrics
     }
 }
 
-fn data_point(point: MetricPoint<'_>, value: u64) -> NumberDataPoint {
-    let attributes = point.attributes.iter().map(|(attribute, value)| KeyValue {
-        key: attribute.key.to_owned(),
-        value: Some(AnyValue { value: Some(any_value(value)) }),
-        ..KeyValue::default()
-    });
+fn metric(metric: semconv::Metric, data: metric::Data) -> Metric {
+    Metric {
+        name: metric.name.to_owned(),
+        description: metric.brief.to_owned(),
+        unit: metric.unit.to_owned(),
+        data: Some(data),
+        ..Metric::default()
+    }
+}
+
+fn number(point: &MetricPoint<'_>, value: u64) -> NumberDataPoint {
     NumberDataPoint {
-        attributes: attributes.collect(),
+        attributes: attributes(point),
         start_time_unix_nano: point.start.0,
         time_unix_nano: point.time.0,
         // OTLP integers are signed; 2^63 bytes are 29 years at 10 Gbit/s.
         value: Some(number_data_point::Value::AsInt(i64::try_from(value).unwrap_or(i64::MAX))),
         ..NumberDataPoint::default()
     }
+}
+
+fn explicit(
+    point: &MetricPoint<'_>,
+    histogram: &HistogramPoint<'_>,
+    bounds: &[f64],
+    counts: &[u64],
+) -> HistogramDataPoint {
+    HistogramDataPoint {
+        attributes: attributes(point),
+        start_time_unix_nano: point.start.0,
+        time_unix_nano: point.time.0,
+        count: histogram.count,
+        sum: Some(histogram.sum),
+        min: Some(histogram.min),
+        max: Some(histogram.max),
+        bucket_counts: counts.to_vec(),
+        explicit_bounds: bounds.to_vec(),
+        ..HistogramDataPoint::default()
+    }
+}
+
+fn exponential(
+    point: &MetricPoint<'_>,
+    histogram: &HistogramPoint<'_>,
+    (scale, zero_count): (i32, u64),
+    positive: exponential_histogram_data_point::Buckets,
+) -> ExponentialHistogramDataPoint {
+    ExponentialHistogramDataPoint {
+        attributes: attributes(point),
+        start_time_unix_nano: point.start.0,
+        time_unix_nano: point.time.0,
+        count: histogram.count,
+        sum: Some(histogram.sum),
+        min: Some(histogram.min),
+        max: Some(histogram.max),
+        scale,
+        zero_count,
+        positive: Some(positive),
+        ..ExponentialHistogramDataPoint::default()
+    }
+}
+
+fn attributes(point: &MetricPoint<'_>) -> Vec<KeyValue> {
+    let attributes = point.attributes.iter().map(|(attribute, value)| KeyValue {
+        key: attribute.key.to_owned(),
+        value: Some(AnyValue { value: Some(any_value(value)) }),
+        ..KeyValue::default()
+    });
+    attributes.collect()
 }
 
 fn any_value(value: &SeriesValue) -> Value {
@@ -147,11 +235,12 @@ mod tests {
 
     use super::*;
     use crate::clock::WallTime;
+    use crate::flow::Counts;
     use crate::otlp::{Observer, describe, encode_resource};
 
     fn point(attributes: &[(semconv::Attribute, SeriesValue)]) -> MetricPoint<'_> {
         let counts = Counts { packets: 3, bytes: 300 };
-        MetricPoint { attributes, start: WallTime(5), time: WallTime(9), counts }
+        MetricPoint { attributes, start: WallTime(5), time: WallTime(9), value: MetricValue::Traffic(counts) }
     }
 
     fn decode(request: &MetricsRequest) -> ExportMetricsServiceRequest {
@@ -200,10 +289,44 @@ mod tests {
     #[test]
     fn many_series_become_several_requests() {
         let mut writer = MetricsWriter::new(&[], Temporality::Cumulative);
-        for _ in 0..=2 * SERIES {
+        for _ in 0..=POINTS {
             writer.point(point(&[]));
         }
         let points: Vec<u32> = writer.finish().map(|request| request.points).collect();
         assert_eq!(points, [2000, 2000, 2]);
+    }
+
+    #[test]
+    fn a_histogram_is_written_in_its_form() {
+        let write = |buckets| {
+            let histogram = HistogramPoint { count: 3, sum: 0.6, min: 0.1, max: 0.3, buckets };
+            let mut writer = MetricsWriter::new(&[], Temporality::Cumulative);
+            writer.point(MetricPoint { value: MetricValue::RoundTrips(histogram), ..point(&[]) });
+            writer.point(MetricPoint { value: MetricValue::Connections(7), ..point(&[]) });
+            let requests: Vec<_> = writer.finish().collect();
+            assert_eq!((requests.len(), requests[0].points), (1, 2));
+            let metrics = decode(&requests[0]).resource_metrics.remove(0).scope_metrics.remove(0).metrics;
+            let [connections, round_trips] = metrics.try_into().unwrap();
+            assert_eq!(connections.name, names::NETWORK_FLOW_TCP_CONNECTION_COUNT.name);
+            assert_eq!(
+                (round_trips.name.as_str(), &*round_trips.unit),
+                ("network.flow.tcp.rtt.duration", "s")
+            );
+            round_trips.data.unwrap()
+        };
+        let explicit = write(Buckets::Explicit { bounds: &[0.1, 0.2], counts: &[1, 0, 2] });
+        let metric::Data::Histogram(histogram) = explicit else { panic!("{explicit:?}") };
+        assert_eq!(histogram.aggregation_temporality(), AggregationTemporality::Cumulative);
+        let point = &histogram.data_points[0];
+        assert_eq!((point.count, point.sum, point.min, point.max), (3, Some(0.6), Some(0.1), Some(0.3)));
+        assert_eq!((&*point.explicit_bounds, &*point.bucket_counts), (&[0.1, 0.2][..], &[1, 0, 2][..]));
+        assert_eq!((point.start_time_unix_nano, point.time_unix_nano), (5, 9));
+
+        let exponential = write(Buckets::Exponential { scale: 3, zero: 1, offset: -9, counts: &[2] });
+        let metric::Data::ExponentialHistogram(histogram) = exponential else { panic!("{exponential:?}") };
+        let point = &histogram.data_points[0];
+        assert_eq!((point.count, point.scale, point.zero_count), (3, 3, 1));
+        let positive = point.positive.as_ref().unwrap();
+        assert_eq!((positive.offset, &*positive.bucket_counts), (-9, &[2][..]));
     }
 }

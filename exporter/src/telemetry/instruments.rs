@@ -111,25 +111,23 @@ pub(super) fn register(meter: &Meter, sources: &Arc<Sources>) {
 
 fn register_integer(meter: &Meter, metric: Metric, observe: Observe, sources: Arc<Sources>) {
     let Metric { name, brief, unit, instrument, .. } = metric;
-    match instrument {
-        Instrument::Counter => {
-            let counter = meter.u64_observable_counter(name).with_description(brief).with_unit(unit);
-            counter
-                .with_callback(move |observer| {
-                    observe(&sources, &mut |value, attributes| observer.observe(value, attributes));
-                })
-                .build();
-        }
-        Instrument::UpDownCounter => {
-            let counter = meter.i64_observable_up_down_counter(name).with_description(brief).with_unit(unit);
-            counter
-                .with_callback(move |observer| {
-                    observe(&sources, &mut |value, attributes| {
-                        observer.observe(i64::try_from(value).unwrap_or(i64::MAX), attributes);
-                    });
-                })
-                .build();
-        }
+    // Histograms cannot be observed, and there are none here.
+    if instrument == Instrument::Counter {
+        let counter = meter.u64_observable_counter(name).with_description(brief).with_unit(unit);
+        counter
+            .with_callback(move |observer| {
+                observe(&sources, &mut |value, attributes| observer.observe(value, attributes));
+            })
+            .build();
+    } else {
+        let counter = meter.i64_observable_up_down_counter(name).with_description(brief).with_unit(unit);
+        counter
+            .with_callback(move |observer| {
+                observe(&sources, &mut |value, attributes| {
+                    observer.observe(i64::try_from(value).unwrap_or(i64::MAX), attributes);
+                });
+            })
+            .build();
     }
 }
 

@@ -211,6 +211,41 @@ pub const NETWORK_FLOW_PACKET_COUNT: Metric = Metric {
     ],
 };
 
+/// TCP connections that were opened, and those that could not be.
+pub const NETWORK_FLOW_TCP_CONNECTION_COUNT: Metric = Metric {
+    name: "network.flow.tcp.connection.count",
+    instrument: Instrument::Counter,
+    unit: "{connection}",
+    brief: "TCP connections that were opened, and those that could not be.",
+    attributes: &[
+        attribute::ERROR_TYPE,
+        attribute::NETWORK_TRANSPORT,
+        attribute::NETWORK_TYPE,
+        attribute::NETWORK_INTERFACE_NAME,
+        attribute::SOURCE_ADDRESS,
+        attribute::DESTINATION_ADDRESS,
+        attribute::DESTINATION_PORT,
+        attribute::OTEL_METRIC_OVERFLOW,
+    ],
+};
+
+/// Round-trip times of TCP connections.
+pub const NETWORK_FLOW_TCP_RTT_DURATION: Metric = Metric {
+    name: "network.flow.tcp.rtt.duration",
+    instrument: Instrument::Histogram,
+    unit: "s",
+    brief: "Round-trip times of TCP connections.",
+    attributes: &[
+        attribute::NETWORK_TRANSPORT,
+        attribute::NETWORK_TYPE,
+        attribute::NETWORK_INTERFACE_NAME,
+        attribute::SOURCE_ADDRESS,
+        attribute::DESTINATION_ADDRESS,
+        attribute::DESTINATION_PORT,
+        attribute::OTEL_METRIC_OVERFLOW,
+    ],
+};
+
 /// Log records that wait in the queue of a processor.
 pub const OTEL_SDK_PROCESSOR_LOG_QUEUE_SIZE: Metric = Metric {
     name: "otel.sdk.processor.log.queue.size",

@@ -39,6 +39,22 @@ impl Metrics {
         (self.endpoint.clone(), self.settings)
     }
 
+    /// Bytes of memory that they may take: all series that there may be, and the queue.
+    pub(super) fn bytes(&self, options: &MetricOptions) -> u64 {
+        let bytes = self.config(options).bytes().saturating_add(options.queue_bytes());
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+
+    fn config(&self, options: &MetricOptions) -> Config {
+        Config {
+            dimensions: options.metric_dimensions.clone(),
+            series_limit: options.metric_series_limit.get(),
+            idle_timeout: options.metric_idle_timeout,
+            temporality: self.settings.temporality,
+            histogram: self.settings.histogram,
+        }
+    }
+
     /// What counts records of the observer with this encoded `Resource`, and the running task that delivers.
     ///
     /// # Errors
@@ -50,13 +66,8 @@ impl Metrics {
         ledger: &Arc<Ledger>,
         own: &Arc<OwnConnections>,
     ) -> Result<(Metering, Delivery), Failure> {
-        let Self { endpoint, settings: MetricsSettings { interval, temporality } } = self;
-        let config = Config {
-            dimensions: options.metric_dimensions.clone(),
-            series_limit: options.metric_series_limit.get(),
-            idle_timeout: options.metric_idle_timeout,
-            temporality,
-        };
+        let config = self.config(options);
+        let Self { endpoint, settings: MetricsSettings { interval, temporality, .. } } = self;
         let now = Clock::now();
         let queue = Arc::new(Queue::new(options.queue_bytes()));
         let metering = Metering::new(

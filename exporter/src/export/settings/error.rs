@@ -107,4 +107,14 @@ pub enum SettingsError {
         /// Its value.
         value: String,
     },
+    /// An aggregation of histograms that the specification does not have.
+    #[error(
+        "{variable} is {value:?}: write one of explicit_bucket_histogram, base2_exponential_bucket_histogram"
+    )]
+    Histogram {
+        /// The variable.
+        variable: String,
+        /// Its value.
+        value: String,
+    },
 }

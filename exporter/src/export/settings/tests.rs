@@ -1,6 +1,6 @@
 use super::*;
 use crate::captured::Captured;
-use crate::flow::Temporality;
+use crate::flow::{HistogramKind, Temporality};
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const LOGS_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT";
@@ -366,15 +366,23 @@ fn the_exporter_of_metrics_is_otlp_or_none() {
 fn metrics_are_cumulative_and_sent_each_minute_unless_told_otherwise() {
     const PREFERENCE: &str = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
     const INTERVAL: &str = "OTEL_METRIC_EXPORT_INTERVAL";
+    const AGGREGATION: &str = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
     let read = |variables: &[(&str, &str)]| MetricsSettings::read(&lookup(variables));
-    let default = MetricsSettings { interval: Duration::from_mins(1), temporality: Temporality::Cumulative };
+    let default = MetricsSettings {
+        interval: Duration::from_mins(1),
+        temporality: Temporality::Cumulative,
+        histogram: HistogramKind::Explicit,
+    };
     assert_eq!(read(&[]).unwrap(), default);
     assert_eq!(read(&[(PREFERENCE, "Cumulative")]).unwrap(), default);
     for value in ["delta", "LowMemory"] {
         assert_eq!(read(&[(PREFERENCE, value)]).unwrap().temporality, Temporality::Delta);
     }
     assert_eq!(read(&[(INTERVAL, "250")]).unwrap().interval, Duration::from_millis(250));
-    for (name, value) in [(PREFERENCE, "total"), (INTERVAL, "0"), (INTERVAL, "1m")] {
+    assert_eq!(read(&[(AGGREGATION, "explicit_bucket_histogram")]).unwrap(), default);
+    let exponential = read(&[(AGGREGATION, "base2_exponential_bucket_histogram")]).unwrap();
+    assert_eq!(exponential.histogram, HistogramKind::Exponential);
+    for (name, value) in [(AGGREGATION, "none"), (PREFERENCE, "total"), (INTERVAL, "0"), (INTERVAL, "1m")] {
         assert!(read(&[(name, value)]).unwrap_err().to_string().starts_with(name));
     }
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::aggregate::Config;
 use crate::clock::WallTime;
 use crate::export::Encoding;
-use crate::flow::samples;
+use crate::flow::{HistogramKind, samples};
 use crate::ledger::Row;
 
 const HOOK: HookId = HookId(0);
@@ -23,6 +23,7 @@ fn metering(temporality: Temporality, capacity: usize) -> (Metering, Arc<Queue>)
         series_limit: 10,
         idle_timeout: Duration::from_mins(15),
         temporality,
+        histogram: HistogramKind::Explicit,
     };
     let metering = Metering::new(
         Aggregator::new(config, &clock(0)),
@@ -69,7 +70,7 @@ fn points_are_given_every_interval_and_at_the_end() {
     metering.flush(&clock(62));
     let batches = waiting(&queue);
     assert_eq!(batches.len(), 1);
-    assert_eq!((batches[0].records, batches[0].accounted.len(), bytes(&batches[0])), (4, 0, 14_345));
+    assert_eq!((batches[0].records, batches[0].accounted.len(), bytes(&batches[0])), (6, 0, 14_345));
     // Late by a second, the next is not.
     metering.flush(&clock(119));
     assert_eq!(waiting(&queue), []);
@@ -112,7 +113,7 @@ fn alone_each_packet_waits_with_one_request() {
 #[test]
 fn of_a_full_queue_the_later_request_has_what_an_earlier_one_had_unless_they_are_deltas() {
     for temporality in [Temporality::Cumulative, Temporality::Delta] {
-        let (metering, queue) = metering(temporality, 800);
+        let (metering, queue) = metering(temporality, 1_500);
         let ledger = ledger();
         let mut metering = metering.alone(&ledger);
         record(&mut metering);

@@ -14,7 +14,7 @@ use semconv::{Instrument, SCHEMA_URL, SCOPE_NAME, metric};
 
 use super::*;
 use crate::export::{Compressor, Encoding, MetricsSettings};
-use crate::flow::{Counts, HookId, Temporality};
+use crate::flow::{Counts, HistogramKind, HookId, Temporality};
 use crate::ledger::LossReason;
 use crate::telemetry::{Metrics, Push};
 
@@ -73,7 +73,11 @@ async fn collect(
     temporality: Temporality,
 ) -> (ExportMetricsServiceRequest, HashMap<String, Vec<(Series, u64)>>) {
     let queue = Arc::new(Queue::new(1 << 20));
-    let settings = MetricsSettings { interval: Duration::from_hours(1), temporality };
+    let settings = MetricsSettings {
+        interval: Duration::from_hours(1),
+        temporality,
+        histogram: HistogramKind::Explicit,
+    };
     let push = Push::new(&queue, Compressor::new(Encoding::None).unwrap(), settings);
     let resource = Resource::builder_empty().with_service_name("named").build();
     let metrics = Metrics::start(resource, &agent(), Some(push)).unwrap();
