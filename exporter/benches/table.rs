@@ -73,13 +73,21 @@ fn observation(flow: u32, hook: HookId, forward: bool, now: MonotonicTime) -> Ob
         ip_version: 4,
         icmp: None,
     };
+    // Connections that have just been opened; of one that goes on, another opening would be a new connection.
+    let handshake = match (now == MonotonicTime(1000 * SECOND), forward) {
+        (true, true) => {
+            Handshake { syn: Some(first), ack: Some(first.after(300_000)), ..Handshake::default() }
+        }
+        (true, false) => Handshake { syn_ack: Some(first.after(200_000)), ..Handshake::default() },
+        (false, _) => Handshake::default(),
+    };
     Observation {
         hook,
         tuple: if forward { tuple } else { tuple.reverse().unwrap_or(tuple) },
         counts: Counts { packets: 3, bytes: 1_234 },
         first,
         last: first.after(500_000),
-        handshake: Handshake::default(),
+        handshake,
         macs: Some((Mac([2; 6]), Mac([4; 6]))),
         vlan: Vlan::default(),
         tcp_flags: TcpFlags(0x10),

@@ -7,6 +7,7 @@ pub mod model;
 pub mod netns;
 pub mod program;
 pub mod raw;
+pub mod relay;
 pub mod server;
 pub mod topology;
 pub mod traffic;

@@ -3,10 +3,11 @@
 #![expect(clippy::cast_possible_truncation, reason = "sizes of small structures and constants of the kernel")]
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use packet::Link;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::netdevice::name_to_index;
 
 /// What virtio says of a frame: how long its headers are, and how it is to be cut.
@@ -132,6 +133,26 @@ impl Port {
             written if written == packet.len() => Ok(()),
             _ => Err(io::ErrorKind::WriteZero.into()),
         }
+    }
+
+    /// Takes what the namespace sends through a device, header included; nothing comes for 50 ms: `None`.
+    ///
+    /// # Errors
+    /// As of poll(2) and read(2).
+    pub fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        let timeout = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+        if poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&timeout))? == 0 {
+            return Ok(None);
+        }
+        (&self.0).read(buffer).map(Some)
+    }
+
+    /// Sends what another device gave, with its header.
+    ///
+    /// # Errors
+    /// As of write(2).
+    pub fn forward(&self, packet: &[u8]) -> io::Result<()> {
+        (&self.0).write(packet).map(drop)
     }
 }
 

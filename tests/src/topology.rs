@@ -99,7 +99,10 @@ impl Routed {
 }
 
 /// A namespace whose interfaces do not speak IPv6 by themselves.
-fn quiet(label: &str) -> Result<Netns> {
+///
+/// # Errors
+/// Without root or iproute2.
+pub fn quiet(label: &str) -> Result<Netns> {
     let namespace = Netns::new(label)?;
     sysctl(&namespace, "net.ipv6.conf.all.disable_ipv6=1")?;
     sysctl(&namespace, "net.ipv6.conf.default.disable_ipv6=1")?;

@@ -1,6 +1,7 @@
 //! The program itself, on real interfaces: what it prints and exports is what crossed them.
 
 mod collector;
+mod connection;
 mod exact;
 mod exits;
 mod faults;
@@ -17,7 +18,7 @@ use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
-    let tests: [Test; 45] = [
+    let tests: [Test; 51] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -28,6 +29,12 @@ fn main() -> ExitCode {
         ("what_crosses_a_router_counts_once_and_has_a_path", path::through_a_router),
         ("what_crosses_a_bridge_counts_once_at_its_port", path::over_a_bridge),
         ("the_path_is_left_out_on_request", path::left_out),
+        ("a_connection_to_a_delayed_backend_has_its_round_trip", connection::delayed_backend),
+        ("a_connection_of_a_delayed_client_has_its_round_trip", connection::delayed_client),
+        ("a_connection_that_is_refused_says_so", connection::refused),
+        ("a_connection_that_is_reset_says_so", connection::reset),
+        ("a_connection_that_nobody_answers_times_out", connection::timed_out),
+        ("metrics_count_each_connection_once", connection::metrics),
         ("an_interface_that_left_is_in_the_balance", lifetime::interface),
         ("a_collector_receives_what_was_sent", collector::receives),
         ("a_collector_receives_over_http", collector::receives_over_http),
