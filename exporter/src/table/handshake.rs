@@ -193,3 +193,21 @@ fn pack(duration: Option<Duration>) -> u32 {
 fn unpack(microseconds: u32) -> Option<Duration> {
     (microseconds != UNKNOWN).then(|| Duration::from_micros(microseconds.into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::tests::support::{Build, SYN, seen, tcp};
+
+    #[test]
+    fn a_handshake_that_goes_on_keeps_the_interface_of_the_first_syn_alone() {
+        let hook = |ifindex| Hook { scope: 0, ifindex, direction: Direction::Ingress, interface: "".into() };
+        let mut handshake = Handshake::default();
+        for (ifindex, moment) in [(1, 30), (2, 10), (3, 20)] {
+            handshake.absorb(Side::Against, &seen(tcp(1)).at(moment).flags(SYN), &hook(ifindex));
+        }
+        handshake.go_on(Side::Against);
+        let Handshake::Running(Some(crossing)) = handshake else { panic!("{handshake:?}") };
+        assert_eq!((crossing.place.1, crossing.next.is_none()), (2, true));
+    }
+}
