@@ -79,6 +79,8 @@ impl<O: Outlet> Pipeline<O> {
     /// Reads on schedule until `stop` says so or its other end is gone.
     pub(crate) fn run(&mut self, schedule: Schedule, stop: &Receiver<()>) -> Result<(), PipelineError> {
         let mut last_read = Instant::now();
+        // Of the last reading: flows name no others.
+        let mut names = Hooks::default();
         loop {
             let until_read = schedule.interval.saturating_sub(last_read.elapsed());
             match stop.recv_timeout(TICK.min(until_read)) {
@@ -87,9 +89,12 @@ impl<O: Outlet> Pipeline<O> {
             }
             if last_read.elapsed() >= schedule.interval || self.reader.fill() >= schedule.fill {
                 last_read = Instant::now();
-                let names = self.read()?;
+                names = self.read()?;
                 self.emit(&names, Which::Due);
                 self.outlet.flush()?;
+            } else {
+                // Without a flush: it would make a request of each handful.
+                self.emit(&names, Which::Between);
             }
         }
     }
@@ -138,6 +143,7 @@ impl<O: Outlet> Pipeline<O> {
         let out = &mut Output { clock: Clock::now(), hooks, ledger, sink: &mut Paced(outlet) };
         match which {
             Which::Due => table.emit_due(out),
+            Which::Between => return table.emit_between(out),
             Which::All => table.finish(out),
         }
         retire::retire(&mut lock(&self.hooks), &self.table, &self.ledger);
@@ -148,6 +154,8 @@ impl<O: Outlet> Pipeline<O> {
 #[derive(Clone, Copy, Debug)]
 enum Which {
     Due,
+    /// Due since the last reading.
+    Between,
     All,
 }
 
