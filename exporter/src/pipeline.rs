@@ -74,6 +74,8 @@ impl<O: Outlet> Pipeline<O> {
     /// Reads at least once every `interval` until `stop` says so or its other end is gone.
     pub(crate) fn run(&mut self, interval: Duration, stop: &Receiver<()>) -> Result<(), PipelineError> {
         let mut last_read = Instant::now();
+        // Of the last reading: flows name no others.
+        let mut names = Hooks::default();
         loop {
             let until_read = interval.saturating_sub(last_read.elapsed());
             match stop.recv_timeout(TICK.min(until_read)) {
@@ -83,11 +85,12 @@ impl<O: Outlet> Pipeline<O> {
             self.progress.set_observations(self.reader.fill());
             if last_read.elapsed() >= interval || self.reader.is_filling() {
                 last_read = Instant::now();
-                let names = self.read()?;
-                let start = Instant::now();
+                names = self.read()?;
                 self.emit(&names, Which::Due);
                 self.outlet.flush()?;
-                self.progress.spent(Stage::Encoding, start.elapsed());
+            } else {
+                // Without a flush: it would make a request of each handful.
+                self.emit(&names, Which::Between);
             }
         }
     }
@@ -100,10 +103,8 @@ impl<O: Outlet> Pipeline<O> {
             Ok(names) => (names, Ok(())),
             Err(error) => (lock(&self.hooks).clone(), Err(error)),
         };
-        let start = Instant::now();
         self.emit(&names, Which::All);
         let written = self.outlet.finish();
-        self.progress.spent(Stage::Encoding, start.elapsed());
         Finished {
             complete,
             result: read.map_err(PipelineError::Read).and(written.map_err(PipelineError::Outlet)),
@@ -141,16 +142,21 @@ impl<O: Outlet> Pipeline<O> {
 
     /// Has the table make records.
     fn emit(&mut self, hooks: &Hooks, which: Which) {
+        let start = Instant::now();
         let Self { table, ledger, outlet, .. } = self;
         // Full tables may have made records in the reading, which waits for nothing.
         outlet.make_room();
         let out = &mut Output { clock: Clock::now(), hooks, ledger, sink: &mut Paced(outlet) };
         match which {
             Which::Due => table.emit_due(out),
+            Which::Between => table.emit_between(out),
             Which::All => table.finish(out),
         }
         self.progress.set_flows(self.table.len());
-        retire::retire(&mut lock(&self.hooks), &self.table, &self.ledger);
+        self.progress.spent(Stage::Encoding, start.elapsed());
+        if !matches!(which, Which::Between) {
+            retire::retire(&mut lock(&self.hooks), &self.table, &self.ledger);
+        }
     }
 }
 
@@ -158,6 +164,8 @@ impl<O: Outlet> Pipeline<O> {
 #[derive(Clone, Copy, Debug)]
 enum Which {
     Due,
+    /// Due since the last reading.
+    Between,
     All,
 }
 

@@ -1,14 +1,15 @@
 //! A process that exports, looked at from outside.
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, sleep};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
+use flow_tests::harness::until;
 use flow_tests::netns::Netns;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
@@ -20,7 +21,8 @@ const STEP: Duration = Duration::from_millis(100);
 /// A running process.
 pub(crate) struct Process {
     child: Child,
-    errors: Option<JoinHandle<String>>,
+    errors: Option<JoinHandle<()>>,
+    said: Arc<Mutex<String>>,
     watched: Option<JoinHandle<Samples>>,
     over: Arc<AtomicBool>,
 }
@@ -43,23 +45,32 @@ pub(crate) struct Ended {
 }
 
 impl Process {
-    /// Starts it; returns when it has had two seconds.
-    pub(crate) fn start(command: &mut Command) -> Result<Self> {
+    /// Starts it; returns when it has said so, or at once if it says nothing.
+    pub(crate) fn start(command: &mut Command, words: &str) -> Result<Self> {
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-        let mut stderr = child.stderr.take().context("stderr is piped")?;
+        let stderr = BufReader::new(child.stderr.take().context("stderr is piped")?);
+        let said = Arc::<Mutex<String>>::default();
         // Read all the time, or the process would wait for it.
-        let errors = std::thread::spawn(move || {
-            let mut said = String::new();
-            let _ = stderr.read_to_string(&mut said);
-            said
+        let errors = std::thread::spawn({
+            let said = Arc::clone(&said);
+            move || {
+                for line in stderr.lines().map_while(Result::ok) {
+                    if let Ok(mut said) = said.lock() {
+                        said.push_str(&line);
+                        said.push('\n');
+                    }
+                }
+            }
         });
-        sleep(Duration::from_secs(2));
+        until("it has started", Duration::from_mins(1), || {
+            Ok(said.lock().is_ok_and(|said| said.contains(words)))
+        })?;
         let over = Arc::<AtomicBool>::default();
         let watched = std::thread::spawn({
             let (process, over) = (child.id(), Arc::clone(&over));
             move || watch(process, &over)
         });
-        Ok(Self { child, errors: Some(errors), watched: Some(watched), over })
+        Ok(Self { child, errors: Some(errors), said, watched: Some(watched), over })
     }
 
     /// Bytes of anonymous memory now.
@@ -84,7 +95,8 @@ impl Process {
         let watched = self.watched.take().context("watched until here")?;
         let samples = watched.join().map_err(|_| anyhow!("watching a process panicked"))?;
         let errors = self.errors.take().context("read until here")?;
-        let said = errors.join().map_err(|_| anyhow!("reading its errors panicked"))?;
+        errors.join().map_err(|_| anyhow!("reading its errors panicked"))?;
+        let said = self.said.lock().map(|said| said.clone()).unwrap_or_default();
         ensure!(status.success(), "it ended with {status}: {said}");
         Ok(Ended { cpu, samples, said })
     }

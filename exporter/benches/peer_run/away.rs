@@ -21,8 +21,10 @@ const MEMORY: &str = "64MiB";
 pub(crate) fn run() -> Result<()> {
     let lab = Lab::new()?;
     let first = lab.sink()?;
-    let process =
-        Process::start(&mut agent(&lab.router, "zstd", &["--interval", "10s", "--memory", MEMORY]))?;
+    let process = Process::start(
+        &mut agent(&lab.router, "zstd", &["--interval", "10s", "--memory", MEMORY]),
+        "attached",
+    )?;
     let begin = Instant::now();
     let (sent, first, second) = std::thread::scope(|scope| -> Result<_> {
         let traffic = scope.spawn(|| lab.send(FLOWS, RATE, BEFORE + AWAY + AFTER));

@@ -55,7 +55,7 @@ pub(crate) fn run(rounds: usize) -> Result<()> {
 fn of_agent(compression: &str) -> Result<Round> {
     let lab = Lab::new()?;
     let sink = lab.sink()?;
-    let process = Process::start(&mut agent(&lab.router, compression, &["--interval", "5s"]))?;
+    let process = Process::start(&mut agent(&lab.router, compression, &["--interval", "5s"]), "attached")?;
     let sent = lab.send(FLOWS, RATE, TIME)?;
     // The records of the last packets.
     sleep(Duration::from_secs(6));
@@ -73,7 +73,7 @@ fn of_agent(compression: &str) -> Result<Round> {
 fn of_sdk(compression: &str) -> Result<Round> {
     let lab = Lab::new()?;
     let sink = lab.sink()?;
-    let ended = Process::start(&mut lab.this_program(&["sdk", compression]))?.wait()?;
+    let ended = Process::start(&mut lab.this_program(&["sdk", compression]), "")?.wait()?;
     Ok(Round { sent: 0, ended, counted: sink.end()? })
 }
 

@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_handshake_that_goes_on_keeps_the_interface_of_the_first_syn_alone() {
-        let hook = |ifindex| Hook { scope: 0, ifindex, direction: Direction::Ingress, interface: "".into() };
+        let hook = |ifindex| Hook::named(0, ifindex, Direction::Ingress, "");
         let mut handshake = Handshake::default();
         for (ifindex, moment) in [(1, 30), (2, 10), (3, 20)] {
             handshake.absorb(Side::Against, &seen(tcp(1)).at(moment).flags(SYN), &hook(ifindex));

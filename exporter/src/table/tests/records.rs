@@ -137,3 +137,25 @@ fn next_due_is_when_something_happens() {
     assert_eq!(bench.drain(due.0 / 1_000_000 - 1, &[]).len(), 0);
     assert_eq!(bench.drain(due.0 / 1_000_000 + 1, &[]).len(), 1);
 }
+
+#[test]
+fn records_come_between_two_drains_when_they_are_due_and_no_flow_ends_there() {
+    let mut bench = Bench::new();
+    let observations: Vec<_> = (1..=200).map(|n| seen(udp(n)).at(100)).collect();
+    assert_eq!(bench.drain(100, &observations), []);
+    let mut of_a_second = [0_u32; 11];
+    for moment in (200..INTERVAL + 200).step_by(100) {
+        let records = bench.between(moment);
+        assert!(records.iter().all(|record| record.end_reason == EndReason::ActiveTimeout));
+        of_a_second[usize::try_from(moment / 1_000).unwrap()] += u32::try_from(records.len()).unwrap();
+    }
+    assert_eq!(of_a_second.iter().sum::<u32>(), 200);
+    assert!(of_a_second[..10].iter().all(|&records| (8..40).contains(&records)), "{of_a_second:?}");
+    // Long after the idle timeout.
+    assert_eq!((bench.between(40_000), bench.table.len()), (vec![], 200));
+    bench.drain(40_100, &[seen(udp(1)).at(14_000)]);
+    assert_eq!(bench.table.len(), 0);
+    let last = bench.finish(50_000);
+    assert_eq!((bench.records.len(), last.len()), (201, 0));
+    assert_eq!(bench.records.iter().map(|record| record.packets.0).sum::<u64>(), 201);
+}

@@ -325,6 +325,13 @@ impl Bench {
         })
     }
 
+    /// Asks for what is due at a moment between two drains.
+    pub(in crate::table) fn between(&mut self, moment: u64) -> Vec<Seen> {
+        self.step(moment, |table, out| {
+            table.emit_between(out);
+        })
+    }
+
     /// Drains every second that bring nothing, `until` included.
     pub(in crate::table) fn quiet(&mut self, from: u64, until: u64) -> Vec<Seen> {
         (from..=until).step_by(1_000).flat_map(|moment| self.drain(moment, &[])).collect()
