@@ -23,9 +23,10 @@ pub(crate) fn of(key: &PackedKey) -> u64 {
             .wrapping_add(product(3, src_0 as u32, dst_0 as u32))
             .wrapping_add(product(4, (src_0 >> 32) as u32, (dst_0 >> 32) as u32));
     }
-    // Every bit of the sum reaches the upper half, and that the lower one.
-    sum = sum.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    sum ^ sum >> 29
+    // The sum grows evenly along addresses or ports in a row, and so would the buckets: with some secrets they would crowd in
+    // few of them. Its upper half in the lower one breaks that, then every bit reaches the upper half.
+    sum ^= sum >> 32;
+    sum.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 #[inline(always)]
