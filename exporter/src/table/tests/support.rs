@@ -300,7 +300,9 @@ impl Bench {
 
     /// Asks for what is due at a moment between two drains.
     pub(in crate::table) fn between(&mut self, moment: u64) -> Vec<Seen> {
-        self.step(moment, |table, out| table.emit_between(out))
+        self.step(moment, |table, out| {
+            table.emit_between(out);
+        })
     }
 
     /// Drains every second that bring nothing, `until` included.
