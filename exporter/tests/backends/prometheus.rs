@@ -33,6 +33,11 @@ const QUERIES: &[Check] = &[
     ("Bytes by agent", by_agent),
     ("Bytes by host", by_host),
     ("Bytes per packet", |data, _| moves(data)),
+    (
+        "Connections by what became of them (`error_type` is empty for those that were established)",
+        established,
+    ),
+    ("Round trip of the handshake, 95th percentile, in seconds", round_trip),
 ];
 
 /// A running Prometheus.
@@ -82,6 +87,20 @@ pub(crate) fn traffic(stack: &Stack) -> Result<()> {
 
 fn moves(data: &Value) -> Result<()> {
     ensure!(vector(data)?.iter().any(|(_, value)| *value > 0.0), "nothing moves");
+    Ok(())
+}
+
+fn established(data: &Value, _: &Crossed) -> Result<()> {
+    let vector = vector(data)?;
+    let [(labels, connections)] = &vector[..] else { anyhow::bail!("not one outcome: {data}") };
+    ensure!(labels["error_type"].is_null() && *connections >= 1.0, "{data}");
+    Ok(())
+}
+
+/// Between two namespaces of a machine.
+fn round_trip(data: &Value, _: &Crossed) -> Result<()> {
+    let seconds = number(data)?;
+    ensure!(seconds > 0.0 && seconds < 5.0, "{seconds} s");
     Ok(())
 }
 
