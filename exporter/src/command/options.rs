@@ -15,7 +15,8 @@ use crate::print::Format;
 /// Options of every command that observes.
 #[derive(Clone, Debug, Args)]
 pub struct Common {
-    /// Interfaces to observe: names or patterns with *, ? and [..]; may be given several times [default: all]
+    /// Interfaces to observe: names or patterns with *, ? and [..], separated by commas or given several times; ? stands for a comma in
+    /// a name [default: all]
     #[arg(
         long = "interface",
         short,
@@ -71,8 +72,12 @@ pub struct Common {
     #[arg(
         long,
         value_name = "BOOL",
-        default_value_t = true,
-        action = clap::ArgAction::Set,
+        default_value = "true",
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = ArgAction::Set,
+        value_parser = BoolishValueParser::new(),
         env = "OTEL_FLOW_EXPORTER_PATH"
     )]
     pub path: bool,

@@ -105,7 +105,7 @@ pub(crate) fn over_a_bridge() -> Result<()> {
 
 pub(crate) fn left_out() -> Result<()> {
     let routed = Routed::new()?;
-    let arguments = ["flows", "--format", "json", "--interval", "1h", "--path", "false"];
+    let arguments = ["flows", "--format", "json", "--interval", "1h", "--path=false"];
     let program = Program::start(command(&routed.router, &arguments))?;
     let answering = routed.server.enter(|| UdpSocket::bind((FAR_SERVER, 6000)))??;
     let asking = routed.client.enter(|| UdpSocket::bind((CLIENT, 5000)))??;
