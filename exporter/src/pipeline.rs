@@ -177,4 +177,8 @@ impl<O: Outlet> RecordSink for Paced<'_, O> {
         self.0.record(record, accounted);
         self.0.make_room();
     }
+
+    fn has_room(&self) -> bool {
+        self.0.has_room()
+    }
 }

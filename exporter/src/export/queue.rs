@@ -82,6 +82,13 @@ impl Queue {
         lost
     }
 
+    /// Whether a batch of this size would displace no other.
+    #[must_use]
+    pub fn has_room(&self, size: usize) -> bool {
+        let fill = self.fill();
+        fill.batches == 0 || fill.bytes + size <= self.capacity
+    }
+
     /// Takes the oldest batch; waits for one. `None` once the queue is closed and empty.
     ///
     /// Dropping the future loses no batch.

@@ -18,6 +18,12 @@ pub enum Record<'a> {
 pub trait RecordSink {
     /// Takes one record. `accounted` names each hook whose packets the record carries, with their counts.
     fn record(&mut self, record: Record<'_>, accounted: &[(HookId, Counts)]);
+
+    /// Whether one more record would cost no other one its place. If not, records are put off for a while, and then made all the
+    /// same.
+    fn has_room(&self) -> bool {
+        true
+    }
 }
 
 /// One flow in one interval, both directions.

@@ -43,10 +43,15 @@ impl RecordSink for Exporting {
         self.writer.record(record, accounted);
         self.enqueue_finished();
     }
+
+    /// Room for the request that is being written, at its largest.
+    fn has_room(&self) -> bool {
+        self.queue.has_room(self.request_size)
+    }
 }
 
 impl Outlet for Exporting {
-    /// The queue makes room by itself.
+    /// The queue makes room by itself, for records that were put off for long enough.
     fn make_room(&mut self) {}
 
     fn flush(&mut self) -> io::Result<()> {
@@ -65,6 +70,27 @@ mod tests {
     use super::*;
     use crate::export::Encoding;
     use crate::flow::samples;
+
+    #[tokio::test]
+    async fn there_is_room_until_a_request_more_would_displace_another() {
+        let queue = Arc::new(Queue::new(250_000));
+        let mut exporting = Exporting {
+            writer: LogsWriter::new(&[], usize::MAX),
+            compressor: Compressor::new(Encoding::None).unwrap(),
+            queue: Arc::clone(&queue),
+            ledger: Arc::default(),
+            request_size: 100_000,
+        };
+        let hook = samples::hook();
+        let flow = samples::tcp(&hook);
+        while exporting.has_room() {
+            exporting.record(Record::Flow(&flow), &[]);
+        }
+        exporting.flush().unwrap();
+        assert!(queue.fill().batches >= 2 && queue.fill().displaced_records == 0, "{:?}", queue.fill());
+        queue.pop().await.unwrap();
+        assert!(exporting.has_room());
+    }
 
     #[tokio::test]
     async fn requests_are_as_large_as_the_receiver_takes() {

@@ -22,6 +22,10 @@ impl RecordSink for Outlets {
             records.record(record, accounted);
         }
     }
+
+    fn has_room(&self) -> bool {
+        self.records.as_ref().is_none_or(|records| records.has_room())
+    }
 }
 
 impl Outlet for Outlets {

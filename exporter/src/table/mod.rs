@@ -129,7 +129,7 @@ impl FlowTable {
         let now = out.clock.monotonic();
         self.settle_held(out);
         self.end_closed(now, out);
-        while let Some(slot) = self.wheel.take_due(now) {
+        while let Some(slot) = self.wheel.take_due(self.settings.due_by(now, out.sink)) {
             let flow = &mut self.flows[slot];
             if flow.is_idle(now, &self.settings) {
                 self.end(slot, EndReason::IdleTimeout, out);
@@ -149,7 +149,7 @@ impl FlowTable {
     pub fn emit_between<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
         let now = out.clock.monotonic();
         let mut idle = Vec::new();
-        while let Some(slot) = self.wheel.take_due(now) {
+        while let Some(slot) = self.wheel.take_due(self.settings.due_by(now, out.sink)) {
             let flow = &mut self.flows[slot];
             if flow.is_idle(now, &self.settings) {
                 // Set again when all are looked at, or it would be due at once.
@@ -269,6 +269,7 @@ impl FlowTable {
         while let Some(&slot) = self.closing.get(position) {
             match self.flows[slot].closing(now) {
                 Closing::Lingers => position += 1,
+                Closing::Ends if !out.sink.has_room() && now < self.flows[slot].not_before() => position += 1,
                 Closing::Ends => {
                     self.closing.swap_remove(position);
                     self.end(slot, EndReason::EndOfFlow, out);

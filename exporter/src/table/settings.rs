@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::MonotonicTime;
-use crate::flow::FlowId;
+use crate::flow::{FlowId, RecordSink};
 
 /// When flows give records, when they end, how many there may be.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +53,12 @@ impl Settings {
             max_flows: config.max_flows.clamp(1, u32::MAX as usize - 1),
             with_path: config.with_path,
         }
+    }
+
+    /// Until when records must have fallen due to be made now: without room, those that have waited for an interval. So a receiver
+    /// that is slow for a moment costs no record, and one that is away does not hold up what others get.
+    pub(super) fn due_by(&self, now: MonotonicTime, sink: &impl RecordSink) -> MonotonicTime {
+        if sink.has_room() { now } else { MonotonicTime(now.0.saturating_sub(self.interval)) }
     }
 
     /// The first moment after `moment` at which a flow's record is due. Each flow has its own phase, the same for life, so

@@ -159,3 +159,28 @@ fn records_come_between_two_drains_when_they_are_due_and_no_flow_ends_there() {
     assert_eq!((bench.records.len(), last.len()), (201, 0));
     assert_eq!(bench.records.iter().map(|record| record.packets.0).sum::<u64>(), 201);
 }
+
+#[test]
+fn without_room_records_wait_for_an_interval_and_carry_what_came_meanwhile() {
+    let mut bench = Bench::with(&short_interval());
+    bench.has_room = false;
+    bench.drain(100, &[seen(udp(1)).at(10).packets(2)]);
+    assert_eq!(bench.drain(1_050, &[seen(udp(1)).at(1_040).packets(3)]), []);
+    bench.has_room = true;
+    let records = bench.drain(1_200, &[]);
+    assert_eq!((records.len(), records[0].packets.0), (1, 5));
+    bench.has_room = false;
+    bench.drain(2_000, &[seen(udp(1)).at(1_900).packets(7)]);
+    assert_eq!(bench.drain(2_500, &[]), []);
+    assert_eq!(bench.drain(4_100, &[])[0].packets.0, 7, "made all the same");
+}
+
+#[test]
+fn without_room_a_closed_connection_is_told_when_it_stops_lingering() {
+    let mut bench = Bench::new();
+    bench.has_room = false;
+    bench.drain(100, &[seen(tcp(1)).at(10).flags(RST)]);
+    assert_eq!(bench.drain(1_000, &[]), []);
+    assert_eq!(bench.drain(4_000, &[]), []);
+    assert_eq!(bench.drain(5_200, &[]).len(), 1);
+}

@@ -219,6 +219,7 @@ impl Seen {
 struct Keeper<'a> {
     records: &'a mut Vec<Seen>,
     ledger: &'a Ledger,
+    has_room: bool,
 }
 
 impl RecordSink for Keeper<'_> {
@@ -261,6 +262,10 @@ impl RecordSink for Keeper<'_> {
             },
         });
     }
+
+    fn has_room(&self) -> bool {
+        self.has_room
+    }
 }
 
 /// A table with four hooks, all it needs, and all it gave.
@@ -271,6 +276,8 @@ pub(in crate::table) struct Bench {
     /// Wall clock less monotonic clock.
     pub(in crate::table) offset: u64,
     pub(in crate::table) hooks: Hooks,
+    /// Of the sink.
+    pub(in crate::table) has_room: bool,
 }
 
 impl Bench {
@@ -291,6 +298,7 @@ impl Bench {
             records: Vec::new(),
             offset: OFFSET,
             hooks,
+            has_room: true,
         }
     }
 
@@ -364,7 +372,7 @@ impl Bench {
     ) -> Vec<Seen> {
         let before = self.records.len();
         let now = milliseconds(moment);
-        let mut sink = Keeper { records: &mut self.records, ledger: &self.ledger };
+        let mut sink = Keeper { records: &mut self.records, ledger: &self.ledger, has_room: self.has_room };
         let mut out = Output {
             clock: Clock::at(now, WallTime(self.offset + now.0)),
             hooks: &self.hooks,
