@@ -2,6 +2,9 @@
 //! SDK's logger, on the same records, in one run; and what compressing these bytes costs and saves.
 #![expect(clippy::print_stdout, reason = "a benchmark's figures are its output")]
 
+#[path = "sdk/attributes.rs"]
+mod sdk;
+
 use std::alloc::System;
 use std::hint::black_box;
 use std::net::IpAddr;
@@ -15,8 +18,8 @@ use exporter::flow::{
     Record, TcpFlags, Vlan,
 };
 use exporter::otlp::LogsWriter;
-use opentelemetry::logs::{AnyValue as ApiValue, LogRecord as _, Logger as _, LoggerProvider as _, Severity};
-use opentelemetry::{InstrumentationScope, Key};
+use opentelemetry::InstrumentationScope;
+use opentelemetry::logs::{LogRecord as _, Logger as _, LoggerProvider as _, Severity};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue};
@@ -72,7 +75,7 @@ fn main() {
             log.set_severity_number(Severity::Info);
             log.set_timestamp(system_time(record.timestamp));
             log.set_observed_timestamp(system_time(record.observed));
-            all_attributes(record, &mut SdkAttributes(&mut log));
+            all_attributes(record, &mut sdk::Attributes(&mut log));
             logger.emit(log);
         }
     };
@@ -277,37 +280,6 @@ impl AttributeSink for ProtoAttributes {
     fn doubles(&mut self, attribute: Attribute, values: impl Iterator<Item = f64> + Clone) {
         let values = values.map(|value| AnyValue { value: Some(Value::DoubleValue(value)) }).collect();
         self.push(attribute, Value::ArrayValue(ArrayValue { values }));
-    }
-}
-
-struct SdkAttributes<'a>(&'a mut SdkLogRecord);
-
-impl AttributeSink for SdkAttributes<'_> {
-    fn text(&mut self, attribute: Attribute, value: &str) {
-        self.0.add_attribute(Key::from_static_str(attribute.key), value.to_owned());
-    }
-
-    fn int(&mut self, attribute: Attribute, value: i64) {
-        self.0.add_attribute(Key::from_static_str(attribute.key), value);
-    }
-
-    fn double(&mut self, attribute: Attribute, value: f64) {
-        self.0.add_attribute(Key::from_static_str(attribute.key), value);
-    }
-
-    fn texts<'a>(&mut self, attribute: Attribute, values: impl Iterator<Item = &'a str> + Clone) {
-        let values = values.map(|value| ApiValue::from(value.to_owned())).collect();
-        self.0.add_attribute(Key::from_static_str(attribute.key), ApiValue::ListAny(Box::new(values)));
-    }
-
-    fn ints(&mut self, attribute: Attribute, values: impl Iterator<Item = i64> + Clone) {
-        let values = values.map(ApiValue::from).collect();
-        self.0.add_attribute(Key::from_static_str(attribute.key), ApiValue::ListAny(Box::new(values)));
-    }
-
-    fn doubles(&mut self, attribute: Attribute, values: impl Iterator<Item = f64> + Clone) {
-        let values = values.map(ApiValue::from).collect();
-        self.0.add_attribute(Key::from_static_str(attribute.key), ApiValue::ListAny(Box::new(values)));
     }
 }
 

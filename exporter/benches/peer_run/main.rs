@@ -5,6 +5,8 @@
 #![expect(clippy::print_stdout, reason = "a benchmark's figures are its output")]
 
 mod agent;
+#[path = "../sdk/attributes.rs"]
+mod attributes;
 mod away;
 mod lab;
 mod rounds;

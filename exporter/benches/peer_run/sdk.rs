@@ -11,21 +11,21 @@ use anyhow::{Context, Result, anyhow};
 use exporter::clock::WallTime;
 use exporter::export::{Compressor, Otlp, Settings, Signal, Transport};
 use exporter::flow::{
-    AttributeSink, Counts, Direction, Ecn, EndReason, Endpoint, Evidence, FlowId, FlowRecord, Hook, Mac,
-    Record, Vlan,
+    Counts, Direction, Ecn, EndReason, Endpoint, Evidence, FlowId, FlowRecord, Hook, Mac, Record, Vlan,
 };
-use opentelemetry::Key;
-use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, LoggerProvider as _, Severity};
+use opentelemetry::logs::{LogRecord as _, Logger as _, LoggerProvider as _, Severity};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use opentelemetry_proto::transform::logs::tonic::group_logs_by_resource_and_scope;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::logs::{
-    BatchConfigBuilder, BatchLogProcessor, LogBatch, LogExporter, SdkLogRecord, SdkLoggerProvider,
+    BatchConfigBuilder, BatchLogProcessor, LogBatch, LogExporter, SdkLoggerProvider,
 };
 use prost::Message;
-use semconv::{Attribute, event};
+use semconv::event;
 use tokio::runtime::{Builder, Runtime};
+
+use crate::attributes::Attributes;
 
 /// As the agent's: each flow has a record in each interval, made after one of two readings.
 const FLOWS: u32 = 100_000;
@@ -155,35 +155,4 @@ fn record(flow: u32, reading: u32, hook: &Hook) -> FlowRecord<'_> {
 
 fn system_time(time: WallTime) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_nanos(time.0)
-}
-
-struct Attributes<'a>(&'a mut SdkLogRecord);
-
-impl AttributeSink for Attributes<'_> {
-    fn text(&mut self, attribute: Attribute, value: &str) {
-        self.0.add_attribute(Key::from_static_str(attribute.key), value.to_owned());
-    }
-
-    fn int(&mut self, attribute: Attribute, value: i64) {
-        self.0.add_attribute(Key::from_static_str(attribute.key), value);
-    }
-
-    fn double(&mut self, attribute: Attribute, value: f64) {
-        self.0.add_attribute(Key::from_static_str(attribute.key), value);
-    }
-
-    fn texts<'a>(&mut self, attribute: Attribute, values: impl Iterator<Item = &'a str> + Clone) {
-        let values = values.map(|value| AnyValue::from(value.to_owned())).collect();
-        self.0.add_attribute(Key::from_static_str(attribute.key), AnyValue::ListAny(Box::new(values)));
-    }
-
-    fn ints(&mut self, attribute: Attribute, values: impl Iterator<Item = i64> + Clone) {
-        let values = values.map(AnyValue::from).collect();
-        self.0.add_attribute(Key::from_static_str(attribute.key), AnyValue::ListAny(Box::new(values)));
-    }
-
-    fn doubles(&mut self, attribute: Attribute, values: impl Iterator<Item = f64> + Clone) {
-        let values = values.map(AnyValue::from).collect();
-        self.0.add_attribute(Key::from_static_str(attribute.key), AnyValue::ListAny(Box::new(values)));
-    }
 }

@@ -71,16 +71,20 @@ mod tests {
     use crate::export::Encoding;
     use crate::flow::samples;
 
+    fn exporting(queue: &Arc<Queue>) -> Exporting {
+        Exporting {
+            writer: LogsWriter::new(&[], usize::MAX),
+            compressor: Compressor::new(Encoding::None).unwrap(),
+            queue: Arc::clone(queue),
+            ledger: Arc::default(),
+            request_size: 100_000,
+        }
+    }
+
     #[tokio::test]
     async fn there_is_room_until_a_request_more_would_displace_another() {
         let queue = Arc::new(Queue::new(250_000));
-        let mut exporting = Exporting {
-            writer: LogsWriter::new(&[], usize::MAX),
-            compressor: Compressor::new(Encoding::None).unwrap(),
-            queue: Arc::clone(&queue),
-            ledger: Arc::default(),
-            request_size: 100_000,
-        };
+        let mut exporting = exporting(&queue);
         let hook = samples::hook();
         let flow = samples::tcp(&hook);
         while exporting.has_room() {
@@ -95,13 +99,7 @@ mod tests {
     #[tokio::test]
     async fn requests_are_as_large_as_the_receiver_takes() {
         let queue = Arc::new(Queue::new(usize::MAX));
-        let mut exporting = Exporting {
-            writer: LogsWriter::new(&[], usize::MAX),
-            compressor: Compressor::new(Encoding::None).unwrap(),
-            queue: Arc::clone(&queue),
-            ledger: Arc::default(),
-            request_size: 100_000,
-        };
+        let mut exporting = exporting(&queue);
         let hook = samples::hook();
         let flow = samples::tcp(&hook);
         for (size, least) in [(usize::MAX, 90_000), (20_000, 15_000)] {
