@@ -47,8 +47,8 @@ impl Listening {
         if !std::mem::replace(&mut self.is_said, true) {
             tracing::warn!(
                 cause = %error,
-                remedy = "allow NETLINK_SOCK_DIAG, and load the kernel modules tcp_diag and udp_diag",
-                "who began a connection from before the start is told by ports where no listening socket is known"
+                remedy = ListenersError::REMEDY,
+                "who began a flow whose opening was not seen is told by its ports, or the first packet"
             );
         }
     }

@@ -53,7 +53,7 @@ fn observe(namespace: &Netns) -> Result<Program> {
 fn records(program: Program) -> Result<Vec<Value>> {
     let ended = program.stop()?;
     ensure!(ended.stderr.contains("balances"), "{}", ended.stderr);
-    ensure!(!ended.stderr.contains("listening"), "who listens is not known: {}", ended.stderr);
+    ensure!(!ended.stderr.contains("who began"), "who listens is not known: {}", ended.stderr);
     ended.records()
 }
 
