@@ -19,7 +19,7 @@ use crate::kernel::{
     StartError, Summary, load,
 };
 use crate::ledger::Ledger;
-use crate::pipeline::{Finished, Limits, Outlet, Pipeline, PipelineError, Progress};
+use crate::pipeline::{Finished, Limits, Listening, Outlet, Pipeline, PipelineError, Progress};
 use crate::table::{self, FlowTable};
 
 /// The namespace that the process runs in.
@@ -122,6 +122,7 @@ impl Agent {
             reader,
             hooks: Arc::clone(&hooks),
             table,
+            listening: Listening::open(OWN_SCOPE),
             ledger,
             progress: Arc::clone(&progress),
             outlet,

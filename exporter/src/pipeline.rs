@@ -1,5 +1,6 @@
 //! The way from the kernel's counts to records: joins the stages up to there, as `outlet.rs` joins those behind.
 
+mod listening;
 mod loss;
 mod progress;
 mod retire;
@@ -16,6 +17,7 @@ use crate::ledger::Ledger;
 use crate::sync::lock;
 use crate::table::{FlowTable, Output};
 
+pub(crate) use self::listening::Listening;
 pub(crate) use self::progress::{Limits, Progress, Stage};
 
 /// How often the fill of the current generation is looked at.
@@ -45,6 +47,7 @@ pub(crate) struct Pipeline<O> {
     pub(crate) reader: Reader,
     pub(crate) hooks: Arc<Mutex<Hooks>>,
     pub(crate) table: FlowTable,
+    pub(crate) listening: Listening,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) outlet: O,
@@ -86,6 +89,7 @@ impl<O: Outlet> Pipeline<O> {
             if last_read.elapsed() >= interval || self.reader.is_filling() {
                 last_read = Instant::now();
                 names = self.read()?;
+                self.listening.refresh(&mut self.table);
                 self.emit(&names, Which::Due);
                 self.outlet.flush()?;
             } else {
@@ -99,6 +103,7 @@ impl<O: Outlet> Pipeline<O> {
     pub(crate) fn finish(&mut self) -> Finished {
         let read = self.read();
         let complete = read.is_ok();
+        self.listening.refresh(&mut self.table);
         let (names, read) = match read {
             Ok(names) => (names, Ok(())),
             Err(error) => (lock(&self.hooks).clone(), Err(error)),
@@ -114,7 +119,7 @@ impl<O: Outlet> Pipeline<O> {
     /// Takes the observations and the losses of the time since the last reading into the flow table. Gives the names of the
     /// hooks as they are then: records are made of it, and waited for, while others take the lock.
     fn read(&mut self) -> Result<Hooks, ReadError> {
-        let Self { reader, hooks, table, ledger, progress, outlet } = self;
+        let Self { reader, hooks, table, ledger, progress, outlet, listening: _ } = self;
         let mut hooks = lock(hooks);
         let clock = Clock::now();
         let start = Instant::now();

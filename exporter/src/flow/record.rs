@@ -148,6 +148,10 @@ pub enum EndReason {
 pub enum Evidence {
     /// The source sent a SYN, or the destination a SYN-ACK.
     Syn,
+    /// A socket of this machine listens at the destination's address and port.
+    ListeningSocket,
+    /// Only the destination's port is a well-known one.
+    WellKnownPort,
     /// The source's packet was the first that was seen.
     FirstPacket,
 }
@@ -183,6 +187,8 @@ impl Evidence {
         use semconv::value::network_flow_initiator_evidence as value;
         match self {
             Self::Syn => value::SYN,
+            Self::ListeningSocket => value::LISTENING_SOCKET,
+            Self::WellKnownPort => value::WELL_KNOWN_PORT,
             Self::FirstPacket => value::FIRST_PACKET,
         }
     }

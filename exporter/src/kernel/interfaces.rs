@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use netlink_sys::protocols::NETLINK_ROUTE;
 use packet::Link;
 
 use crate::flow::Role;
@@ -98,9 +99,9 @@ pub(super) struct Watch {
 impl Watch {
     /// From here on no change is missed.
     pub(super) fn open() -> Result<Self, NetlinkError> {
-        let events = Socket::open()?;
+        let events = Socket::open(NETLINK_ROUTE)?;
         events.subscribe(RTNLGRP_LINK, EVENTS)?;
-        Ok(Self { events, requests: Socket::open()? })
+        Ok(Self { events, requests: Socket::open(NETLINK_ROUTE)? })
     }
 
     /// All interfaces there are.

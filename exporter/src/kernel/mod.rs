@@ -6,6 +6,7 @@ mod decode;
 mod glob;
 mod instance;
 mod interfaces;
+mod listeners;
 mod load;
 mod losses;
 mod netlink;
@@ -24,6 +25,7 @@ pub use self::attach::{
 pub use self::glob::{Glob, GlobError};
 pub use self::instance::{InstanceError, InstanceLock};
 pub use self::interfaces::Interface;
+pub use self::listeners::{ListenersError, ListeningSockets};
 pub use self::load::{LoadError, Loaded, Programs, load};
 pub use self::losses::Loss;
 pub use self::reader::{ReadError, Reader};

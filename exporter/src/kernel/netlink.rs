@@ -1,4 +1,4 @@
-//! A blocking rtnetlink socket: requests, dumps and multicast groups (include/uapi/linux/netlink.h).
+//! A blocking netlink socket: requests, dumps and multicast groups (include/uapi/linux/netlink.h).
 //!
 //! Only the attributes that are asked for are looked at: a kernel that says more, or another program's filter of a kind that
 //! nobody knew, must never cost an interface.
@@ -8,7 +8,6 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use netlink_packet_core::{DecodeError, NetlinkBuffer, NlaBuffer, NlasIterator};
-use netlink_sys::protocols::NETLINK_ROUTE;
 
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
@@ -26,7 +25,7 @@ pub(super) const NLM_F_EXCL: u16 = 0x200;
 /// See [`NLM_F_EXCL`].
 pub(super) const NLM_F_CREATE: u16 = 0x400;
 
-/// rtnetlink answers at once; longer means that the kernel is in trouble, and the agent has to be able to stop.
+/// The kernel answers at once; longer means that the kernel is in trouble, and the agent has to be able to stop.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// The kernel fills a dump's datagrams up to 32 KiB, and no event is larger.
 const DATAGRAM: usize = 64 << 10;
@@ -58,8 +57,9 @@ pub(super) enum Drained {
 }
 
 impl Socket {
-    pub(super) fn open() -> Result<Self, NetlinkError> {
-        let mut netlink = netlink_sys::Socket::new(NETLINK_ROUTE)?;
+    /// `protocol` is a number of [`netlink_sys::protocols`].
+    pub(super) fn open(protocol: isize) -> Result<Self, NetlinkError> {
+        let mut netlink = netlink_sys::Socket::new(protocol)?;
         netlink.bind_auto()?;
         // Both since 4.12 and 4.3: errors with a sentence, and without a copy of the request.
         netlink.set_ext_ack(true)?;
@@ -125,8 +125,8 @@ impl Socket {
                 }
                 consistent &= message.flags() & NLM_F_DUMP_INTR == 0;
                 match message.message_type() {
-                    NLMSG_DONE => return Ok(consistent),
-                    NLMSG_ERROR => return answer(&message).map(|()| consistent),
+                    // A dump that failed ends with the error number (`dump_done_errno`, net/netlink/af_netlink.c).
+                    NLMSG_DONE | NLMSG_ERROR => return answer(&message).map(|()| consistent),
                     kind => take(kind, message.payload()),
                 }
             }
@@ -285,7 +285,7 @@ fn messages(datagram: &[u8]) -> impl Iterator<Item = Result<NetlinkBuffer<&[u8]>
     })
 }
 
-/// `struct nlmsgerr`: a negative errno, or 0 for done; then the request's header, then attributes.
+/// `struct nlmsgerr`: a negative errno, or 0 for done; then the request's header, then attributes. The end of a dump has the number.
 fn answer(message: &NetlinkBuffer<&[u8]>) -> Result<(), NetlinkError> {
     let body = message.payload();
     let code = i32::from_ne_bytes(number(body, 0).unwrap_or_default());

@@ -24,7 +24,7 @@ pub use self::memory::{Limit, LimitOf, limit};
 pub use self::privileges::{Capability, PrivilegeError, privileges};
 pub use self::release::{FLOOR, Release, ReleaseError, TCX_SINCE, kernel_release};
 
-use crate::kernel::GracePeriod;
+use crate::kernel::{GracePeriod, ListenersError, ListeningSockets};
 
 /// Whether the kernel describes its types. Programs that follow kernel structures need it; flows do not.
 #[must_use]
@@ -48,6 +48,12 @@ pub trait Calls {
     /// # Errors
     /// As of [`GracePeriod::probe`].
     fn grace_period(&self) -> io::Result<GracePeriod>;
+
+    /// Whether the kernel tells who listens.
+    ///
+    /// # Errors
+    /// What it does not tell, with the reason.
+    fn listening_sockets(&self) -> Result<(), ListenersError>;
 }
 
 /// The kernel that runs.
@@ -69,6 +75,11 @@ impl Calls for ThisKernel {
 
     fn grace_period(&self) -> io::Result<GracePeriod> {
         GracePeriod::probe()
+    }
+
+    fn listening_sockets(&self) -> Result<(), ListenersError> {
+        // Of no flow: the number of the namespace does not matter.
+        ListeningSockets::open(0)?.list().1
     }
 }
 

@@ -4,8 +4,8 @@ use smallvec::SmallVec;
 
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
-    Connection, Counts, EndReason, Endpoint, FlowId, FlowRecord, HookId, Hooks, Hop, Observation, Record,
-    RecordSink, TcpFlags, Tuple,
+    Connection, Counts, EndReason, Endpoint, FlowId, FlowRecord, HookId, Hooks, Hop, Listeners, Observation,
+    Record, RecordSink, TcpFlags, Tuple,
 };
 use crate::ledger::Ledger;
 use crate::table::Output;
@@ -210,10 +210,13 @@ impl Flow {
         &mut self,
         reason: EndReason,
         settings: &Settings,
+        listeners: &Listeners,
         uses: &mut Uses,
         out: &mut Output<'_, S>,
     ) {
-        let facts = *self.facts.get_or_insert_with(|| Facts::of(self.tcp, &self.accounting));
+        let facts = *self.facts.get_or_insert_with(|| {
+            Facts::of(&self.conversation, self.tcp, &self.accounting, listeners, out.hooks)
+        });
         let Settled { shares, accounted, hops } = self.accounting.settle(out.ledger, uses);
         let path = if settings.with_path { path(&hops, facts.source, out.hooks) } else { SmallVec::new() };
         let (interval_start, timestamp) = self.interval(shares, out.clock);

@@ -11,6 +11,7 @@ mod facts;
 mod flow;
 mod handshake;
 mod others;
+mod ports;
 mod reuse;
 mod settings;
 mod slab;
@@ -25,7 +26,9 @@ use std::sync::Arc;
 
 use crate::clock::{Clock, MonotonicTime};
 use crate::connections::OwnConnections;
-use crate::flow::{EndReason, FlowIds, HookId, Hooks, Observation, RecordSink, Tuple, Unattributed};
+use crate::flow::{
+    EndReason, FlowIds, HookId, Hooks, Listeners, Observation, RecordSink, Tuple, Unattributed,
+};
 use crate::ledger::{Ledger, LossReason};
 
 use self::conversation::Side;
@@ -59,6 +62,10 @@ pub struct FlowTable {
     uses: Uses,
     /// Flows of these are not reported.
     excluded: Arc<OwnConnections>,
+    /// Who listens on this machine, as last told.
+    listeners: Listeners,
+    /// Flows were made since then whose opening was not seen, and who listens may tell who began them.
+    wants_listeners: bool,
 }
 
 /// Where records go, and what it takes to make them. One reading of the clock serves one step: all observations of a drain share
@@ -91,6 +98,8 @@ impl FlowTable {
             others: Others::default(),
             uses: Uses::default(),
             excluded: Arc::default(),
+            listeners: Listeners::default(),
+            wants_listeners: false,
         }
     }
 
@@ -98,6 +107,18 @@ impl FlowTable {
     #[must_use]
     pub fn excluding(self, own: Arc<OwnConnections>) -> Self {
         Self { excluded: own, ..self }
+    }
+
+    /// Whether [`set_listeners`](Self::set_listeners) could tell more of the flows that have no record yet.
+    #[must_use]
+    pub fn wants_listeners(&self) -> bool {
+        self.wants_listeners
+    }
+
+    /// Who listens, for the flows whose first record is still to come.
+    pub fn set_listeners(&mut self, listeners: Listeners) {
+        self.listeners = listeners;
+        self.wants_listeners = false;
     }
 
     /// Takes what a hook saw of a tuple, and enters it in the ledger as observed. Makes a record only if a flow has to end for a
@@ -136,7 +157,7 @@ impl FlowTable {
                 continue;
             }
             if flow.is_due(now, &self.settings) {
-                flow.emit(EndReason::ActiveTimeout, &self.settings, &mut self.uses, out);
+                flow.emit(EndReason::ActiveTimeout, &self.settings, &self.listeners, &mut self.uses, out);
             }
             self.wheel.set(slot, flow.deadline(&self.settings));
         }
@@ -157,7 +178,7 @@ impl FlowTable {
                 continue;
             }
             if flow.is_due(now, &self.settings) {
-                flow.emit(EndReason::ActiveTimeout, &self.settings, &mut self.uses, out);
+                flow.emit(EndReason::ActiveTimeout, &self.settings, &self.listeners, &mut self.uses, out);
             }
             self.wheel.set(slot, flow.deadline(&self.settings));
         }
@@ -247,6 +268,7 @@ impl FlowTable {
         self.wheel.turn_empty(out.clock.monotonic());
         let flow = Flow::new(self.ids.next_id(), conversation, observation.first, out.clock);
         let is_own = self.excluded.have(&conversation, reuse::opening(observation), observation.first);
+        self.wants_listeners |= !is_own && facts::may_need_listeners(observation);
         let slot = self.flows.insert(if is_own { flow.excluded() } else { flow });
         self.index.insert(conversation, slot);
         slot
@@ -288,7 +310,7 @@ impl FlowTable {
         let mut flow = self.flows.remove(slot);
         self.index.remove(flow.conversation());
         if flow.is_to_be_told() {
-            flow.emit(reason, &self.settings, &mut self.uses, out);
+            flow.emit(reason, &self.settings, &self.listeners, &mut self.uses, out);
         }
         flow.end(&mut self.uses, out.ledger);
     }

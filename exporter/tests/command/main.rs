@@ -7,6 +7,7 @@ mod exits;
 mod faults;
 mod lifetime;
 mod metrics;
+mod orientation;
 mod output;
 mod own_traffic;
 mod path;
@@ -18,7 +19,7 @@ use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
-    let tests: [Test; 51] = [
+    let tests: [Test; 55] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -35,6 +36,10 @@ fn main() -> ExitCode {
         ("a_connection_that_is_reset_says_so", connection::reset),
         ("a_connection_that_nobody_answers_times_out", connection::timed_out),
         ("metrics_count_each_connection_once", connection::metrics),
+        ("after_a_restart_a_listening_socket_tells_who_began", orientation::restart),
+        ("a_socket_listens_at_all_addresses", orientation::all_addresses),
+        ("who_began_through_a_router_is_told_by_ports", orientation::through_a_router),
+        ("a_udp_server_that_answers_did_not_begin", orientation::datagrams),
         ("an_interface_that_left_is_in_the_balance", lifetime::interface),
         ("a_collector_receives_what_was_sent", collector::receives),
         ("a_collector_receives_over_http", collector::receives_over_http),

@@ -4,7 +4,7 @@ use std::env::consts::ARCH;
 
 use crate::command::check::{Cause, Host, Item};
 use crate::kernel::probe::{self, FLOOR, ReleaseError, TCX_SINCE};
-use crate::kernel::{GracePeriod, Method};
+use crate::kernel::{GracePeriod, ListenersError, Method};
 
 /// Where the exporter is tested.
 const TESTED: [&str; 2] = ["x86_64", "aarch64"];
@@ -25,6 +25,7 @@ pub(super) fn items(attach: Method, host: &Host<'_>) -> Vec<Item> {
         grace_period(privileged, host),
         btf(host),
     ];
+    items.extend(privileged.then(|| listening_sockets(host)));
     if probe::realtime(host.sys) {
         items.push(
             Item::limited(
@@ -107,6 +108,20 @@ fn grace_period(privileged: bool, host: &Host<'_>) -> Item {
             ),
         )
         .with_remedy("allow membarrier(2) and bpf(2) in the seccomp profile, or use another kernel"),
+    }
+}
+
+fn listening_sockets(host: &Host<'_>) -> Item {
+    const SUBJECT: &str = "listening sockets";
+    match host.calls.listening_sockets() {
+        Ok(()) => Item::ok(SUBJECT, "they tell who began a connection that is older than the agent"),
+        Err(error) => Item::limited(
+            SUBJECT,
+            format!(
+                "{error}; who began a connection that is older than the agent is told by ports, if at all"
+            ),
+        )
+        .with_remedy(ListenersError::REMEDY),
     }
 }
 

@@ -6,16 +6,17 @@ use clap::Parser;
 
 use super::*;
 use crate::command::{Cli, Command};
-use crate::kernel::GracePeriod;
 use crate::kernel::probe::fixture::Fixture;
+use crate::kernel::{GracePeriod, ListenersError};
 
 /// A kernel that answers as told.
 struct Answers {
     tcx: Option<bool>,
     grace_period: bool,
+    listening_sockets: bool,
 }
 
-const GOOD: Answers = Answers { tcx: Some(true), grace_period: true };
+const GOOD: Answers = Answers { tcx: Some(true), grace_period: true, listening_sockets: true };
 
 impl Calls for Answers {
     fn tcx(&self) -> Option<bool> {
@@ -24,6 +25,10 @@ impl Calls for Answers {
 
     fn grace_period(&self) -> io::Result<GracePeriod> {
         if self.grace_period { Ok(GracePeriod::Membarrier) } else { Err(io::ErrorKind::Unsupported.into()) }
+    }
+
+    fn listening_sockets(&self) -> Result<(), ListenersError> {
+        if self.listening_sockets { Ok(()) } else { Err(ListenersError::unsupported()) }
     }
 }
 
@@ -56,7 +61,7 @@ fn on_a_healthy_machine_everything_is_ok() {
 fn without_privileges_the_kernel_is_not_asked() {
     let host = Fixture::healthy();
     host.file("proc/self/status", "CapEff:\t0000000000000000\n");
-    let report = report(&host, &Answers { tcx: Some(false), grace_period: false }, &[]);
+    let report = report(&host, &Answers { tcx: Some(false), grace_period: false, ..GOOD }, &[]);
     assert_eq!(code(&report), Some(77));
     assert_eq!(item(&report, "attachment").level, Level::Ok);
     assert_eq!(item(&report, "exact reading").level, Level::Limited);
@@ -65,7 +70,7 @@ fn without_privileges_the_kernel_is_not_asked() {
 #[test]
 fn an_old_kernel_and_one_without_grace_periods_are_not_available() {
     let host = Fixture::healthy();
-    assert_eq!(code(&report(&host, &Answers { tcx: None, grace_period: false }, &[])), Some(69));
+    assert_eq!(code(&report(&host, &Answers { tcx: None, grace_period: false, ..GOOD }, &[])), Some(69));
     host.file("proc/sys/kernel/osrelease", "4.18.0-553.el8.x86_64\n");
     assert_eq!(code(&report(&host, &GOOD, &[])), Some(69));
 }
@@ -169,4 +174,14 @@ fn this_machine_is_understood() {
     };
     let report = check(&options, &host);
     assert!(report.items.len() >= 10);
+}
+
+#[test]
+fn a_kernel_that_hides_who_listens_works_and_says_what_is_lost() {
+    let report = report(&Fixture::healthy(), &Answers { listening_sockets: false, ..GOOD }, &[]);
+    let item = item(&report, "listening sockets");
+    assert_eq!(item.level, Level::Limited);
+    assert!(report.to_string().contains("cannot list bound UDP sockets"), "{report}");
+    assert!(report.to_string().contains("udp_diag"), "{report}");
+    assert!(report.failure().is_none());
 }

@@ -9,6 +9,7 @@ use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
 use abi::Direction;
+use netlink_sys::protocols::NETLINK_ROUTE;
 
 use super::filter::{self, Filter};
 use super::place::{self, Place};
@@ -63,7 +64,7 @@ pub(super) struct Hook {
 impl Clsact {
     /// For the network namespace of the calling thread.
     pub(super) fn open(instance: &str) -> Result<Self, NetlinkError> {
-        Ok(Self { socket: RefCell::new(Socket::open()?), instance: instance.into() })
+        Ok(Self { socket: RefCell::new(Socket::open(NETLINK_ROUTE)?), instance: instance.into() })
     }
 
     /// Adds the filter, or puts the program into the left-over of this instance. Says whether another program's filter is nearer

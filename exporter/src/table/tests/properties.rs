@@ -6,8 +6,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::clock::MonotonicTime;
-use crate::flow::{Counts, EndReason, Handshake, Mac, Observation, Tuple};
+use crate::flow::{Counts, EndReason, Handshake, Listener, Mac, Observation, Tuple};
 use crate::ledger::Account;
+use crate::table::tests::orientation::{server, unknown};
 use crate::table::tests::support::*;
 use crate::table::{Config, reuse};
 
@@ -15,9 +16,11 @@ use crate::table::{Config, reuse};
 const STEP: u64 = 1_100;
 
 fn tuple() -> impl Strategy<Value = Tuple> {
-    (0..3_u8, 0..4_u8).prop_map(|(kind, n)| match kind {
+    (0..5_u8, 0..4_u8).prop_map(|(kind, n)| match kind {
         0 => tcp(n),
         1 => udp(n),
+        2 => unknown(tcp(n)),
+        3 => unknown(udp(n)),
         _ => icmp(n, 8),
     })
 }
@@ -83,8 +86,14 @@ fn config(max_flows: usize) -> Config {
     }
 }
 
+/// At some servers' ports of which nothing else is known, at some clients', and at both ends of some.
+fn listeners() -> [Listener; 4] {
+    [unknown(tcp(1)), tcp(2).reverse().unwrap(), unknown(udp(3)), unknown(udp(3)).reverse().unwrap()]
+        .map(server)
+}
+
 fn run(drains: &[Vec<Observation>], max_flows: usize) -> Bench {
-    let mut bench = Bench::with(&config(max_flows));
+    let mut bench = Bench::with(&config(max_flows)).listening(&listeners());
     for (number, drain) in drains.iter().enumerate() {
         let (moment, observations) = placed(drain, number);
         bench.drain(moment, &observations);
