@@ -81,7 +81,8 @@ impl Isolated {
 
     fn inside(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("nsenter");
-        command.args(["-t", &self.process.to_string(), "--mount", "--pid"]).args(arguments);
+        // In its namespace too: it sees this process, and is not to follow it into the machine's.
+        command.args(["-t", &self.process.to_string(), "--mount", "--pid", "--net"]).args(arguments);
         command
     }
 }

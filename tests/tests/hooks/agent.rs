@@ -204,7 +204,7 @@ fn run(settings: &str) -> Result<()> {
         let lock = || hooks.lock().unwrap_or_else(PoisonError::into_inner);
         match command?.as_str() {
             "attached" => answer([total.read().attached.to_string()])?,
-            "counters" => answer([format!("{:?}", attacher.counters())])?,
+            "counters" => answer([format!("{:?}", total.read())])?,
             "hooks" => answer(lock().iter().map(|(_, hook)| hook.to_string()))?,
             "forget" => {
                 for _ in 0..2 {

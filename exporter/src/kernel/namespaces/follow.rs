@@ -88,15 +88,16 @@ impl Follower {
             if self.wait(period) {
                 return;
             }
-            let before = Instant::now();
-            self.look();
-            period = PERIOD.max(before.elapsed() * SHARE);
+            period = PERIOD.max(self.look() * SHARE);
         }
     }
 
-    /// Brings the hooks in line with the namespaces there are.
-    pub(super) fn look(&mut self) {
+    /// Brings the hooks in line with the namespaces there are. Gives how long looking took, without what came of it: attaching
+    /// is slow, and must not put the next look off.
+    pub(super) fn look(&mut self) -> Duration {
+        let before = Instant::now();
         let look = look(self.identity);
+        let took = before.elapsed();
         if look.hidden && !std::mem::replace(&mut self.said_hidden, true) {
             tracing::warn!(
                 "the network namespaces of some processes cannot be seen for want of CAP_SYS_PTRACE: those without a name in {NAMES} are not observed"
@@ -113,7 +114,7 @@ impl Follower {
                 continue;
             }
             if self.is_stopped() {
-                return;
+                break;
             }
             match self.follow(identity, &found) {
                 Ok(()) => {}
@@ -129,6 +130,7 @@ impl Follower {
                 }
             }
         }
+        took
     }
 
     fn follow(&mut self, identity: Identity, found: &Found) -> Result<(), FollowError> {
