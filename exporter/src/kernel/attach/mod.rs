@@ -14,6 +14,7 @@ mod place;
 mod said;
 mod supply;
 mod tcx;
+mod wake;
 mod worker;
 
 pub use self::attacher::{AttachOptions, Attacher, StartError, Stopped, Summary};

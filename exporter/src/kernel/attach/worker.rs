@@ -18,6 +18,7 @@ use super::foreign::Pairs;
 use super::hook::{Cause, Failure, Hook, HookError, Hooker};
 use super::said::{Said, Weight};
 use super::supply::Supply;
+use super::wake::{self, Wake};
 use crate::flow::{self, Hooks};
 use crate::kernel::instance::InstanceLock;
 use crate::kernel::interfaces::{Event, Interface, Watch, Whose};
@@ -25,12 +26,6 @@ use crate::kernel::netlink::{Drained, NetlinkError};
 use crate::kernel::selection::{Selection, Skip};
 use crate::sync::lock;
 
-/// When what failed is tried again, unless its interface changes before.
-const RETRY: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
-/// When events are asked for again after the kernel refused.
-const REFUSED: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
-/// When the hooks of the other end of a pair are looked for again.
-const UNDECIDED: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
 
 pub(super) struct Worker {
@@ -56,16 +51,6 @@ pub(super) struct Worker {
     said: Said,
     /// Last: the name is given back when the hooks are gone.
     _instance: InstanceLock,
-}
-
-/// Why the thread woke up.
-enum Wake {
-    Stop,
-    Events,
-    /// Interfaces whose other end had no hooks are due.
-    Undecided,
-    /// What failed is due.
-    Retry,
 }
 
 impl Worker {
@@ -152,12 +137,7 @@ impl Worker {
     /// Sleeps until there is something to do.
     fn wait(&self, refused: bool) -> Wake {
         let undecided = self.pairs.as_ref().is_some_and(|pairs| pairs.undecided().next().is_some());
-        let timeout = match (refused, undecided, self.failed.is_empty()) {
-            (true, _, _) => Some(&REFUSED),
-            (_, true, _) => Some(&UNDECIDED),
-            (_, _, false) => Some(&RETRY),
-            (false, false, true) => None,
-        };
+        let timeout = wake::timeout(refused, undecided, !self.failed.is_empty());
         // A socket in trouble stays readable: only the stop is waited for then.
         let events = if refused { PollFlags::empty() } else { PollFlags::IN };
         let mut fds = [PollFd::new(&self.stop, PollFlags::IN), PollFd::new(&self.watch, events)];
