@@ -15,8 +15,8 @@ use crate::connections::OwnConnections;
 use crate::flow::{FlowIds, Hooks};
 use crate::kernel::budget::Plan;
 use crate::kernel::{
-    AttachOptions, AttachView, Attacher, GracePeriod, InstanceLock, LoadError, Loaded, Method, Selection,
-    StartError, Summary, load,
+    AttachOptions, AttachView, Attacher, GracePeriod, InstanceLock, LoadError, Loaded, Method, Namespaces,
+    NamespacesOptions, Reach, Selection, StartError, Summary, load, load_shared,
 };
 use crate::ledger::Ledger;
 use crate::pipeline::{Finished, Limits, Listening, Outlet, Pipeline, PipelineError, Progress};
@@ -34,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) instance: InstanceLock,
     pub(crate) method: Method,
     pub(crate) selection: Selection,
+    /// In which network namespaces.
+    pub(crate) reach: Reach,
     pub(crate) plan: Plan,
     /// Time between two records of a flow that goes on.
     pub(crate) interval: Duration,
@@ -54,6 +56,8 @@ pub(crate) enum AgentError {
     Load(#[from] LoadError),
     #[error(transparent)]
     Attach(#[from] StartError),
+    #[error("cannot follow the network namespaces: {0}")]
+    Namespaces(#[source] io::Error),
     #[error("cannot start the thread that reads flows: {0}")]
     Thread(#[source] io::Error),
     #[error(transparent)]
@@ -76,7 +80,11 @@ pub(crate) struct Ending {
 
 /// A running agent. Dropping it detaches the hooks.
 pub(crate) struct Agent {
+    /// Those that are not the agent's own.
+    namespaces: Option<Namespaces>,
     attacher: Attacher,
+    /// Counts the hooks of all namespaces.
+    attaching: AttachView,
     reading: Reading,
     pub(crate) hooks: Arc<Mutex<Hooks>>,
     pub(crate) progress: Arc<Progress>,
@@ -99,7 +107,14 @@ impl Agent {
         outlet: O,
     ) -> Result<Self, AgentError> {
         let grace = GracePeriod::probe().map_err(AgentError::GracePeriod)?;
-        let Loaded { programs, reader } = load(OWN_SCOPE, settings.plan.sizes, grace)?;
+        let sizes = settings.plan.sizes;
+        let (Loaded { programs, reader }, sharing) = match settings.reach {
+            Reach::Own => (load(OWN_SCOPE, sizes, grace)?, None),
+            Reach::All => {
+                let (loaded, sharing) = load_shared(OWN_SCOPE, sizes, grace)?;
+                (loaded, Some(Arc::new(sharing)))
+            }
+        };
         let hooks = Arc::new(Mutex::new(Hooks::default()));
         let table = FlowTable::new(
             &table::Config {
@@ -128,14 +143,32 @@ impl Agent {
             outlet,
         };
         let reading = Reading::start(pipeline, (settings.interval / 4).min(LONGEST_READING))?;
+        let attaching = AttachView::default();
+        let name: Box<str> = settings.instance.name().into();
+        let (method, selection) = (settings.method, settings.selection);
         let options = AttachOptions {
             instance: settings.instance,
             scope: OWN_SCOPE,
-            method: settings.method,
-            selection: settings.selection,
+            foreign: None,
+            total: Some(attaching.clone()),
+            method,
+            selection: selection.clone(),
         };
         let (attacher, summary) = Attacher::start(options, Arc::new(programs), Arc::clone(&hooks))?;
-        Ok(Self { attacher, reading, hooks, progress, summary })
+        // After the agent's own, so that a pod's end of a pair finds the machine's end hooked.
+        let namespaces = sharing.map(|sharing| {
+            Namespaces::start(NamespacesOptions {
+                instance: name,
+                method,
+                selection,
+                total: attaching.clone(),
+                own: attacher.view(),
+                sharing,
+                hooks: Arc::clone(&hooks),
+            })
+        });
+        let namespaces = namespaces.transpose().map_err(AgentError::Namespaces)?;
+        Ok(Self { namespaces, attacher, attaching, reading, hooks, progress, summary })
     }
 
     /// Resolves when reading has ended by itself, for which [`stop`](Self::stop) gives the reason.
@@ -146,18 +179,19 @@ impl Agent {
 
     /// Hooks that are attached now.
     pub(crate) fn attached(&self) -> u64 {
-        self.attacher.counters().attached
+        self.attaching.read().attached
     }
 
-    /// What the attaching thread counts, also after the stop.
+    /// What the attaching threads count, also after the stop.
     pub(crate) fn attaching(&self) -> AttachView {
-        self.attacher.view()
+        self.attaching.clone()
     }
 
     /// Detaches, reads what is left and ends every flow. Blocks, until `deadline` at most.
     pub(crate) fn stop(self, deadline: Instant) -> Ending {
-        let time = deadline.saturating_duration_since(Instant::now());
-        let left = self.attacher.stop(time.saturating_sub(FOR_READING)).left;
+        let time = || deadline.saturating_duration_since(Instant::now()).saturating_sub(FOR_READING);
+        let mut left = self.namespaces.map_or_else(Vec::new, |namespaces| namespaces.stop(time()));
+        left.extend(self.attacher.stop(time()).left);
         match self.reading.stop(deadline) {
             Ok(Finished { complete, result }) => Ending {
                 complete: complete && left.is_empty(),

@@ -2,6 +2,7 @@
 
 pub mod collector;
 pub mod harness;
+pub mod isolated;
 pub mod machine;
 pub mod model;
 pub mod netns;

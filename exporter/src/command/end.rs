@@ -120,9 +120,11 @@ pub(super) fn say(line: impl Display) {
 pub(super) fn failure(error: &AgentError) -> Failure {
     let sentence = error.to_string();
     match error {
-        AgentError::GracePeriod(_) | AgentError::Load(_) | AgentError::Attach(_) | AgentError::Thread(_) => {
-            Failure::System(sentence)
-        }
+        AgentError::GracePeriod(_)
+        | AgentError::Load(_)
+        | AgentError::Attach(_)
+        | AgentError::Thread(_)
+        | AgentError::Namespaces(_) => Failure::System(sentence),
         AgentError::Pipeline(PipelineError::Outlet(_)) => Failure::Output(sentence),
         AgentError::Pipeline(PipelineError::Read(_)) | AgentError::Panic | AgentError::Late => {
             Failure::Software(sentence)

@@ -17,8 +17,8 @@ use crate::command::outgoing::Outgoing;
 use crate::command::{Common, Failure};
 use crate::connections::OwnConnections;
 use crate::kernel::budget::Plan;
-use crate::kernel::probe::{kernel_release, privileges};
-use crate::kernel::{Glob, InstanceLock, Selection, Summary, budget};
+use crate::kernel::probe::{kernel_release, may_enter_namespaces, privileges};
+use crate::kernel::{Glob, InstanceLock, Reach, Selection, Summary, budget};
 use crate::ledger::Ledger;
 use crate::outlet::{Printing, Writer};
 use crate::pipeline::Outlet;
@@ -49,6 +49,7 @@ pub(super) fn settings(
         instance,
         method: common.attach,
         selection: selection(common)?,
+        reach: common.namespaces,
         plan: budget::plan(common.memory, exports.metrics_bytes)
             .map_err(|error| Failure::Configuration(error.to_string()))?,
         interval,
@@ -93,13 +94,19 @@ pub(super) fn printing(
 
 /// Starts the agent, or says in one sentence why it cannot.
 pub(super) fn start<O: Outlet + Send + 'static>(
-    settings: Settings,
+    mut settings: Settings,
     ledger: &Arc<Ledger>,
     outlet: O,
 ) -> Result<Agent, Failure> {
     let proc = Path::new("/proc");
     kernel_release(proc)?;
     privileges(proc)?;
+    if settings.reach == Reach::All && !may_enter_namespaces(proc) {
+        say(
+            "only the agent's own network namespace is observed, for want of CAP_SYS_ADMIN (--namespaces all)",
+        );
+        settings.reach = Reach::Own;
+    }
     Agent::start(settings, Arc::clone(ledger), outlet).map_err(|error| end::failure(&error))
 }
 

@@ -9,7 +9,7 @@ use clap::{ArgAction, Args};
 
 use crate::aggregate::Dimension;
 use crate::command::value;
-use crate::kernel::Method;
+use crate::kernel::{Method, Reach};
 use crate::print::Format;
 
 /// Options of every command that observes.
@@ -41,6 +41,9 @@ pub struct Common {
     /// How to attach: TCX (Linux 6.6), clsact filters, or the first of them that works
     #[arg(long, value_name = "METHOD", default_value = "auto", env = "OTEL_FLOW_EXPORTER_ATTACH")]
     pub attach: Method,
+    /// Network namespaces whose interfaces are observed: the agent's own, or all of the machine (needs CAP_SYS_ADMIN)
+    #[arg(long, value_name = "WHICH", default_value = "own", env = "OTEL_FLOW_EXPORTER_NAMESPACES")]
+    pub namespaces: Reach,
     /// Memory of the kernel's maps and the process together
     #[arg(
         long,

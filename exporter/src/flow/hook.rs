@@ -1,6 +1,7 @@
 //! Where packets are observed.
 
 use std::fmt;
+use std::sync::Arc;
 
 use abi::Direction;
 
@@ -19,13 +20,15 @@ pub struct Hook {
     pub interface: Box<str>,
     /// What the interface is.
     pub role: Role,
+    /// What a reader knows the network namespace by; `None` is the agent's own.
+    pub namespace: Option<Arc<str>>,
 }
 
 impl Hook {
     /// A hook of an interface of which nothing more is known.
     #[must_use]
     pub fn named(scope: u32, ifindex: u32, direction: Direction, interface: &str) -> Self {
-        Self { scope, ifindex, direction, interface: interface.into(), role: Role::Host }
+        Self { scope, ifindex, direction, interface: interface.into(), role: Role::Host, namespace: None }
     }
 }
 
@@ -35,7 +38,8 @@ impl fmt::Display for Hook {
             Direction::Ingress => "ingress",
             Direction::Egress => "egress",
         };
-        write!(formatter, "{} {direction}", self.interface)
+        write!(formatter, "{} {direction}", self.interface)?;
+        self.namespace.as_ref().map_or(Ok(()), |namespace| write!(formatter, " in {namespace}"))
     }
 }
 

@@ -69,6 +69,16 @@ impl Hooks {
         }
     }
 
+    /// The network namespace of these hooks is not followed any more.
+    pub fn leave_scope(&mut self, scope: u32) {
+        for (id, Entry { hook, state }) in (0..).map(HookId).zip(&mut self.entries) {
+            if hook.scope == scope && *state == State::There {
+                *state = State::Left { readings: 0 };
+                self.left.push(id);
+            }
+        }
+    }
+
     /// Says that a reading is complete, and gives the hooks of which none will bring anything more.
     pub fn read_through(&mut self) -> Vec<HookId> {
         let Self { entries, left, .. } = self;
@@ -218,6 +228,19 @@ mod tests {
         assert_eq!(hooks.register(Hook::named(0, 1, Direction::Ingress, "a")), id);
         assert!(hooks.read_through().is_empty() && hooks.read_through().is_empty());
         assert!(forget_all(&mut hooks).is_empty());
+    }
+
+    #[test]
+    fn the_hooks_of_a_namespace_that_went_leave_and_no_others() {
+        let mut hooks = Hooks::default();
+        let (stays, leaves) = (
+            hooks.register(Hook::named(0, 2, Direction::Ingress, "eth0")),
+            hooks.register(Hook::named(1, 2, Direction::Ingress, "eth0")),
+        );
+        hooks.leave_scope(1);
+        assert!(hooks.has_left(leaves) && !hooks.has_left(stays));
+        hooks.read_through();
+        assert_eq!(hooks.read_through(), [leaves]);
     }
 
     #[test]

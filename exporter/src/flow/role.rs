@@ -9,6 +9,8 @@
 pub enum Role {
     /// The machine's end of the link to a pod, a container or a guest.
     PodPort,
+    /// A pod's own interface, seen inside its network namespace.
+    Pod,
     /// The machine's own port in the pods' network.
     Management,
     /// The way to other machines: a network card, or the bond or team of several.

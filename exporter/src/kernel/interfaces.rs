@@ -16,6 +16,7 @@ const RTM_GETLINK: u16 = 18;
 const RTNLGRP_LINK: u32 = 1;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
+const IFLA_LINK: u16 = 5;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_LINK_NETNSID: u16 = 37;
 const IFLA_INFO_KIND: u16 = 1;
@@ -47,6 +48,26 @@ pub struct Interface {
     pub address: Box<[u8]>,
     /// What it is to the machine.
     pub role: Role,
+    /// The other end, if it is one of a pair and that end is in another network namespace.
+    pub(super) peer: Option<Peer>,
+}
+
+/// The other end of a pair, in another network namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Peer {
+    /// Number of that namespace, as this one counts (`ip netns list-id`).
+    pub(super) nsid: i32,
+    /// Index there.
+    pub(super) ifindex: u32,
+}
+
+/// Whose network namespace it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// The agent's own: the machine's.
+    Own,
+    /// Another: a pod's.
+    Pod,
 }
 
 impl Interface {
@@ -94,21 +115,23 @@ pub(super) enum Event {
 pub(super) struct Watch {
     events: Socket,
     requests: Socket,
+    whose: Whose,
 }
 
 impl Watch {
     /// From here on no change is missed.
-    pub(super) fn open() -> Result<Self, NetlinkError> {
+    pub(super) fn open(whose: Whose) -> Result<Self, NetlinkError> {
         let events = Socket::open(NETLINK_ROUTE)?;
         events.subscribe(RTNLGRP_LINK, EVENTS)?;
-        Ok(Self { events, requests: Socket::open(NETLINK_ROUTE)? })
+        Ok(Self { events, requests: Socket::open(NETLINK_ROUTE)?, whose })
     }
 
     /// All interfaces there are.
     pub(super) fn list(&mut self) -> Result<BTreeMap<u32, Interface>, NetlinkError> {
         let request =
             Request::new(RTM_GETLINK, 0, &[0; HEADER]).number(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-        let list = self.requests.dump(&request, |kind, body| match event(kind, body)? {
+        let whose = self.whose;
+        let list = self.requests.dump(&request, |kind, body| match event(kind, body, whose)? {
             Event::Present(interface) => Some((interface.ifindex, interface)),
             Event::Gone(_) => None,
         })?;
@@ -117,8 +140,9 @@ impl Watch {
 
     /// Gives the events since the last call to `take`; never waits.
     pub(super) fn drain(&mut self, mut take: impl FnMut(Event)) -> Result<Drained, NetlinkError> {
+        let whose = self.whose;
         self.events.drain(|kind, body| {
-            if let Some(event) = event(kind, body) {
+            if let Some(event) = event(kind, body, whose) {
                 take(event);
             }
         })
@@ -134,7 +158,7 @@ impl AsFd for Watch {
 
 /// A bridge reports its ports in this group as well, with its own address family: a port that leaves the bridge looks as
 /// deleted as an interface that is.
-fn event(kind: u16, body: &[u8]) -> Option<Event> {
+fn event(kind: u16, body: &[u8], whose: Whose) -> Option<Event> {
     let [family] = number(body, 0)?;
     let device = u16::from_ne_bytes(number(body, 2)?);
     let ifindex = u32::from_ne_bytes(number(body, 4)?);
@@ -146,18 +170,25 @@ fn event(kind: u16, body: &[u8]) -> Option<Event> {
         return Some(Event::Gone(ifindex));
     }
     let is_loopback = flags & IFF_LOOPBACK != 0;
-    let mut signs = Signs { device, is_loopback, ..Signs::default() };
+    let mut signs = Signs { device, is_loopback, in_pod: whose == Whose::Pod, ..Signs::default() };
     let (mut name, mut address) = (None, Box::default());
+    let (mut link, mut nsid) = (None, None);
     for attribute in attributes(body.get(HEADER..)?) {
         match attribute.kind() {
             IFLA_IFNAME => name = Some(text(attribute.value())),
             IFLA_ADDRESS => address = attribute.value().into(),
-            IFLA_LINK_NETNSID => signs.leads_elsewhere = true,
+            IFLA_LINK => link = number(attribute.value(), 0).map(u32::from_ne_bytes),
+            IFLA_LINK_NETNSID => {
+                signs.leads_elsewhere = true;
+                nsid = number(attribute.value(), 0).map(i32::from_ne_bytes);
+            }
             IFLA_LINKINFO => link_info(attribute.value(), &mut signs),
             _ => {}
         }
     }
     signs.name = name?;
+    let is_pair = matches!(signs.kind.as_deref(), Some("veth" | "netkit"));
+    let peer = is_pair.then_some(()).and_then(|()| Some(Peer { nsid: nsid?, ifindex: link? }));
     Some(Event::Present(Interface {
         ifindex,
         role: signs.role(),
@@ -166,6 +197,7 @@ fn event(kind: u16, body: &[u8]) -> Option<Event> {
         is_loopback,
         is_up: flags & IFF_UP != 0,
         address,
+        peer,
     }))
 }
 
@@ -192,6 +224,7 @@ mod tests {
         let request = Request::new(RTM_NEWLINK, 0, &body)
             .attribute(IFLA_ADDRESS, &[2, 0, 0, 0, 0, 1])
             .text(IFLA_IFNAME, "veth0")
+            .number(IFLA_LINK, 9)
             .number(IFLA_LINK_NETNSID, 0)
             .nested(IFLA_LINKINFO, |info| info.text(IFLA_INFO_KIND, "veth"));
         request.finish(0, 0)[16..].to_vec()
@@ -200,19 +233,21 @@ mod tests {
     #[test]
     fn an_interface_is_read_from_its_message() {
         let body = message(0, libc::ARPHRD_ETHER, 7, IFF_UP);
-        let Some(Event::Present(interface)) = event(RTM_NEWLINK, &body) else { panic!("no interface") };
+        let Some(Event::Present(interface)) = event(RTM_NEWLINK, &body, Whose::Own) else {
+            panic!("no interface")
+        };
         assert_eq!((interface.ifindex, &*interface.name), (7, "veth0"));
         assert!(interface.is_up && !interface.is_loopback);
         assert_eq!(interface.link(), Some(Link::Ethernet));
         assert_eq!(&*interface.address, [2, 0, 0, 0, 0, 1]);
-        assert_eq!(interface.role, Role::PodPort);
-        assert_eq!(event(RTM_DELLINK, &body), Some(Event::Gone(7)));
+        assert_eq!((interface.role, interface.peer), (Role::PodPort, Some(Peer { nsid: 0, ifindex: 9 })));
+        assert_eq!(event(RTM_DELLINK, &body, Whose::Own), Some(Event::Gone(7)));
     }
 
     #[test]
     fn a_port_that_leaves_its_bridge_is_still_there() {
         let af_bridge = u8::try_from(libc::AF_BRIDGE).unwrap();
-        assert_eq!(event(RTM_DELLINK, &message(af_bridge, libc::ARPHRD_ETHER, 7, 0)), None);
+        assert_eq!(event(RTM_DELLINK, &message(af_bridge, libc::ARPHRD_ETHER, 7, 0), Whose::Own), None);
     }
 
     #[test]
@@ -227,7 +262,8 @@ mod tests {
             (280, None), // CAN
             (32, None),  // InfiniBand
         ] {
-            let Some(Event::Present(interface)) = event(RTM_NEWLINK, &message(0, device, 1, 0)) else {
+            let Some(Event::Present(interface)) = event(RTM_NEWLINK, &message(0, device, 1, 0), Whose::Own)
+            else {
                 panic!("none")
             };
             assert_eq!(interface.link(), link, "{device}");
@@ -236,8 +272,8 @@ mod tests {
 
     #[test]
     fn broken_messages_are_no_event() {
-        assert_eq!(event(RTM_NEWLINK, &[]), None);
-        assert_eq!(event(RTM_NEWLINK, &[0; HEADER]), None);
-        assert_eq!(event(RTM_GETLINK, &message(0, 1, 1, 0)), None);
+        assert_eq!(event(RTM_NEWLINK, &[], Whose::Own), None);
+        assert_eq!(event(RTM_NEWLINK, &[0; HEADER], Whose::Own), None);
+        assert_eq!(event(RTM_GETLINK, &message(0, 1, 1, 0), Whose::Own), None);
     }
 }

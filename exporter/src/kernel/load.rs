@@ -3,6 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 
 use abi::Direction;
 use abi::maps::{BUCKETS_GLOBAL, ENTRIES, ENTRIES_GLOBAL, HASH_KEY_GLOBAL, INDEX, LOSSES, SCOPE_GLOBAL};
@@ -12,6 +13,7 @@ use packet::Link;
 
 use crate::kernel::object;
 use crate::kernel::reader::{ReadError, Reader};
+use crate::kernel::share::{Share, ShareError};
 use crate::kernel::sizes::Sizes;
 use crate::kernel::sys::GracePeriod;
 
@@ -62,6 +64,9 @@ pub enum LoadError {
     /// A descriptor cannot be kept.
     #[error("cannot keep the descriptor of a flow program: {0}")]
     Descriptor(#[source] io::Error),
+    /// The maps cannot be shared with the programs of other network namespaces.
+    #[error(transparent)]
+    Share(#[from] ShareError),
     /// The maps cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -72,21 +77,65 @@ pub enum LoadError {
 /// # Errors
 /// [`LoadError`], most often for want of CAP_BPF and CAP_NET_ADMIN, or of memory for the maps.
 pub fn load(scope: u32, sizes: Sizes, grace: GracePeriod) -> Result<Loaded, LoadError> {
-    let mut ebpf = EbpfLoader::new()
+    let (mut ebpf, programs) = instance(scope, sizes, &hash_key(), &[])?;
+    Ok(Loaded { programs, reader: Reader::new(&mut ebpf, sizes, grace)? })
+}
+
+/// Loads the programs for the hooks of one network namespace, and gives what loads those of others, which write to the same maps.
+///
+/// # Errors
+/// [`LoadError`], also for want of CAP_SYS_ADMIN.
+pub fn load_shared(scope: u32, sizes: Sizes, grace: GracePeriod) -> Result<(Loaded, Sharing), LoadError> {
+    let sharing = Sharing { sizes, hash_key: hash_key(), share: Share::new()? };
+    let (mut ebpf, programs) = instance(scope, sizes, &sharing.hash_key, &sharing.share.paths())?;
+    Ok((Loaded { programs, reader: Reader::new(&mut ebpf, sizes, grace)? }, sharing))
+}
+
+/// Loads programs for further network namespaces. Each knows its scope as a constant, and all write to the same maps.
+#[derive(Debug)]
+pub struct Sharing {
+    sizes: Sizes,
+    /// The index is one, so it is hashed in one way.
+    hash_key: [u32; 10],
+    share: Share,
+}
+
+impl Sharing {
+    /// The programs for the hooks of a network namespace.
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    pub fn programs(&self, scope: u32) -> Result<Programs, LoadError> {
+        instance(scope, self.sizes, &self.hash_key, &self.share.paths()).map(|(_, programs)| programs)
+    }
+}
+
+/// Maps that have a path are those that are there, or made there.
+fn instance(
+    scope: u32,
+    sizes: Sizes,
+    hash_key: &[u32; 10],
+    paths: &[(&'static str, PathBuf)],
+) -> Result<(Ebpf, Programs), LoadError> {
+    let buckets = sizes.buckets();
+    let mut loader = EbpfLoader::new();
+    loader
         .override_global(SCOPE_GLOBAL, &scope, true)
         .override_global(ENTRIES_GLOBAL, &sizes.observations, true)
-        .override_global(BUCKETS_GLOBAL, &sizes.buckets(), true)
-        .override_global(HASH_KEY_GLOBAL, &hash_key()[..], true)
+        .override_global(BUCKETS_GLOBAL, &buckets, true)
+        .override_global(HASH_KEY_GLOBAL, &hash_key[..], true)
         .map_max_entries(ENTRIES, sizes.entries_in_map())
         .map_max_entries(INDEX, sizes.buckets_in_map())
-        .map_max_entries(LOSSES, sizes.losses)
-        .load(object::bytes())
-        .map_err(LoadError::Maps)?;
+        .map_max_entries(LOSSES, sizes.losses);
+    for (map, path) in paths {
+        loader.map_pin_path(map, path.as_path());
+    }
+    let mut ebpf = loader.load(object::bytes()).map_err(LoadError::Maps)?;
     let programs = Programs {
         ethernet: [program(&mut ebpf, "ethernet_ingress")?, program(&mut ebpf, "ethernet_egress")?],
         ip: [program(&mut ebpf, "ip_ingress")?, program(&mut ebpf, "ip_egress")?],
     };
-    Ok(Loaded { programs, reader: Reader::new(&mut ebpf, sizes, grace)? })
+    Ok((ebpf, programs))
 }
 
 /// SipHash with a key of the operating system's.

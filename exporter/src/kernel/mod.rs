@@ -9,25 +9,28 @@ mod interfaces;
 mod listeners;
 mod load;
 mod losses;
+mod namespaces;
 mod netlink;
 mod object;
 pub mod probe;
 mod reader;
 mod role;
 mod selection;
+mod share;
 mod sizes;
 mod sys;
 
 pub use self::attach::{
-    AttachCounters, AttachOptions, AttachView, Attacher, Cause, ClsactError, Failure, HookError, Mechanism,
-    Method, StartError, Stopped, Summary,
+    AttachCounters, AttachOptions, AttachView, Attacher, Cause, ClsactError, Failure, Foreign, HookError,
+    Mechanism, Method, OwnNamespace, StartError, Stopped, Summary, Supply,
 };
 pub use self::glob::{Glob, GlobError};
 pub use self::instance::{InstanceError, InstanceLock};
 pub use self::interfaces::Interface;
 pub use self::listeners::{ListenersError, ListeningSockets};
-pub use self::load::{LoadError, Loaded, Programs, load};
+pub use self::load::{LoadError, Loaded, Programs, Sharing, load, load_shared};
 pub use self::losses::Loss;
+pub use self::namespaces::{Namespaces, NamespacesOptions, Reach};
 pub use self::reader::{ReadError, Reader};
 pub use self::selection::{Selection, Skip};
 pub use self::sizes::Sizes;

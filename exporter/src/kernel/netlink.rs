@@ -93,6 +93,29 @@ impl Socket {
         }
     }
 
+    /// Asks for one thing, of which `take` gets the type and body.
+    pub(super) fn ask<T>(
+        &mut self,
+        request: Request,
+        mut take: impl FnMut(u16, &[u8]) -> Option<T>,
+    ) -> Result<Option<T>, NetlinkError> {
+        let sequence = self.send(request, NLM_F_ACK)?;
+        let mut answered = None;
+        loop {
+            self.receive(0)?;
+            for message in messages(&self.buffer) {
+                let message = message?;
+                if message.sequence_number() != sequence {
+                    continue;
+                }
+                if message.message_type() == NLMSG_ERROR {
+                    return answer(&message).map(|()| answered);
+                }
+                answered = take(message.message_type(), message.payload()).or(answered);
+            }
+        }
+    }
+
     /// Asks for a list, of which `take` gets the type and body of each message.
     pub(super) fn dump<T>(
         &mut self,

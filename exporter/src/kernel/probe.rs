@@ -21,7 +21,7 @@ use aya::programs::tc::{SchedClassifier, TcAttachType};
 pub use self::bypass::{Bypass, bypasses};
 pub use self::interfaces::{Interface, Kind, interfaces};
 pub use self::memory::{Limit, LimitOf, limit};
-pub use self::privileges::{Capability, PrivilegeError, privileges};
+pub use self::privileges::{Capability, PrivilegeError, may_enter_namespaces, privileges};
 pub use self::release::{FLOOR, Release, ReleaseError, TCX_SINCE, kernel_release};
 
 use crate::kernel::{GracePeriod, ListenersError, ListeningSockets};

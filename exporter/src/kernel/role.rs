@@ -19,6 +19,8 @@ pub(super) struct Signs {
     pub(super) port_kind: Option<String>,
     /// The other end, or what it lies upon, is in another namespace (`IFLA_LINK_NETNSID`).
     pub(super) leads_elsewhere: bool,
+    /// It is in a network namespace that is not the agent's own.
+    pub(super) in_pod: bool,
 }
 
 impl Signs {
@@ -33,6 +35,13 @@ impl Signs {
             return Role::Management;
         }
         match self.kind.as_deref() {
+            // A card without a kind is a virtual function, or a whole one, that the pod was given.
+            None if self.in_pod && self.device == libc::ARPHRD_ETHER => Role::Pod,
+            Some("veth" | "netkit" | "macvlan" | "macvtap" | "ipvlan" | "ipvtap")
+                if self.in_pod && self.leads_elsewhere =>
+            {
+                Role::Pod
+            }
             Some("veth" | "netkit") if self.leads_elsewhere => Role::PodPort,
             Some("tun") if self.device == libc::ARPHRD_ETHER => Role::PodPort,
             // A card's virtual function has no kind.
@@ -65,6 +74,25 @@ mod tests {
 
     fn port_of(kind: &str, signs: Signs) -> Signs {
         Signs { port_kind: Some(kind.to_owned()), ..signs }
+    }
+
+    #[test]
+    fn what_leads_out_of_a_pod_is_its_own_interface() {
+        let in_pod = |signs: Signs| Signs { in_pod: true, ..signs };
+        let out = |kind: &str| Signs { leads_elsewhere: true, ..in_pod(of(kind)) };
+        for (signs, role) in [
+            (out("veth"), Role::Pod),
+            (out("macvlan"), Role::Pod),
+            (out("ipvlan"), Role::Pod),
+            (in_pod(card()), Role::Pod),
+            // Both ends are in the pod, or the card that it lies upon is.
+            (in_pod(of("veth")), Role::Host),
+            (in_pod(of("macvlan")), Role::Upper),
+            (in_pod(of("bridge")), Role::Bridge),
+            (in_pod(of("geneve")), Role::Tunnel),
+        ] {
+            assert_eq!(signs.role(), role, "{signs:?}");
+        }
     }
 
     #[test]

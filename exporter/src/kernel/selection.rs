@@ -29,6 +29,8 @@ pub enum Skip {
     Loopback,
     /// The programs cannot read the frames of this type of device (`ARPHRD_*`).
     Device(u16),
+    /// It is a pod's end of a pair, and the packets are seen at the machine's end.
+    Peer,
 }
 
 impl fmt::Display for Skip {
@@ -40,6 +42,7 @@ impl fmt::Display for Skip {
             Self::Device(device) => {
                 write!(formatter, "device type {device} carries neither Ethernet nor plain IP")
             }
+            Self::Peer => formatter.write_str("its other end is hooked"),
         }
     }
 }
@@ -104,6 +107,7 @@ mod tests {
             is_up: false,
             address: Box::default(),
             role: Role::Host,
+            peer: None,
         }
     }
 

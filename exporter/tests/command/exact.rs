@@ -219,6 +219,8 @@ fn hooked() -> Result<Hooked> {
     let options = AttachOptions {
         instance: InstanceLock::temporary()?,
         scope: 0,
+        foreign: None,
+        total: None,
         method: Method::Auto,
         selection: Selection { include: vec!["c0".parse()?], ..Selection::default() },
     };

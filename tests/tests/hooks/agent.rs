@@ -14,8 +14,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use exporter::flow::Hooks;
 use exporter::kernel::{
-    AttachOptions, Attacher, GracePeriod, InstanceLock, Loaded, Mechanism, Method, Selection, Sizes, load,
+    AttachOptions, AttachView, Attacher, GracePeriod, InstanceLock, Loaded, Mechanism, Method, Namespaces,
+    NamespacesOptions, Selection, Sizes, load_shared,
 };
+use flow_tests::isolated::{self, Isolated};
 use flow_tests::netns::Netns;
 
 const SETTINGS: &str = "HOOKS_TEST_AGENT";
@@ -27,11 +29,13 @@ pub(crate) struct Settings {
     pub(crate) method: Method,
     pub(crate) include: &'static str,
     pub(crate) exclude: &'static str,
+    /// The other network namespaces too, of which it sees those that it is shown.
+    pub(crate) all_namespaces: bool,
 }
 
 impl Settings {
     pub(crate) fn of(method: Method) -> Self {
-        Self { instance: "default", method, include: "*", exclude: "no*" }
+        Self { instance: "default", method, include: "*", exclude: "no*", all_namespaces: false }
     }
 }
 
@@ -47,10 +51,14 @@ pub(crate) struct Agent {
 impl Agent {
     /// Starts one in a namespace, and waits until it has hooked what is there.
     pub(crate) fn start(namespace: &Netns, settings: Settings) -> Result<Self> {
-        let Settings { instance, method, include, exclude } = settings;
-        let settings = format!("{instance} {method:?} {include} {exclude}");
+        let Settings { instance, method, include, exclude, all_namespaces } = settings;
+        let settings = format!("{instance} {method:?} {include} {exclude} {all_namespaces}");
         let mut child = namespace.enter(|| {
-            let mut command = Command::new(env::current_exe()?);
+            let program = env::current_exe()?;
+            let mut command = if all_namespaces { isolated::command() } else { Command::new(&program) };
+            if all_namespaces {
+                command.arg(program);
+            }
             command.env(SETTINGS, settings).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()
         })??;
         let input = child.stdin.take().context("no stdin")?;
@@ -81,6 +89,11 @@ impl Agent {
     /// Hooks that are attached now.
     pub(crate) fn attached(&mut self) -> Result<usize> {
         Ok(self.ask("attached")?.first().context("no answer")?.parse()?)
+    }
+
+    /// Its way to see namespaces.
+    pub(crate) fn isolated(&self) -> Result<Isolated> {
+        Isolated::of(self.child.id())
     }
 
     /// Ends it in order; gives what could not be detached.
@@ -144,7 +157,8 @@ pub(crate) fn run_if_told() -> Option<Result<()>> {
 }
 
 fn run(settings: &str) -> Result<()> {
-    let [instance, method, include, exclude] = settings.split(' ').collect::<Vec<_>>()[..] else {
+    let [instance, method, include, exclude, all_namespaces] = settings.split(' ').collect::<Vec<_>>()[..]
+    else {
         bail!("{SETTINGS}={settings}");
     };
     let method =
@@ -153,10 +167,33 @@ fn run(settings: &str) -> Result<()> {
         Selection { include: vec![include.parse()?], exclude: vec![exclude.parse()?], loopback: false };
     let instance =
         if instance == "temporary" { InstanceLock::temporary()? } else { InstanceLock::acquire(instance)? };
-    let Loaded { programs, mut reader } = load(0, Sizes::of_observations(1024), GracePeriod::probe()?)?;
+    let (Loaded { programs, mut reader }, sharing) =
+        load_shared(0, Sizes::of_observations(1024), GracePeriod::probe()?)?;
     let hooks = Arc::new(Mutex::new(Hooks::default()));
-    let options = AttachOptions { instance, scope: 0, method: method.context("no such method")?, selection };
+    let total = AttachView::default();
+    let name = instance.name().into();
+    let method = method.context("no such method")?;
+    let options = AttachOptions {
+        instance,
+        scope: 0,
+        foreign: None,
+        total: Some(total.clone()),
+        method,
+        selection: selection.clone(),
+    };
     let (attacher, summary) = Attacher::start(options, Arc::new(programs), Arc::clone(&hooks))?;
+    let namespaces = (all_namespaces == "true").then(|| {
+        Namespaces::start(NamespacesOptions {
+            instance: name,
+            method,
+            selection,
+            total: total.clone(),
+            own: attacher.view(),
+            sharing: Arc::new(sharing),
+            hooks: Arc::clone(&hooks),
+        })
+    });
+    let namespaces = namespaces.transpose()?;
     let mechanism = summary.mechanism.as_ref().map_or("none".to_owned(), Mechanism::to_string);
     let mut lines = vec![format!("mechanism {mechanism}"), format!("swept {}", summary.swept)];
     lines.extend(summary.attached.iter().map(|name| format!("attached {name}")));
@@ -166,8 +203,8 @@ fn run(settings: &str) -> Result<()> {
     for command in std::io::stdin().lines() {
         let lock = || hooks.lock().unwrap_or_else(PoisonError::into_inner);
         match command?.as_str() {
-            "attached" => answer([attacher.counters().attached.to_string()])?,
-            "counters" => answer([format!("{:?}", attacher.counters())])?,
+            "attached" => answer([total.read().attached.to_string()])?,
+            "counters" => answer([format!("{:?}", total.read())])?,
             "hooks" => answer(lock().iter().map(|(_, hook)| hook.to_string()))?,
             "forget" => {
                 for _ in 0..2 {
@@ -188,7 +225,9 @@ fn run(settings: &str) -> Result<()> {
             _ => break,
         }
     }
-    answer(attacher.stop(Duration::from_mins(1)).left)
+    let mut left = namespaces.map_or_else(Vec::new, |namespaces| namespaces.stop(Duration::from_mins(1)));
+    left.extend(attacher.stop(Duration::from_mins(1)).left);
+    answer(left)
 }
 
 fn answer(lines: impl IntoIterator<Item = String>) -> Result<()> {

@@ -22,8 +22,13 @@ pub(crate) const TESTS: &[Test] = &[
     ("an_instance_runs_once_per_namespace", once),
 ];
 
-const CLSACT: Settings =
-    Settings { instance: "default", method: Method::Clsact, include: "*", exclude: "no*" };
+const CLSACT: Settings = Settings {
+    instance: "default",
+    method: Method::Clsact,
+    include: "*",
+    exclude: "no*",
+    all_namespaces: false,
+};
 
 fn pair(label: &str) -> Result<Netns> {
     let namespace = Netns::new(label)?;

@@ -5,6 +5,7 @@ mod churn;
 mod follow;
 mod kernel;
 mod leftovers;
+mod namespaces;
 mod order;
 
 use std::io::Write;
@@ -14,9 +15,9 @@ use flow_tests::harness;
 
 fn main() -> ExitCode {
     match agent::run_if_told() {
-        None => {
-            harness::run_privileged([order::TESTS, leftovers::TESTS, follow::TESTS, churn::TESTS].concat())
-        }
+        None => harness::run_privileged(
+            [order::TESTS, leftovers::TESTS, follow::TESTS, churn::TESTS, namespaces::TESTS].concat(),
+        ),
         Some(Ok(())) => ExitCode::SUCCESS,
         Some(Err(error)) => {
             // Where the test reads.

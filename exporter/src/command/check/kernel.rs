@@ -4,23 +4,22 @@ use std::env::consts::ARCH;
 
 use crate::command::check::{Cause, Host, Item};
 use crate::kernel::probe::{self, FLOOR, ReleaseError, TCX_SINCE};
-use crate::kernel::{GracePeriod, ListenersError, Method};
+use crate::kernel::{GracePeriod, ListenersError, Method, Reach};
 
 /// Where the exporter is tested.
 const TESTED: [&str; 2] = ["x86_64", "aarch64"];
 
-pub(super) fn items(attach: Method, host: &Host<'_>) -> Vec<Item> {
+pub(super) fn items(attach: Method, reach: Reach, host: &Host<'_>) -> Vec<Item> {
     let privileges = probe::privileges(host.proc);
     let privileged = privileges.is_ok();
     let mut items = vec![
         release(host),
         architecture(),
         match privileges {
-            Ok(()) => {
-                Item::ok("privileges", "programs may be loaded and attached; CAP_SYS_ADMIN is not needed")
-            }
+            Ok(()) => Item::ok("privileges", "programs may be loaded and attached"),
             Err(error) => Item::missing("privileges", Cause::Privilege, error.to_string()),
         },
+        namespaces(reach, host),
         attachment(attach, privileged, host),
         grace_period(privileged, host),
         btf(host),
@@ -36,6 +35,22 @@ pub(super) fn items(attach: Method, host: &Host<'_>) -> Vec<Item> {
         );
     }
     items
+}
+
+fn namespaces(reach: Reach, host: &Host<'_>) -> Item {
+    const SUBJECT: &str = "namespaces";
+    match (reach, probe::may_enter_namespaces(host.proc)) {
+        (Reach::Own, _) => Item::ok(
+            SUBJECT,
+            "interfaces of the agent's own network namespace are observed; CAP_SYS_ADMIN is needed for --namespaces all only",
+        ),
+        (Reach::All, true) => Item::ok(SUBJECT, "interfaces of all network namespaces are observed"),
+        (Reach::All, false) => Item::limited(
+            SUBJECT,
+            "only the agent's own network namespace is observed, for want of CAP_SYS_ADMIN",
+        )
+        .with_remedy("grant it, or use --namespaces own"),
+    }
 }
 
 fn release(host: &Host<'_>) -> Item {

@@ -10,11 +10,12 @@ use std::time::Duration;
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::counters::{AttachCounters, AttachView, Shared};
+use super::foreign::Foreign;
 use super::hook::{HookError, Mechanism, Method};
+use super::supply::Supply;
 use super::worker::Worker;
 use crate::flow::Hooks;
 use crate::kernel::instance::InstanceLock;
-use crate::kernel::load::Programs;
 use crate::kernel::netlink::NetlinkError;
 use crate::kernel::selection::{Selection, Skip};
 
@@ -27,6 +28,10 @@ pub struct AttachOptions {
     pub instance: InstanceLock,
     /// Number of that namespace in the programs' keys.
     pub scope: u32,
+    /// What it is, if it is not the agent's own.
+    pub foreign: Option<Foreign>,
+    /// Counts its hooks together with those of other namespaces.
+    pub total: Option<AttachView>,
     /// TCX or clsact.
     pub method: Method,
     /// Which interfaces.
@@ -88,12 +93,13 @@ impl Attacher {
     /// [`StartError`]; a hook that fails is none, the summary names it.
     pub fn start(
         options: AttachOptions,
-        programs: Arc<Programs>,
+        programs: impl Into<Supply>,
         hooks: Arc<Mutex<Hooks>>,
     ) -> Result<(Self, Summary), StartError> {
         let stop = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
         let stop = Arc::new(stop.map_err(|errno| StartError::Thread(errno.into()))?);
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared::part_of(options.total.clone()));
+        let programs = programs.into();
         let (report_start, started) = sync_channel(1);
         let (report_stop, stopped) = sync_channel(1);
         let thread = std::thread::Builder::new().name(format!("attach-{}", options.scope)).spawn({

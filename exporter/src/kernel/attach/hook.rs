@@ -10,6 +10,7 @@ use semconv::value::error_type;
 
 use super::clsact::{self, Clsact, ClsactError};
 use super::tcx;
+use crate::kernel::load::LoadError;
 use crate::kernel::netlink::NetlinkError;
 
 /// How programs are to be attached.
@@ -172,6 +173,9 @@ pub enum Cause {
     /// The filter could not be added.
     #[error(transparent)]
     Clsact(#[from] ClsactError),
+    /// The programs of the namespace could not be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
 }
 
 /// Kinds of [`Cause`], for counters.
@@ -239,6 +243,7 @@ impl Cause {
             Self::Tcx(error) => Failure::of_errno(error.raw_os_error()),
             Self::NoTcx(_) => Failure::Unsupported,
             Self::Clsact(ClsactError::Kernel(error)) => Failure::of_errno(error.errno()),
+            Self::Load(_) => Failure::Other,
             Self::Clsact(ClsactError::IngressQdisc | ClsactError::NoPriority) => Failure::Occupied,
         }
     }

@@ -14,26 +14,28 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::attacher::{AttachOptions, StartError, Stopped, Summary};
 use super::counters::Shared;
-use super::hook::{Failure, Hook, HookError, Hooker};
+use super::foreign::Pairs;
+use super::hook::{Cause, Failure, Hook, HookError, Hooker};
 use super::said::{Said, Weight};
+use super::supply::Supply;
+use super::wake::{self, Wake};
 use crate::flow::{self, Hooks};
 use crate::kernel::instance::InstanceLock;
-use crate::kernel::interfaces::{Event, Interface, Watch};
-use crate::kernel::load::Programs;
+use crate::kernel::interfaces::{Event, Interface, Watch, Whose};
 use crate::kernel::netlink::{Drained, NetlinkError};
 use crate::kernel::selection::{Selection, Skip};
 use crate::sync::lock;
 
-/// When what failed is tried again, unless its interface changes before.
-const RETRY: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
-/// When events are asked for again after the kernel refused.
-const REFUSED: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
 
 pub(super) struct Worker {
     scope: u32,
     selection: Selection,
-    programs: Arc<Programs>,
+    programs: Supply,
+    /// What a reader knows the namespace by, if it is not the agent's own.
+    label: Option<Arc<str>>,
+    /// What the agent's own namespace sees of this one.
+    pairs: Option<Pairs>,
     registry: Arc<Mutex<Hooks>>,
     shared: Arc<Shared>,
     stop: Arc<OwnedFd>,
@@ -51,31 +53,27 @@ pub(super) struct Worker {
     _instance: InstanceLock,
 }
 
-/// Why the thread woke up.
-enum Wake {
-    Stop,
-    Events,
-    /// What failed is due.
-    Retry,
-}
-
 impl Worker {
     /// Hooks what is there, from a thread of the namespace.
     pub(super) fn start(
         options: AttachOptions,
-        programs: Arc<Programs>,
+        programs: Supply,
         registry: Arc<Mutex<Hooks>>,
         shared: Arc<Shared>,
         stop: Arc<OwnedFd>,
     ) -> Result<(Self, Summary), StartError> {
-        let AttachOptions { instance, scope, method, selection } = options;
-        let mut watch = Watch::open()?;
+        let AttachOptions { instance, scope, foreign, total: _, method, selection } = options;
+        let mut watch = Watch::open(if foreign.is_some() { Whose::Pod } else { Whose::Own })?;
+        let label = foreign.as_ref().map(|foreign| Arc::clone(&foreign.label));
+        let pairs = foreign.map(|foreign| Pairs::open(foreign.own)).transpose()?;
         let hooker = Hooker::open(method, instance.name())?;
         let interfaces = watch.list()?;
         let mut worker = Self {
             scope,
             selection,
             programs,
+            label,
+            pairs,
             registry,
             shared,
             stop,
@@ -98,6 +96,7 @@ impl Worker {
         loop {
             match self.wait(refused) {
                 Wake::Stop => return self.detach_all(),
+                Wake::Undecided => self.pending.extend(self.pairs.iter().flat_map(Pairs::undecided)),
                 Wake::Retry => self.pending.append(&mut self.failed),
                 Wake::Events => {}
             }
@@ -137,13 +136,20 @@ impl Worker {
 
     /// Sleeps until there is something to do.
     fn wait(&self, refused: bool) -> Wake {
-        let timeout = if refused { Some(&REFUSED) } else { (!self.failed.is_empty()).then_some(&RETRY) };
+        let undecided = self.pairs.as_ref().is_some_and(|pairs| pairs.undecided().next().is_some());
+        let timeout = wake::timeout(refused, undecided, !self.failed.is_empty());
         // A socket in trouble stays readable: only the stop is waited for then.
         let events = if refused { PollFlags::empty() } else { PollFlags::IN };
         let mut fds = [PollFd::new(&self.stop, PollFlags::IN), PollFd::new(&self.watch, events)];
         match poll(&mut fds, timeout) {
             Ok(_) if fds[0].revents().contains(PollFlags::IN) => Wake::Stop,
-            Ok(0) if !refused => Wake::Retry,
+            Ok(0) if !refused => {
+                if undecided {
+                    Wake::Undecided
+                } else {
+                    Wake::Retry
+                }
+            }
             // An interrupted sleep is a short one.
             _ => Wake::Events,
         }
@@ -166,7 +172,7 @@ impl Worker {
                 let was_hooked = self.is_hooked(ifindex);
                 let _ = self.settle(&interface);
                 if !was_hooked && self.is_hooked(ifindex) {
-                    tracing::info!("attached to {}", interface.name);
+                    tracing::info!("attached to {}", self.called(&interface.name));
                 }
             }
         }
@@ -228,7 +234,11 @@ impl Worker {
 
     /// Attaches what should be and is not, detaches what is and should not be, and names the hooks. Gives the hooks that failed.
     fn settle(&mut self, interface: &Interface) -> Result<Vec<HookError>, Skip> {
-        match self.selection.decide(interface) {
+        let chosen = self.selection.decide(interface);
+        let pairs = &mut self.pairs;
+        match chosen
+            .and_then(|link| pairs.as_mut().map_or(Ok(link), |pairs| pairs.decide(interface).map(|()| link)))
+        {
             Ok(link) => Ok(self.hook(interface, link)),
             Err(skip) => {
                 self.unhook(interface, skip);
@@ -239,6 +249,7 @@ impl Worker {
 
     fn hook(&mut self, interface: &Interface, link: Link) -> Vec<HookError> {
         let mut failed = Vec::new();
+        let called = self.called(&interface.name);
         for direction in DIRECTIONS {
             // Before it counts: its first packet has a name.
             lock(&self.registry).register(flow::Hook {
@@ -247,24 +258,29 @@ impl Worker {
                 direction,
                 interface: interface.name.clone(),
                 role: interface.role,
+                namespace: self.label.clone(),
             });
             if self.attached.contains_key(&(interface.ifindex, direction)) {
                 continue;
             }
-            let program = self.programs.fd(link, direction);
-            match self.hooker.attach(program, interface.ifindex, direction, &interface.name) {
+            let hooker = &mut self.hooker;
+            let attached = self.programs.programs().map_err(Cause::from).and_then(|programs| {
+                hooker.attach(programs.fd(link, direction), interface.ifindex, direction, &called)
+            });
+            match attached {
                 Ok(hook) => {
                     self.attached.insert((interface.ifindex, direction), hook);
                     self.shared.set_attached(self.attached.len());
                 }
                 Err(cause) => failed.extend(self.note_failure(HookError {
-                    interface: interface.name.clone(),
+                    interface: called.clone(),
                     direction,
                     cause,
                 })),
             }
         }
         if self.is_hooked(interface.ifindex) {
+            self.shared.set_hooked(interface.ifindex, true);
             self.said.recovered(&interface.name);
         }
         for error in &failed {
@@ -291,14 +307,17 @@ impl Worker {
         if let Skip::Device(device) = skip
             && self.said.skipped(device)
         {
-            tracing::info!("not hooking {}: {skip}", interface.name);
+            tracing::info!("not hooking {}: {skip}", self.called(&interface.name));
         }
+        self.shared.set_hooked(interface.ifindex, false);
         for direction in DIRECTIONS {
             let hook = self.attached.remove(&(interface.ifindex, direction));
             match hook.map_or(Ok(()), Hook::detach) {
                 Ok(()) => lock(&self.registry).leave(self.scope, interface.ifindex, direction),
                 // Its program may still run.
-                Err(error) => tracing::warn!("cannot detach from {}: {error}", interface.name),
+                Err(error) => {
+                    tracing::warn!("cannot detach from {}: {error}", self.called(&interface.name));
+                }
             }
         }
         self.shared.set_attached(self.attached.len());
@@ -306,6 +325,9 @@ impl Worker {
 
     /// The interface left.
     fn forget(&mut self, ifindex: u32) {
+        if let Some(pairs) = &mut self.pairs {
+            pairs.forget(ifindex);
+        }
         for direction in DIRECTIONS {
             self.forget_hook(ifindex, direction);
             // Also if attaching failed: it has a name since before.
@@ -316,6 +338,7 @@ impl Worker {
     fn forget_hook(&mut self, ifindex: u32, direction: Direction) {
         if let Some(hook) = self.attached.remove(&(ifindex, direction)) {
             hook.abandon();
+            self.shared.set_hooked(ifindex, false);
             self.shared.set_attached(self.attached.len());
         }
     }
@@ -324,7 +347,16 @@ impl Worker {
         DIRECTIONS.iter().all(|direction| self.attached.contains_key(&(ifindex, *direction)))
     }
 
+    /// An interface in messages.
+    fn called(&self, interface: &str) -> Box<str> {
+        self.label.as_ref().map_or(interface.into(), |label| format!("{interface} in {label}").into())
+    }
+
     fn say_if_nothing_matches(&mut self) {
+        // Where most namespaces have nothing to hook, that is no news of one.
+        if self.label.is_some() {
+            return;
+        }
         let nothing = !self.interfaces.values().any(|interface| self.selection.decide(interface).is_ok());
         let Some(weight) = self.said.matching(nothing) else { return };
         let names: Vec<&str> = self.interfaces.values().map(|interface| &*interface.name).collect();
@@ -349,6 +381,7 @@ impl Worker {
                         .interfaces
                         .get(&ifindex)
                         .map_or("an interface that is gone", |interface| &*interface.name);
+                    let name = self.called(name);
                     stopped.left.push(format!("cannot detach from {name} ({direction:?}): {error}"));
                 }
             }

@@ -61,6 +61,12 @@ pub fn privileges(proc: &Path) -> Result<(), PrivilegeError> {
     if in_user_namespace(proc) { Err(PrivilegeError::UserNamespace) } else { Ok(()) }
 }
 
+/// Whether the process may go into other network namespaces; no, if that cannot be read.
+#[must_use]
+pub fn may_enter_namespaces(proc: &Path) -> bool {
+    effective(proc).is_ok_and(|effective| effective & (1 << Capability::SysAdmin as u8) != 0)
+}
+
 /// Effective capabilities as bits.
 fn effective(proc: &Path) -> io::Result<u64> {
     let status = fs::read_to_string(proc.join("self/status"))?;
@@ -139,6 +145,12 @@ mod tests {
         assert!(privileges(&with(&[Capability::SysAdmin, Capability::NetAdmin]).proc()).is_ok());
         let error = privileges(&with(&[Capability::SysAdmin]).proc()).unwrap_err();
         assert!(matches!(error, PrivilegeError::Missing(missing) if missing == [Capability::NetAdmin]));
+    }
+
+    #[test]
+    fn other_namespaces_take_sys_admin() {
+        assert!(!may_enter_namespaces(&with(&NEEDED).proc()));
+        assert!(may_enter_namespaces(&with(&[Capability::SysAdmin]).proc()));
     }
 
     #[test]

@@ -1,0 +1,219 @@
+//! The thread that follows network namespaces: one that comes is hooked, one that goes is let go.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::inotify;
+
+use super::enter::{EnterError, enter};
+use super::find::{Found, Identity, NAMES, look};
+use super::handle::NamespacesOptions;
+use crate::kernel::attach::{AttachOptions, Attacher, Foreign, OwnNamespace, StartError, Summary, Supply};
+use crate::kernel::instance::{InstanceError, InstanceLock};
+use crate::sync::lock;
+
+/// Between two looks. A namespace without a name that lives shorter may not be seen.
+const PERIOD: Duration = Duration::from_millis(250);
+/// Looks take at most this part of the time, however many processes there are.
+const SHARE: u32 = 20;
+/// A new name is a plain file until the namespace is bound to it, of which there is no event.
+const BINDING: Duration = Duration::from_millis(10);
+/// When a namespace that could not be hooked is tried again.
+const RETRY: Duration = Duration::from_secs(30);
+/// How long the hooks of a namespace that went are waited for.
+const LETTING_GO: Duration = Duration::from_secs(10);
+
+pub(super) struct Follower {
+    options: NamespacesOptions,
+    own: OwnNamespace,
+    identity: Identity,
+    stop: Arc<OwnedFd>,
+    /// Of the directory of names; none as long as that is not there.
+    names: Option<OwnedFd>,
+    followed: BTreeMap<Identity, Followed>,
+    /// Those that could not be hooked, and when that was.
+    failed: BTreeMap<Identity, Instant>,
+    /// The scope of the latest. None is given twice: hooks of a namespace that went are still spoken of.
+    scope: u32,
+    said_hidden: bool,
+}
+
+struct Followed {
+    scope: u32,
+    label: Arc<str>,
+    attacher: Attacher,
+}
+
+/// Why a namespace is not hooked.
+#[derive(Debug, thiserror::Error)]
+enum FollowError {
+    #[error(transparent)]
+    Enter(#[from] EnterError),
+    #[error(transparent)]
+    Instance(#[from] InstanceError),
+    #[error(transparent)]
+    Attach(#[from] StartError),
+}
+
+impl Follower {
+    pub(super) fn new(
+        options: NamespacesOptions,
+        own: OwnNamespace,
+        identity: Identity,
+        stop: Arc<OwnedFd>,
+    ) -> Self {
+        Self {
+            options,
+            own,
+            identity,
+            stop,
+            names: None,
+            followed: BTreeMap::new(),
+            failed: BTreeMap::new(),
+            scope: 0,
+            said_hidden: false,
+        }
+    }
+
+    /// Until it is to stop.
+    pub(super) fn run(&mut self) {
+        let mut period = PERIOD;
+        loop {
+            if self.names.is_none() {
+                self.names = watch_names();
+            }
+            if self.wait(period) {
+                return;
+            }
+            period = PERIOD.max(self.look() * SHARE);
+        }
+    }
+
+    /// Brings the hooks in line with the namespaces there are. Gives how long looking took, without what came of it: attaching
+    /// is slow, and must not put the next look off.
+    pub(super) fn look(&mut self) -> Duration {
+        let before = Instant::now();
+        let look = look(self.identity);
+        let took = before.elapsed();
+        if look.hidden && !std::mem::replace(&mut self.said_hidden, true) {
+            tracing::warn!(
+                "the network namespaces of some processes cannot be seen for want of CAP_SYS_PTRACE: those without a name in {NAMES} are not observed"
+            );
+        }
+        let gone: Vec<_> =
+            self.followed.keys().copied().filter(|identity| !look.found.contains_key(identity)).collect();
+        for identity in gone {
+            self.let_go(identity);
+        }
+        self.failed.retain(|identity, since| look.found.contains_key(identity) && since.elapsed() < RETRY);
+        for (identity, found) in look.found {
+            if self.followed.contains_key(&identity) || self.failed.contains_key(&identity) {
+                continue;
+            }
+            if self.is_stopped() {
+                break;
+            }
+            match self.follow(identity, &found) {
+                Ok(()) => {}
+                Err(FollowError::Enter(EnterError::Gone)) => {
+                    tracing::debug!("the network namespace {} left before it was hooked", found.label);
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        "cannot observe the network namespace {}, trying every {RETRY:?}: {error}",
+                        found.label
+                    );
+                    self.failed.insert(identity, Instant::now());
+                }
+            }
+        }
+        took
+    }
+
+    fn follow(&mut self, identity: Identity, found: &Found) -> Result<(), FollowError> {
+        let scope = self.scope + 1;
+        let label: Arc<str> = found.label.as_str().into();
+        let options = &self.options;
+        let instance = options.instance.clone();
+        let foreign = Foreign { label: Arc::clone(&label), own: self.own.clone() };
+        let (method, selection, total) = (options.method, options.selection.clone(), options.total.clone());
+        let supply = Supply::later(Arc::clone(&options.sharing), scope);
+        let hooks = Arc::clone(&options.hooks);
+        let (attacher, summary) = enter(found, identity, move || {
+            let options = AttachOptions {
+                instance: InstanceLock::acquire(&instance)?,
+                scope,
+                foreign: Some(foreign),
+                total: Some(total),
+                method,
+                selection,
+            };
+            Ok::<_, FollowError>(Attacher::start(options, supply, hooks)?)
+        })??;
+        self.scope = scope;
+        say(&label, &summary);
+        self.followed.insert(identity, Followed { scope, label, attacher });
+        Ok(())
+    }
+
+    /// Releases all that refers to a namespace, so that it can end.
+    fn let_go(&mut self, identity: Identity) {
+        let Some(Followed { scope, label, attacher }) = self.followed.remove(&identity) else { return };
+        for left in attacher.stop(LETTING_GO).left {
+            tracing::warn!("{left}");
+        }
+        lock(&self.options.hooks).leave_scope(scope);
+        tracing::debug!("the network namespace {label} is gone");
+    }
+
+    /// Detaches everything; gives what could not be detached.
+    pub(super) fn stop(&mut self) -> Vec<String> {
+        let followed = std::mem::take(&mut self.followed);
+        followed.into_values().flat_map(|followed| followed.attacher.stop(LETTING_GO).left).collect()
+    }
+
+    /// Sleeps until it is time for a look; whether it is to stop.
+    fn wait(&self, period: Duration) -> bool {
+        let Some(names) = &self.names else { return wait_for(&self.stop, None, period).0 };
+        let (stop, named) = wait_for(&self.stop, Some(names), period);
+        if !named || stop {
+            return stop;
+        }
+        // What the events say, the look will see.
+        let mut events = [0; 4096];
+        while rustix::io::read(names, &mut events).is_ok_and(|bytes| bytes > 0) {}
+        wait_for(&self.stop, None, BINDING).0
+    }
+
+    fn is_stopped(&self) -> bool {
+        wait_for(&self.stop, None, Duration::ZERO).0
+    }
+}
+
+/// Whether `stop` and `names` are readable, after at most a time.
+fn wait_for(stop: &OwnedFd, names: Option<&OwnedFd>, time: Duration) -> (bool, bool) {
+    let timeout = Timespec::try_from(time).ok();
+    let mut fds = vec![PollFd::new(stop, PollFlags::IN)];
+    fds.extend(names.map(|names| PollFd::from_borrowed_fd(names.as_fd(), PollFlags::IN)));
+    // An interrupted sleep is a short one.
+    let _ = poll(&mut fds, timeout.as_ref());
+    let is_readable = |at: usize| fds.get(at).is_some_and(|fd| fd.revents().contains(PollFlags::IN));
+    (is_readable(0), is_readable(1))
+}
+
+/// Becomes readable when a name comes or goes.
+fn watch_names() -> Option<OwnedFd> {
+    let names = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK).ok()?;
+    let changes = inotify::WatchFlags::CREATE | inotify::WatchFlags::DELETE | inotify::WatchFlags::MOVE;
+    inotify::add_watch(&names, NAMES, changes).ok()?;
+    Some(names)
+}
+
+fn say(label: &str, summary: &Summary) {
+    if !summary.attached.is_empty() {
+        tracing::info!("attached to {} in {label}", summary.attached.join(", "));
+    }
+}
