@@ -2,6 +2,7 @@
 
 mod loss;
 mod progress;
+mod replay;
 mod retire;
 
 use std::io;
@@ -17,6 +18,7 @@ use crate::sync::lock;
 use crate::table::{FlowTable, Output};
 
 pub(crate) use self::progress::{Limits, Progress, Stage};
+pub(crate) use self::replay::{Replay, ReplayError};
 
 /// How often the fill of the current generation is looked at.
 const TICK: Duration = Duration::from_millis(100);

@@ -5,7 +5,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use abi::Direction;
-use abi::maps::{BUCKETS_GLOBAL, ENTRIES, ENTRIES_GLOBAL, HASH_KEY_GLOBAL, INDEX, LOSSES, SCOPE_GLOBAL};
+use abi::maps::{
+    BUCKETS_GLOBAL, ENTRIES, ENTRIES_GLOBAL, HASH_KEY_GLOBAL, INDEX, LOSSES, REPLAY_GLOBAL, SCOPE_GLOBAL,
+};
 use aya::programs::{ProgramError, SchedClassifier};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use packet::Link;
@@ -72,8 +74,31 @@ pub enum LoadError {
 /// # Errors
 /// [`LoadError`], most often for want of CAP_BPF and CAP_NET_ADMIN, or of memory for the maps.
 pub fn load(scope: u32, sizes: Sizes, grace: GracePeriod) -> Result<Loaded, LoadError> {
+    load_object(scope, sizes, grace, Packets::OfHooks)
+}
+
+/// Loads the programs for packets of a capture, which the caller hands to them one by one
+/// ([`test_run`](crate::kernel::test_run)) from the thread that reads them.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_for_replay(sizes: Sizes) -> Result<Loaded, LoadError> {
+    load_object(0, sizes, GracePeriod::Unneeded, Packets::OfCapture)
+}
+
+/// Where the programs' packets come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Packets {
+    /// All of a packet is there.
+    OfHooks,
+    /// The bytes may end before the packet does; its context says how long it was.
+    OfCapture,
+}
+
+fn load_object(scope: u32, sizes: Sizes, grace: GracePeriod, packets: Packets) -> Result<Loaded, LoadError> {
     let mut ebpf = EbpfLoader::new()
         .override_global(SCOPE_GLOBAL, &scope, true)
+        .override_global(REPLAY_GLOBAL, &u32::from(packets == Packets::OfCapture), true)
         .override_global(ENTRIES_GLOBAL, &sizes.observations, true)
         .override_global(BUCKETS_GLOBAL, &sizes.buckets(), true)
         .override_global(HASH_KEY_GLOBAL, &hash_key()[..], true)

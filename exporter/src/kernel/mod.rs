@@ -24,7 +24,7 @@ pub use self::attach::{
 pub use self::glob::{Glob, GlobError};
 pub use self::instance::{InstanceError, InstanceLock};
 pub use self::interfaces::Interface;
-pub use self::load::{LoadError, Loaded, Programs, load};
+pub use self::load::{LoadError, Loaded, Programs, load, load_for_replay};
 pub use self::losses::Loss;
 pub use self::reader::{ReadError, Reader};
 pub use self::selection::{Selection, Skip};
