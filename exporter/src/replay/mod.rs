@@ -6,6 +6,8 @@ mod input;
 mod link;
 mod pcap;
 mod pcapng;
+#[cfg(test)]
+mod tests;
 
 pub use self::capture::{Capture, Frame, Interface};
 pub use self::error::{CaptureError, Problem};
