@@ -9,6 +9,10 @@ use packet::{Metadata, Size};
 #[unsafe(no_mangle)]
 static SCOPE: u32 = 0;
 
+/// Set by user space before the program is loaded: the length on the wire is what `wire_len` says, and not that of the bytes.
+#[unsafe(no_mangle)]
+static REPLAY: u32 = 0;
+
 #[inline(always)]
 pub(crate) fn metadata(context: &TcContext, direction: Direction) -> Metadata {
     let skb = context.skb.skb;
@@ -22,7 +26,13 @@ pub(crate) fn metadata(context: &TcContext, direction: Direction) -> Metadata {
         // SAFETY: the helper has no preconditions.
         cpu: unsafe { bpf_get_smp_processor_id() },
         direction,
-        len,
+        // SAFETY: as above. Where it is 0, the verifier removes the other branch.
+        len: if unsafe { core::ptr::read_volatile(&raw const REPLAY) } == 0 {
+            len
+        } else {
+            // SAFETY: the kernel hands the program a valid context.
+            unsafe { (*skb).wire_len }
+        },
         vlan: if tagged == 0 { 0 } else { tci as u16 & vlan::ID | vlan::PRESENT },
         offloaded: segment_size != 0,
     }

@@ -160,6 +160,7 @@ fn record(number: u32, hook: &Hook) -> FlowRecord<'_> {
         destination: end(443, 2),
         protocol: 6,
         ip_version: 4,
+        community_id: None,
         hook: Some(hook),
         hook_is_reverse: false,
         vlan: Vlan { outer: Some(100), inner: Some(200) },

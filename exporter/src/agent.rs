@@ -43,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) tcp_idle_timeout: Duration,
     /// Whether records say which hooks the packets passed.
     pub(crate) with_path: bool,
+    /// Seed of the community ID that records have, if they have one.
+    pub(crate) community_id_seed: Option<u16>,
     /// Connections whose flows are not reported.
     pub(crate) excluded: Arc<OwnConnections>,
 }
@@ -123,6 +125,7 @@ impl Agent {
                 tcp_idle_timeout: settings.tcp_idle_timeout,
                 max_flows: usize::try_from(settings.plan.flows).unwrap_or(usize::MAX),
                 with_path: settings.with_path,
+                community_id_seed: settings.community_id_seed,
             },
             FlowIds::random(),
         )

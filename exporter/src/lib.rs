@@ -18,6 +18,7 @@ pub mod otlp;
 mod outlet;
 mod pipeline;
 pub mod print;
+pub mod replay;
 mod sync;
 pub mod table;
 pub mod telemetry;

@@ -54,6 +54,7 @@ fn execute(command: Command) -> Result<(), Failure> {
     let ended = match command {
         Command::Run(options) => runtime.block_on(command::run(options)),
         Command::Flows(options) => runtime.block_on(command::flows(options)),
+        Command::Replay(options) => command::replay(&options),
         Command::Check(options) => command::check::this_host(&options),
     };
     // What still hangs has had its time.

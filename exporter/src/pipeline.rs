@@ -3,6 +3,7 @@
 mod listening;
 mod loss;
 mod progress;
+mod replay;
 mod retire;
 
 use std::io;
@@ -19,6 +20,7 @@ use crate::table::{FlowTable, Output};
 
 pub(crate) use self::listening::Listening;
 pub(crate) use self::progress::{Limits, Progress, Stage};
+pub(crate) use self::replay::{Replay, ReplayError};
 
 /// How often the fill of the current generation is looked at.
 const TICK: Duration = Duration::from_millis(100);

@@ -143,6 +143,7 @@ fn record(flow: u32, reading: u32, hook: &Hook) -> FlowRecord<'_> {
         destination: end(IpAddr::from([10, b, c, d]), flow % 50_000 + 1, 2, 0),
         protocol: 17,
         ip_version: 4,
+        community_id: None,
         hook: Some(hook),
         hook_is_reverse: false,
         vlan: Vlan::default(),

@@ -8,6 +8,12 @@ pub enum Failure {
     /// The command line is wrong.
     #[error("{0}")]
     Usage(String),
+    /// A file is not what it should be, or ends too early.
+    #[error("{0}")]
+    Data(String),
+    /// A file cannot be opened.
+    #[error("{0}")]
+    NoInput(String),
     /// A receiver, or a device, that is needed is not there.
     #[error("{0}")]
     Unavailable(String),
@@ -37,6 +43,8 @@ impl Failure {
     pub fn code(&self) -> u8 {
         match self {
             Self::Usage(_) => 64,
+            Self::Data(_) => 65,
+            Self::NoInput(_) => 66,
             Self::Unavailable(_) => 69,
             Self::Software(_) => 70,
             Self::System(_) => 71,

@@ -8,6 +8,7 @@ mod flows;
 mod observe;
 mod options;
 mod outgoing;
+mod replay;
 mod run;
 mod telemetry;
 mod value;
@@ -20,7 +21,10 @@ use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 pub use self::end::LAST_WORDS;
 pub use self::exit::Failure;
 pub use self::flows::flows;
-pub use self::options::{CheckOptions, Common, FlowsOptions, MetricOptions, RunOptions, TelemetryOptions};
+pub use self::options::{
+    CheckOptions, Common, FlowsOptions, MetricOptions, ReplayOptions, RunOptions, TelemetryOptions,
+};
+pub use self::replay::replay;
 pub use self::run::run;
 
 /// OpenTelemetry-native network flow exporter.
@@ -70,6 +74,11 @@ pub enum Command {
     Run(RunOptions),
     /// Print flows, with hooks of its own beside a running agent's.
     Flows(FlowsOptions),
+    /// Print the flows of a capture file.
+    ///
+    /// The programs that observe this host's interfaces parse each frame of the file; no interface is touched. Times are those of
+    /// the file.
+    Replay(ReplayOptions),
     /// Say what this kernel, these privileges and this configuration allow.
     Check(CheckOptions),
 }

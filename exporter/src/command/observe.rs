@@ -56,6 +56,7 @@ pub(super) fn settings(
         idle_timeout: common.idle_timeout,
         tcp_idle_timeout: common.tcp_idle_timeout,
         with_path: common.path,
+        community_id_seed: common.community_id.then_some(common.community_id_seed),
         excluded: exports.excluded,
     })
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
@@ -84,6 +85,12 @@ pub struct Common {
         env = "OTEL_FLOW_EXPORTER_PATH"
     )]
     pub path: bool,
+    /// Say what other tools call a flow: its Community ID
+    #[arg(long, env = "OTEL_FLOW_EXPORTER_COMMUNITY_ID", value_parser = BoolishValueParser::new())]
+    pub community_id: bool,
+    /// Seed of the Community ID, the same as the other tools have
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, env = "OTEL_FLOW_EXPORTER_COMMUNITY_ID_SEED")]
+    pub community_id_seed: u16,
 }
 
 /// Options of `run`.
@@ -196,6 +203,35 @@ pub struct FlowsOptions {
     /// Time between two lines of a flow that goes on
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = value::duration)]
     pub interval: Duration,
+}
+
+/// Options of `replay`.
+#[derive(Clone, Debug, Args)]
+pub struct ReplayOptions {
+    /// A capture in the format pcap or pcapng, which may be compressed with gzip; - for the standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Form of the output
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub format: Format,
+    /// Attributes to print, in this order, separated by commas
+    #[arg(long, value_name = "NAMES")]
+    pub columns: Option<String>,
+    /// Time between two lines of a flow that goes on [default: one line for each flow]
+    #[arg(long, value_name = "DURATION", value_parser = value::duration)]
+    pub interval: Option<Duration>,
+    /// A flow without packets for this long has ended [default: never]
+    #[arg(long, value_name = "DURATION", value_parser = value::duration)]
+    pub idle_timeout: Option<Duration>,
+    /// The same for TCP connections, which say when they end [default: never]
+    #[arg(long, value_name = "DURATION", value_parser = value::duration)]
+    pub tcp_idle_timeout: Option<Duration>,
+    /// Memory of the process; a capture with more flows at a time ends some for want of room
+    #[arg(long, value_name = "BYTES", default_value = "256MiB", value_parser = value::bytes)]
+    pub memory: u64,
+    /// Seed of the Community ID, the same as other tools have
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub community_id_seed: u16,
 }
 
 /// Options of `check`.

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use abi::Direction;
 
 use crate::flow::text;
-use crate::flow::{Connection, Endpoint, FlowRecord, Hop, OtherRecord, Record, Vlan};
+use crate::flow::{Connection, Endpoint, FlowRecord, Hook, Hop, OtherRecord, Record, Role, Vlan};
 
 /// Takes attributes one by one. Values are lent, nothing is allocated on the way.
 pub trait AttributeSink {
@@ -76,6 +76,9 @@ fn flow(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
     sink.double(attribute::NETWORK_FLOW_DURATION, seconds(record.duration));
     sink.text(attribute::NETWORK_FLOW_END_REASON, record.end_reason.name());
     sink.text(attribute::NETWORK_FLOW_INITIATOR_EVIDENCE, record.evidence.name());
+    if let Some(id) = record.community_id {
+        sink.text(attribute::NETWORK_FLOW_COMMUNITY_ID, &text::community_id(id));
+    }
     endpoint(&SOURCE, &record.source, sink);
     endpoint(&DESTINATION, &record.destination, sink);
     match text::transport(record.protocol) {
@@ -86,12 +89,12 @@ fn flow(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
     sink.text(attribute::NETWORK_TYPE, version);
     vlan(record.vlan, sink);
     if let Some(hook) = record.hook {
-        sink.text(attribute::NETWORK_INTERFACE_NAME, &hook.interface);
+        interface_name(hook, sink);
         let direction = match (hook.direction, record.hook_is_reverse) {
             (Direction::Ingress, false) | (Direction::Egress, true) => Direction::Ingress,
             (Direction::Egress, false) | (Direction::Ingress, true) => Direction::Egress,
         };
-        sink.text(attribute::NETWORK_INTERFACE_DIRECTION, direction_name(direction));
+        interface_direction(hook, direction, sink);
     }
     if let Some(flags) = record.tcp_flags {
         sink.texts(attribute::NETWORK_TCP_FLAGS, flags.names());
@@ -156,8 +159,8 @@ fn other(record: &OtherRecord<'_>, sink: &mut impl AttributeSink) {
     sink.int(SOURCE.bytes, integer(record.counts.bytes));
     sink.int(SOURCE.packets, integer(record.counts.packets));
     if let Some(hook) = record.hook {
-        sink.text(attribute::NETWORK_INTERFACE_NAME, &hook.interface);
-        sink.text(attribute::NETWORK_INTERFACE_DIRECTION, direction_name(hook.direction));
+        interface_name(hook, sink);
+        interface_direction(hook, hook.direction, sink);
     }
     sink.text(attribute::NETWORK_FLOW_OTHER_REASON, record.reason.name());
     sink.text(attribute::LOG_RECORD_UID, &text::record_uid(&id, record.sequence));
@@ -207,6 +210,19 @@ fn vlan(vlan: Vlan, sink: &mut impl AttributeSink) {
     }
     if let Some(id) = vlan.inner {
         sink.int(attribute::NETWORK_VLAN_INNER_ID, id.into());
+    }
+}
+
+/// A capture need not name its interfaces.
+fn interface_name(hook: &Hook, sink: &mut impl AttributeSink) {
+    if !hook.interface.is_empty() {
+        sink.text(attribute::NETWORK_INTERFACE_NAME, &hook.interface);
+    }
+}
+
+fn interface_direction(hook: &Hook, direction: Direction, sink: &mut impl AttributeSink) {
+    if hook.role != Role::Capture {
+        sink.text(attribute::NETWORK_INTERFACE_DIRECTION, direction_name(direction));
     }
 }
 

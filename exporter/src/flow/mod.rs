@@ -1,6 +1,7 @@
 //! The words of the program: what a hook is, what it observed, what a record says. All stages speak them; they know no stage.
 
 mod attributes;
+mod community;
 mod connection;
 mod counts;
 mod hook;
@@ -18,6 +19,7 @@ mod text;
 mod tuple;
 
 pub use self::attributes::AttributeSink;
+pub use self::community::CommunityId;
 pub use self::connection::{Connection, ConnectionError, ConnectionState, HandshakeTimes, Opening};
 pub use self::counts::Counts;
 pub use self::hook::{Hook, HookId};

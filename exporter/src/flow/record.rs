@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::clock::{MonotonicTime, WallTime};
-use crate::flow::{Connection, Counts, Ecn, FlowId, Hook, HookId, Icmp, Mac, TcpFlags, Vlan};
+use crate::flow::{CommunityId, Connection, Counts, Ecn, FlowId, Hook, HookId, Icmp, Mac, TcpFlags, Vlan};
 
 /// One record, lent to the stage that writes it.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +55,8 @@ pub struct FlowRecord<'a> {
     pub protocol: u8,
     /// IP version: 4 or 6.
     pub ip_version: u8,
+    /// What other tools call the flow, if that is asked for and its ports are known.
+    pub community_id: Option<CommunityId>,
     /// Accounting point of the source's packets, else of the destination's.
     pub hook: Option<&'a Hook>,
     /// Direction of the source's packets at `hook`'s interface is the opposite of `hook.direction`: `hook` counts the

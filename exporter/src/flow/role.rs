@@ -27,6 +27,8 @@ pub enum Role {
     Member,
     /// Packets of the machine to itself.
     Loopback,
+    /// An interface of a capture: what it was, and in which direction packets crossed it, is not known.
+    Capture,
 }
 
 impl Role {

@@ -7,8 +7,9 @@ use proptest::prelude::*;
 
 use crate::clock::WallTime;
 use crate::flow::{
-    Connection, ConnectionError, ConnectionState, Counts, Direction, Ecn, EndReason, Endpoint, Evidence,
-    FlowId, FlowRecord, HandshakeTimes, Hook, Icmp, Mac, Opening, OtherReason, OtherRecord, TcpFlags, Vlan,
+    CommunityId, Connection, ConnectionError, ConnectionState, Counts, Direction, Ecn, EndReason, Endpoint,
+    Evidence, FlowId, FlowRecord, HandshakeTimes, Hook, Icmp, Mac, Opening, OtherReason, OtherRecord,
+    TcpFlags, Vlan,
 };
 
 pub(crate) fn hook() -> Hook {
@@ -45,6 +46,7 @@ pub(crate) fn tcp(hook: &Hook) -> FlowRecord<'_> {
         },
         protocol: 6,
         ip_version: 4,
+        community_id: Some(CommunityId([0xa5; 20])),
         hook: Some(hook),
         hook_is_reverse: false,
         vlan: Vlan::default(),
@@ -165,6 +167,7 @@ pub(crate) fn any_flow() -> impl Strategy<Value = FlowRecord<'static>> {
             destination: ends.1,
             protocol: facts.2.0,
             ip_version: if facts.2.1 { 4 } else { 6 },
+            community_id: None,
             hook: None,
             hook_is_reverse: facts.2.1,
             vlan: Vlan { outer: vlan.0, inner: vlan.1 },

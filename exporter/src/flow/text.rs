@@ -4,10 +4,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::{Deref, Range};
 
 use abi::protocol;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use semconv::value::network_transport as transport_name;
 
 use crate::clock::WallTime;
-use crate::flow::Mac;
+use crate::flow::{CommunityId, Mac};
 
 /// Text of at most `N` bytes.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +83,16 @@ pub(super) fn record_uid(id: &Text<32>, sequence: u32) -> Text<43> {
     text.len = id.len;
     text.push(b'-');
     text.push_decimal(sequence.into());
+    text
+}
+
+/// `network.flow.community_id`.
+pub(super) fn community_id(id: CommunityId) -> Text<30> {
+    let mut text = Text::new();
+    text.push(b'1');
+    text.push(b':');
+    // 20 bytes are 28 digits, which is all the room that there is.
+    text.len += STANDARD.encode_slice(id.0, &mut text.bytes[2..]).unwrap_or(0);
     text
 }
 

@@ -84,7 +84,7 @@ impl Icmp {
     }
 }
 
-fn address(address: Ipv6Addr, ip_version: u8) -> IpAddr {
+pub(super) fn address(address: Ipv6Addr, ip_version: u8) -> IpAddr {
     match address.to_ipv4_mapped() {
         Some(v4) if ip_version == 4 => IpAddr::V4(v4),
         _ => IpAddr::V6(address),

@@ -6,7 +6,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
 use abi::Direction;
-use abi::maps::{BUCKETS_GLOBAL, ENTRIES, ENTRIES_GLOBAL, HASH_KEY_GLOBAL, INDEX, LOSSES, SCOPE_GLOBAL};
+use abi::maps::{
+    BUCKETS_GLOBAL, ENTRIES, ENTRIES_GLOBAL, HASH_KEY_GLOBAL, INDEX, LOSSES, REPLAY_GLOBAL, SCOPE_GLOBAL,
+};
 use aya::programs::{ProgramError, SchedClassifier};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use packet::Link;
@@ -77,7 +79,7 @@ pub enum LoadError {
 /// # Errors
 /// [`LoadError`], most often for want of CAP_BPF and CAP_NET_ADMIN, or of memory for the maps.
 pub fn load(scope: u32, sizes: Sizes, grace: GracePeriod) -> Result<Loaded, LoadError> {
-    let (mut ebpf, programs) = instance(scope, sizes, &hash_key(), &[])?;
+    let (mut ebpf, programs) = instance(scope, sizes, &hash_key(), &[], Packets::OfHooks)?;
     Ok(Loaded { programs, reader: Reader::new(&mut ebpf, sizes, grace)? })
 }
 
@@ -87,7 +89,8 @@ pub fn load(scope: u32, sizes: Sizes, grace: GracePeriod) -> Result<Loaded, Load
 /// [`LoadError`], also for want of CAP_SYS_ADMIN.
 pub fn load_shared(scope: u32, sizes: Sizes, grace: GracePeriod) -> Result<(Loaded, Sharing), LoadError> {
     let sharing = Sharing { sizes, hash_key: hash_key(), share: Share::new()? };
-    let (mut ebpf, programs) = instance(scope, sizes, &sharing.hash_key, &sharing.share.paths())?;
+    let (mut ebpf, programs) =
+        instance(scope, sizes, &sharing.hash_key, &sharing.share.paths(), Packets::OfHooks)?;
     Ok((Loaded { programs, reader: Reader::new(&mut ebpf, sizes, grace)? }, sharing))
 }
 
@@ -106,8 +109,28 @@ impl Sharing {
     /// # Errors
     /// [`LoadError`].
     pub fn programs(&self, scope: u32) -> Result<Programs, LoadError> {
-        instance(scope, self.sizes, &self.hash_key, &self.share.paths()).map(|(_, programs)| programs)
+        let paths = self.share.paths();
+        instance(scope, self.sizes, &self.hash_key, &paths, Packets::OfHooks).map(|(_, programs)| programs)
     }
+}
+
+/// Loads the programs for packets of a capture, which the caller hands to them one by one
+/// ([`test_run`](crate::kernel::test_run)) from the thread that reads them.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_for_replay(sizes: Sizes) -> Result<Loaded, LoadError> {
+    let (mut ebpf, programs) = instance(0, sizes, &hash_key(), &[], Packets::OfCapture)?;
+    Ok(Loaded { programs, reader: Reader::new(&mut ebpf, sizes, GracePeriod::Unneeded)? })
+}
+
+/// Where the programs' packets come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Packets {
+    /// All of a packet is there.
+    OfHooks,
+    /// The bytes may end before the packet does; its context says how long it was.
+    OfCapture,
 }
 
 /// Maps that have a path are those that are there, or made there.
@@ -116,11 +139,14 @@ fn instance(
     sizes: Sizes,
     hash_key: &[u32; 10],
     paths: &[(&'static str, PathBuf)],
+    packets: Packets,
 ) -> Result<(Ebpf, Programs), LoadError> {
     let buckets = sizes.buckets();
+    let replay = u32::from(packets == Packets::OfCapture);
     let mut loader = EbpfLoader::new();
     loader
         .override_global(SCOPE_GLOBAL, &scope, true)
+        .override_global(REPLAY_GLOBAL, &replay, true)
         .override_global(ENTRIES_GLOBAL, &sizes.observations, true)
         .override_global(BUCKETS_GLOBAL, &buckets, true)
         .override_global(HASH_KEY_GLOBAL, &hash_key[..], true)

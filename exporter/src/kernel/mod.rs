@@ -28,7 +28,7 @@ pub use self::glob::{Glob, GlobError};
 pub use self::instance::{InstanceError, InstanceLock};
 pub use self::interfaces::Interface;
 pub use self::listeners::{ListenersError, ListeningSockets};
-pub use self::load::{LoadError, Loaded, Programs, Sharing, load, load_shared};
+pub use self::load::{LoadError, Loaded, Programs, Sharing, load, load_for_replay, load_shared};
 pub use self::losses::Loss;
 pub use self::namespaces::{Namespaces, NamespacesOptions, Reach};
 pub use self::reader::{ReadError, Reader};

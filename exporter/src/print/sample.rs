@@ -34,6 +34,7 @@ pub(super) fn flow(hook: &Hook) -> FlowRecord<'_> {
         destination: endpoint("10.0.0.2", 443, 10, 12_345_678),
         protocol: 6,
         ip_version: 4,
+        community_id: None,
         hook: Some(hook),
         hook_is_reverse: false,
         vlan: Vlan::default(),

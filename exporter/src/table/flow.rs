@@ -4,8 +4,8 @@ use smallvec::SmallVec;
 
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
-    Connection, Counts, EndReason, Endpoint, FlowId, FlowRecord, HookId, Hooks, Hop, Listeners, Observation,
-    Record, RecordSink, TcpFlags, Tuple,
+    CommunityId, Connection, Counts, EndReason, Endpoint, FlowId, FlowRecord, HookId, Hooks, Hop, Listeners,
+    Observation, Record, RecordSink, TcpFlags, Tuple,
 };
 use crate::ledger::Ledger;
 use crate::table::Output;
@@ -240,6 +240,9 @@ impl Flow {
             destination: self.endpoint(destination, &shares),
             protocol: self.conversation.protocol,
             ip_version: self.conversation.ip_version,
+            community_id: settings
+                .community_id_seed
+                .and_then(|seed| CommunityId::of(&self.conversation, seed)),
             hook: shown.map(|lead| out.hooks.get(lead.hook)),
             hook_is_reverse: facts.shown != source,
             vlan: shown.map(|lead| lead.vlan).unwrap_or_default(),

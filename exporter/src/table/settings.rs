@@ -18,6 +18,8 @@ pub struct Config {
     pub max_flows: usize,
     /// Whether records say which hooks the packets passed.
     pub with_path: bool,
+    /// Seed of the community ID that records have; `None` if they have none.
+    pub community_id_seed: Option<u16>,
 }
 
 impl Default for Config {
@@ -28,6 +30,7 @@ impl Default for Config {
             tcp_idle_timeout: Duration::from_mins(10),
             max_flows: 1_000_000,
             with_path: true,
+            community_id_seed: None,
         }
     }
 }
@@ -41,6 +44,7 @@ pub(super) struct Settings {
     tcp_idle: u64,
     pub(super) max_flows: usize,
     pub(super) with_path: bool,
+    pub(super) community_id_seed: Option<u16>,
 }
 
 impl Settings {
@@ -52,6 +56,7 @@ impl Settings {
             // A slot's number is a u32, of which one means none.
             max_flows: config.max_flows.clamp(1, u32::MAX as usize - 1),
             with_path: config.with_path,
+            community_id_seed: config.community_id_seed,
         }
     }
 
@@ -61,9 +66,13 @@ impl Settings {
         if sink.has_room() { now } else { MonotonicTime(now.0.saturating_sub(self.interval)) }
     }
 
-    /// The first moment after `moment` at which a flow's record is due. Each flow has its own phase, the same for life, so
+    /// The first moment after `moment` at which a flow's record is due; never if the interval is for ever. Each flow has its own
+    /// phase, the same for life, so
     /// that the records of many flows spread over the interval.
     pub(super) fn record_after(&self, moment: MonotonicTime, id: FlowId) -> MonotonicTime {
+        if self.interval == FOR_EVER {
+            return MonotonicTime(u64::MAX);
+        }
         #[expect(
             clippy::cast_possible_truncation,
             reason = "the lower half is as evenly spread as the whole"
@@ -78,9 +87,11 @@ impl Settings {
     }
 }
 
-/// 2^64 ns are 584 years: a longer time is for ever.
+/// 2^64 ns are 584 years.
+const FOR_EVER: u64 = u64::MAX;
+
 fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    u64::try_from(duration.as_nanos()).unwrap_or(FOR_EVER)
 }
 
 #[cfg(test)]
@@ -97,6 +108,15 @@ mod tests {
             let due = settings.record_after(moment, id);
             assert!(due > moment && due.since(moment) <= settings.interval);
             assert_eq!(settings.record_after(due, id), due.after(settings.interval));
+        }
+    }
+
+    #[test]
+    fn an_interval_for_ever_has_no_record_in_it() {
+        let settings = Settings::new(&Config { interval: Duration::MAX, ..Config::default() });
+        let id = FlowIds::seeded(0, 0).next_id();
+        for moment in [0, 1_700_000_000_000_000_000, u64::MAX] {
+            assert_eq!(settings.record_after(MonotonicTime(moment), id), MonotonicTime(u64::MAX));
         }
     }
 

@@ -88,6 +88,13 @@ pub const LOG_RECORD_UID: Attribute = Attribute {
 pub const NETWORK_CONNECTION_STATE: Attribute =
     Attribute { key: "network.connection.state", kind: Kind::String, brief: "State of the connection." };
 
+/// Community ID of the flow, version 1: a hash of its addresses, protocol and ports.
+pub const NETWORK_FLOW_COMMUNITY_ID: Attribute = Attribute {
+    key: "network.flow.community_id",
+    kind: Kind::String,
+    brief: "Community ID of the flow, version 1: a hash of its addresses, protocol and ports.",
+};
+
 /// Which side of the flow sent the packets that a metric counts.
 pub const NETWORK_FLOW_DIRECTION: Attribute = Attribute {
     key: "network.flow.direction",

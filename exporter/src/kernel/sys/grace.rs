@@ -18,6 +18,8 @@ pub enum GracePeriod {
         /// The map that is put into it, again and again.
         inner: OwnedFd,
     },
+    /// There is nothing to wait for: the programs run only within calls of the thread that reads (`BPF_PROG_TEST_RUN`).
+    Unneeded,
 }
 
 /// `BPF_MAP_CREATE` part of `union bpf_attr`, as far as it is used.
@@ -70,6 +72,7 @@ impl GracePeriod {
     /// As of membarrier(2) or bpf(2): then nothing is known about the programs.
     pub fn wait(&self) -> io::Result<()> {
         match self {
+            Self::Unneeded => Ok(()),
             Self::Membarrier => {
                 // SAFETY: the call takes no pointers.
                 let result =

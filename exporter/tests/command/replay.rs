@@ -1,0 +1,81 @@
+//! Captures through the real kernel programs.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::program::{Sums, output, sum};
+use exporter::flow::Counts;
+
+/// Ethernet, IPv4 and UDP around 18 bytes: 60 in all.
+const FRAME: usize = 60;
+
+/// A datagram between hosts 1 and 2 of 10.0.0.0/24, and ports 5000 and 53.
+fn datagram(is_answer: bool) -> Vec<u8> {
+    let ([from, to], [from_port, to_port]) =
+        if is_answer { ([2, 1], [53_u16, 5000]) } else { ([1, 2], [5000, 53]) };
+    let mut frame = vec![2, 0, 0, 0, 0, to, 2, 0, 0, 0, 0, from, 8, 0];
+    frame.extend([0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, from, 10, 0, 0, to]);
+    for word in [from_port, to_port, 26, 0] {
+        frame.extend(word.to_be_bytes());
+    }
+    frame.resize(FRAME, 7);
+    frame
+}
+
+/// A file of frames of 60 bytes, a second after each other, of which the first `kept` bytes are in it.
+fn capture(frames: &[Vec<u8>], kept: usize) -> Vec<u8> {
+    let mut file = Vec::new();
+    for word in [0xa1b2_c3d4_u32, 2 | 4 << 16, 0, 0, 65_535, 1] {
+        file.extend(word.to_le_bytes());
+    }
+    for (second, frame) in (1_700_000_000_u32..).zip(frames) {
+        for word in [second, 500_000, u32::try_from(kept).unwrap_or(0), 60] {
+            file.extend(word.to_le_bytes());
+        }
+        file.extend(&frame[..kept]);
+    }
+    file
+}
+
+fn replay(file: &[u8]) -> Result<crate::program::Ended> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("flows.pcap");
+    fs::write(&path, file)?;
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_otel-flow-exporter"));
+    output(command.arg("replay").arg(&path).args(["--format", "json"]).env_remove("RUST_LOG"))
+}
+
+fn assert_flow(records: &[Value]) -> Result<()> {
+    let [record] = records else { anyhow::bail!("not one flow: {records:?}") };
+    let counts = |packets: u64| Counts { packets, bytes: packets * FRAME as u64 };
+    let sums = sum(records, |_| true);
+    ensure!(sums == Sums { source: counts(3), destination: counts(1) }, "{record}");
+    ensure!(record["source.address"] == "10.0.0.1" && record["destination.port"] == 53, "{record}");
+    ensure!(record["network.flow.start_time"] == "2023-11-14T22:13:20.500000000Z", "{record}");
+    ensure!(record["network.flow.duration"] == json!(3.0), "{record}");
+    ensure!(record["network.flow.community_id"].as_str().context("an ID")?.starts_with("1:"), "{record}");
+    Ok(())
+}
+
+/// Whole frames, and such of which the capture has the headers only, count alike.
+pub(crate) fn counts() -> Result<()> {
+    let frames = [datagram(false), datagram(true), datagram(false), datagram(false)];
+    for kept in [FRAME, 42] {
+        let ended = replay(&capture(&frames, kept))?;
+        assert_flow(&ended.records()?).with_context(|| format!("{kept} bytes kept"))?;
+    }
+    Ok(())
+}
+
+/// A file that ends in the middle of a frame is told after the flows that are in it.
+pub(crate) fn cut() -> Result<()> {
+    let frames = [datagram(false), datagram(true), datagram(false), datagram(false), datagram(false)];
+    let file = capture(&frames, FRAME);
+    let ended = replay(&file[..file.len() - 10])?;
+    ensure!(ended.status.code() == Some(65), "exit {}: {}", ended.status, ended.stderr);
+    ensure!(ended.stderr.contains("flows.pcap"), "no file: {}", ended.stderr);
+    let records: Vec<Value> = ended.stdout.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    assert_flow(&records)
+}
