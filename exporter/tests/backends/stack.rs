@@ -15,6 +15,8 @@ use flow_tests::traffic::{address, stream};
 /// How long something may take to be found in a backend, on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
+/// Of clients: none of these ports is one that servers are known by, which would tell who began a flow.
+const EPHEMERAL: u16 = 50_000;
 /// Flows of datagrams in each [round](Stack::traffic). They are so close together that many have the same time.
 const FLOWS: u16 = 100;
 
@@ -68,7 +70,7 @@ impl Stack {
     pub(crate) fn traffic(&self) -> Result<()> {
         let serving = self.pair.server.enter(|| UdpSocket::bind(address(SERVER, 6000)))??;
         let sockets: Vec<_> = self.pair.client.enter(|| -> Result<_> {
-            (0..FLOWS).map(|flow| Ok(UdpSocket::bind(address(CLIENT, 5000 + flow))?)).collect()
+            (0..FLOWS).map(|flow| Ok(UdpSocket::bind(address(CLIENT, EPHEMERAL + flow))?)).collect()
         })??;
         let mut buffer = [0; 200];
         for _ in 0..3 {
@@ -89,7 +91,7 @@ impl Stack {
         let serving = self.pair.server.enter(|| UdpSocket::bind(address(SERVER, 6000)))??;
         self.pair.client.enter(|| -> Result<()> {
             for flow in 0..CROWD {
-                let socket = UdpSocket::bind(address(CLIENT, 10_000 + flow))?;
+                let socket = UdpSocket::bind(address(CLIENT, EPHEMERAL + flow))?;
                 socket.send_to(&[0; 58], address(SERVER, 6000))?;
                 serving.recv(&mut [0; 200])?;
             }
