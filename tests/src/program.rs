@@ -129,6 +129,18 @@ impl Program {
         Ok(kill_process(Pid::from_child(&self.child), Signal::TERM)?)
     }
 
+    /// Lets it do nothing while this is done, as on a machine where it gets no time.
+    ///
+    /// # Errors
+    /// If it cannot be told, or the work's own error.
+    pub fn while_paused<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::STOP)?;
+        let done = work();
+        kill_process(pid, Signal::CONT)?;
+        done
+    }
+
     /// Waits for its end.
     ///
     /// # Errors
