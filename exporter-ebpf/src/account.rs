@@ -29,9 +29,9 @@ static ENTRIES_PER_GENERATION: u32 = 0;
 #[unsafe(no_mangle)]
 static BUCKETS_PER_GENERATION: u32 = 0;
 
-/// Counts a packet; everything that has to be known of it is in registers.
+/// Counts a packet if its entry is where it is looked for first.
 #[inline(always)]
-pub(crate) fn plain(context: &TcContext, packet: &Packet, wire: Wire) {
+pub(crate) fn known(packet: &Packet, wire: Wire) -> bool {
     let control = control();
     let key = &packet.key;
     let hash = hash::of(key);
@@ -41,9 +41,10 @@ pub(crate) fn plain(context: &TcContext, packet: &Packet, wire: Wire) {
         && place::has_tag(place, tag(hash, key))
         && let Some(entry) = entry_at(control, place, key)
     {
-        return entry::update(&mut entry.counts, &mut entry.facts, packet, wire);
+        entry::update(&mut entry.counts, &mut entry.facts, packet, wire);
+        return true;
     }
-    search(context, packet, wire, hash);
+    false
 }
 
 /// Counts a packet.

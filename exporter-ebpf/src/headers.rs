@@ -21,6 +21,20 @@ pub(crate) fn plain<'packet, const VERSION: u8>(
     packet::parse_plain::<_, VERSION>(&DirectFrame::of(context), link, metadata, place)
 }
 
+/// Gives a plain packet of whatever IP version.
+#[inline(always)]
+pub(crate) fn again<'packet>(
+    context: &TcContext,
+    link: Link,
+    direction: Direction,
+) -> Option<&'packet mut Packet> {
+    let metadata = hook::metadata(context, direction);
+    if plain::<4>(context, link, metadata, memory()?).is_none() {
+        plain::<6>(context, link, metadata, memory()?)?;
+    }
+    parsed()
+}
+
 /// Reads any packet, for [`parsed`]. The headers are copied, because they may lie outside the linear part, and pulling them into it
 /// would change the packet. Not inlined: seldom, and large.
 #[inline(never)]

@@ -57,19 +57,60 @@ pub fn ip_egress(context: TcContext) -> i32 {
 
 #[inline(always)]
 fn observe(context: &TcContext, link: Link, direction: Direction) -> i32 {
-    let metadata = hook::metadata(context, direction);
-    let mut place = MaybeUninit::uninit();
-    if let Some(packet) = headers::plain::<4>(context, link, metadata, &mut place) {
-        account::plain(context, packet, Wire::of(packet, hook::size(context, &metadata)));
-    } else if let Some(packet) = headers::plain::<6>(context, link, metadata, &mut place) {
-        account::plain(context, packet, Wire::of(packet, hook::size(context, &metadata)));
-    } else {
-        match headers::any(context, link, direction) {
+    let found = match plain::<4>(context, link, direction) {
+        Plain::No => plain_ipv6(context, link, direction),
+        found => found,
+    };
+    match found {
+        Plain::Counted => {}
+        Plain::Unknown => search_plain(context, link, direction),
+        Plain::No => match headers::any(context, link, direction) {
             Ok(()) => count_any(context, direction),
             Err(reject) => losses::add(context, direction, reject),
-        }
+        },
     }
     NEXT
+}
+
+/// What became of a packet where only plain ones are looked at.
+#[repr(u32)]
+enum Plain {
+    /// It is not a plain one of this IP version.
+    No,
+    /// It is counted.
+    Counted,
+    /// Its key was not found at first sight.
+    Unknown,
+}
+
+/// Counts a plain packet whose entry is where it is looked for first. Nothing of the packet is in memory that a call could see, so
+/// it stays in registers.
+#[inline(always)]
+fn plain<const VERSION: u8>(context: &TcContext, link: Link, direction: Direction) -> Plain {
+    let metadata = hook::metadata(context, direction);
+    let mut place = MaybeUninit::uninit();
+    match headers::plain::<VERSION>(context, link, metadata, &mut place) {
+        None => Plain::No,
+        Some(packet) if account::known(packet, Wire::of(packet, hook::size(context, &metadata))) => {
+            Plain::Counted
+        }
+        Some(_) => Plain::Unknown,
+    }
+}
+
+/// Not inlined: the compiler would make one of what both versions have in common, and keep in memory what differs.
+#[inline(never)]
+fn plain_ipv6(context: &TcContext, link: Link, direction: Direction) -> Plain {
+    plain::<6>(context, link, direction)
+}
+
+/// Reads a plain packet again, and finds or makes its entry. Not inlined: seldom, and large.
+#[inline(never)]
+fn search_plain(context: &TcContext, link: Link, direction: Direction) {
+    if let Some(packet) = headers::again(context, link, direction) {
+        let size = hook::size(context, &hook::metadata(context, direction));
+        account::any(context, packet, Wire::of(packet, size));
+    }
 }
 
 /// Counts a packet that is not plain. Not inlined: seldom.
