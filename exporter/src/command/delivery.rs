@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::command::Failure;
 use crate::connections::OwnConnections;
 use crate::export::{self, Limits, Otlp, Protocol, Proxy, Queue, Route, Settings, Settle, Signal};
-use crate::telemetry::{Component, Subject, Tallied};
+use crate::telemetry::{Component, Subject, Tallied, Timed};
 
 /// A running task, and what it does in words.
 pub(super) struct Delivery {
@@ -42,6 +42,7 @@ impl Delivery {
         let settle = Tallied::new(settle, &component.tally);
         let transport =
             Otlp::new(settings, own).map_err(|error| Failure::Configuration(error.to_string()))?;
+        let transport = Timed::new(transport, &component.durations);
         let limits = limits(subject);
         let now = || Clock::now().monotonic();
         let run = async move { export::run(&queue, transport, settle, limits, now).await };

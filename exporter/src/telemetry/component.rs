@@ -8,6 +8,7 @@ use semconv::attribute;
 use semconv::value::otel_component_type as component_type;
 
 use super::tally::Tally;
+use super::timed::Durations;
 use crate::export::{Protocol, Queue, Settings, Signal};
 
 /// An exporter with its queue.
@@ -17,6 +18,7 @@ pub(crate) struct Component {
     pub(crate) subject: Subject,
     pub(crate) queue: Arc<Queue>,
     pub(crate) tally: Tally,
+    pub(crate) durations: Durations,
     /// Where it sends to, for messages.
     pub(crate) endpoint: String,
     /// Attributes of the exporter.
@@ -58,6 +60,7 @@ impl Component {
             subject,
             queue: Arc::clone(queue),
             tally: Tally::default(),
+            durations: Durations::default(),
             endpoint: settings.endpoint_name(),
             exporter,
             queueing,

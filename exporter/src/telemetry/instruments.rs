@@ -20,7 +20,10 @@ type Put<'a> = &'a mut dyn FnMut(u64, &[KeyValue]);
 /// Gives the values of all series of a metric.
 type Observe = fn(&Sources, Put<'_>);
 
-/// All metrics but [`metric::FLOW_EXPORTER_STAGE_TIME`], which is no integer. The first looks at the ledger for those after it:
+/// Bounds in seconds: from a receiver on the same machine to the time limit of a request.
+const OPERATION_BOUNDS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 10.0];
+
+/// All metrics that are observed, but [`metric::FLOW_EXPORTER_STAGE_TIME`], which is no integer. The first looks at the ledger for those after it:
 /// the SDK observes in the order of registration.
 const INTEGERS: [(Metric, Observe); 24] = [
     (metric::FLOW_EXPORTER_PACKET_SEEN, |sources, put| put(sources.look().seen.packets, &[])),
@@ -96,6 +99,7 @@ pub(super) fn register(meter: &Meter, sources: &Arc<Sources>) {
     for (metric, observe) in INTEGERS {
         register_integer(meter, metric, observe, Arc::clone(sources));
     }
+    register_operations(meter, sources);
     let Metric { name, brief, unit, .. } = metric::FLOW_EXPORTER_STAGE_TIME;
     let sources = Arc::clone(sources);
     let times = meter.f64_observable_counter(name).with_description(brief).with_unit(unit);
@@ -109,9 +113,18 @@ pub(super) fn register(meter: &Meter, sources: &Arc<Sources>) {
         .build();
 }
 
+/// A histogram cannot be observed: the exporters record in it.
+fn register_operations(meter: &Meter, sources: &Sources) {
+    let Metric { name, brief, unit, .. } = metric::OTEL_SDK_EXPORTER_OPERATION_DURATION;
+    let histogram = meter.f64_histogram(name).with_description(brief).with_unit(unit);
+    let histogram = histogram.with_boundaries(OPERATION_BOUNDS.to_vec()).build();
+    for component in &sources.components {
+        component.durations.record_in(histogram.clone(), component.exporter());
+    }
+}
+
 fn register_integer(meter: &Meter, metric: Metric, observe: Observe, sources: Arc<Sources>) {
     let Metric { name, brief, unit, instrument, .. } = metric;
-    // Histograms cannot be observed, and there are none here.
     if instrument == Instrument::Counter {
         let counter = meter.u64_observable_counter(name).with_description(brief).with_unit(unit);
         counter

@@ -15,6 +15,7 @@ mod sources;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod timed;
 
 pub(crate) use self::component::{Component, Subject};
 pub(crate) use self::health::Health;
@@ -25,3 +26,4 @@ pub(crate) use self::push::Push;
 pub use self::repeated::RateLimited;
 pub(crate) use self::sources::Sources;
 pub(crate) use self::tally::Tallied;
+pub(crate) use self::timed::Timed;

@@ -321,3 +321,18 @@ pub const OTEL_SDK_EXPORTER_METRIC_DATA_POINT_EXPORTED: Metric = Metric {
         attribute::ERROR_TYPE,
     ],
 };
+
+/// How long a request of an exporter took, until it was answered or failed.
+pub const OTEL_SDK_EXPORTER_OPERATION_DURATION: Metric = Metric {
+    name: "otel.sdk.exporter.operation.duration",
+    instrument: Instrument::Histogram,
+    unit: "s",
+    brief: "How long a request of an exporter took, until it was answered or failed.",
+    attributes: &[
+        attribute::OTEL_COMPONENT_NAME,
+        attribute::OTEL_COMPONENT_TYPE,
+        attribute::SERVER_ADDRESS,
+        attribute::SERVER_PORT,
+        attribute::ERROR_TYPE,
+    ],
+};

@@ -4,22 +4,23 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::common::v1::KeyValue as ProtoKeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
-use opentelemetry_proto::tonic::metrics::v1::number_data_point;
+use opentelemetry_proto::tonic::metrics::v1::{NumberDataPoint, number_data_point};
 use opentelemetry_sdk::Resource;
 use prometheus::TextEncoder;
 use prost::Message;
 use semconv::{Instrument, SCHEMA_URL, SCOPE_NAME, metric};
 
 use super::*;
-use crate::export::{Compressor, Encoding, MetricsSettings};
+use crate::export::{Compressor, Encoding, Failure, MetricsSettings, PartialSuccess, Transport, Verdict};
 use crate::flow::{Counts, HistogramKind, HookId, Temporality};
 use crate::ledger::LossReason;
-use crate::telemetry::{Metrics, Push};
+use crate::telemetry::{Metrics, Push, Timed};
 
 /// Every metric that the agent tells of itself.
-const OWN: [semconv::Metric; 25] = [
+const OWN: [semconv::Metric; 26] = [
     metric::FLOW_EXPORTER_PACKET_SEEN,
     metric::FLOW_EXPORTER_PACKET_NOT_IP,
     metric::FLOW_EXPORTER_PACKET_PATH,
@@ -45,6 +46,7 @@ const OWN: [semconv::Metric; 25] = [
     metric::OTEL_SDK_EXPORTER_LOG_EXPORTED,
     metric::OTEL_SDK_EXPORTER_METRIC_DATA_POINT_INFLIGHT,
     metric::OTEL_SDK_EXPORTER_METRIC_DATA_POINT_EXPORTED,
+    metric::OTEL_SDK_EXPORTER_OPERATION_DURATION,
 ];
 
 /// An agent in which each number is another.
@@ -80,7 +82,9 @@ async fn collect(
     };
     let push = Push::new(&queue, Compressor::new(Encoding::None).unwrap(), settings);
     let resource = Resource::builder_empty().with_service_name("named").build();
-    let metrics = Metrics::start(resource, &agent(), Some(push)).unwrap();
+    let agent = agent();
+    let metrics = Metrics::start(resource, &agent, Some(push)).unwrap();
+    send(&agent, [Ok(()), Err(Verdict::Reject), Err(Verdict::Retry { after: None })]).await;
     metrics.finish();
     queue.close();
     let batch = queue.pop().await.unwrap();
@@ -88,27 +92,60 @@ async fn collect(
     let request = ExportMetricsServiceRequest::decode(batch.payload.bytes).unwrap();
     let mut values: HashMap<String, Vec<(Series, u64)>> = HashMap::new();
     for metric in &request.resource_metrics[0].scope_metrics[0].metrics {
-        let Some(Data::Sum(sum)) = &metric.data else { panic!("{metric:?}") };
-        for point in &sum.data_points {
-            let series = point.attributes.iter().map(|attribute| {
-                let value = match attribute.value.clone().unwrap().value.unwrap() {
-                    Value::StringValue(text) => text,
-                    Value::IntValue(number) => number.to_string(),
-                    other => panic!("{other:?}"),
-                };
-                (attribute.key.clone(), value)
-            });
-            let value = match point.value.unwrap() {
-                number_data_point::Value::AsInt(value) => u64::try_from(value).unwrap(),
-                // Seconds.
-                number_data_point::Value::AsDouble(value) => Duration::from_secs_f64(value).as_secs(),
-            };
-            values.entry(metric.name.clone()).or_default().push((series.collect(), value));
+        let of = values.entry(metric.name.clone()).or_default();
+        match metric.data.as_ref().unwrap() {
+            Data::Sum(sum) => {
+                of.extend(sum.data_points.iter().map(|point| (series(&point.attributes), value(point))));
+            }
+            Data::Histogram(histogram) => {
+                of.extend(histogram.data_points.iter().map(|point| (series(&point.attributes), point.count)));
+            }
+            other => panic!("{other:?}"),
         }
     }
     let points: usize = values.values().map(Vec::len).sum();
     assert_eq!(batch.records as usize, points);
     (request, values)
+}
+
+fn series(attributes: &[ProtoKeyValue]) -> Series {
+    let text = |attribute: &ProtoKeyValue| match attribute.value.clone().unwrap().value.unwrap() {
+        Value::StringValue(text) => text,
+        Value::IntValue(number) => number.to_string(),
+        other => panic!("{other:?}"),
+    };
+    attributes.iter().map(|attribute| (attribute.key.clone(), text(attribute))).collect()
+}
+
+/// A number, or whole seconds.
+fn value(point: &NumberDataPoint) -> u64 {
+    match point.value.unwrap() {
+        number_data_point::Value::AsInt(value) => u64::try_from(value).unwrap(),
+        number_data_point::Value::AsDouble(value) => Duration::from_secs_f64(value).as_secs(),
+    }
+}
+
+/// Ends every attempt at once, as it was told.
+struct Scripted(Result<(), Verdict>);
+
+impl Transport for Scripted {
+    fn endpoint(&self) -> &'static str {
+        "nowhere"
+    }
+
+    async fn send(&mut self, _: &Payload) -> Result<PartialSuccess, Failure> {
+        let failure = |verdict| Failure { verdict, cause: String::new(), remedy: "" };
+        self.0.map(|()| PartialSuccess::default()).map_err(failure)
+    }
+}
+
+/// The first exporter sends requests, which end so.
+async fn send(agent: &Sources, outcomes: [Result<(), Verdict>; 3]) {
+    for outcome in outcomes {
+        let durations = &agent.components[0].durations;
+        let sent = Timed::new(Scripted(outcome), durations).send(&Payload::plain(Vec::new())).await;
+        assert_eq!(sent.map(drop).map_err(|failure| failure.verdict), outcome);
+    }
 }
 
 #[tokio::test]
@@ -123,8 +160,13 @@ async fn a_receiver_gets_every_metric_as_the_registry_has_it() {
         let metric = scope_metrics.metrics.iter().find(|metric| metric.name == own.name);
         let metric = metric.unwrap_or_else(|| panic!("no {}", own.name));
         assert_eq!((metric.unit.as_str(), metric.description.as_str()), (own.unit, own.brief));
-        let Some(Data::Sum(sum)) = &metric.data else { panic!("{metric:?}") };
-        assert_eq!(sum.is_monotonic, own.instrument == Instrument::Counter, "{}", own.name);
+        let kind = match metric.data.as_ref().unwrap() {
+            Data::Sum(sum) if sum.is_monotonic => Instrument::Counter,
+            Data::Sum(_) => Instrument::UpDownCounter,
+            Data::Histogram(_) => Instrument::Histogram,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(kind, own.instrument, "{}", own.name);
         for (series, _) in &values[own.name] {
             for key in series.keys() {
                 assert!(own.attributes.iter().any(|known| known.key == key), "{key} of {}", own.name);
@@ -172,6 +214,8 @@ async fn what_is_collected_is_what_the_stages_keep() {
     assert_eq!([logs(None), logs(Some("rejected")), logs(Some("undelivered"))], [7, 3, 0]);
     let points = |kind| one(metric::OTEL_SDK_EXPORTER_METRIC_DATA_POINT_EXPORTED, "error.type", kind);
     assert_eq!([points(None), points(Some("undelivered")), points(Some("queue_full"))], [0, 8, 0]);
+    let requests = |kind| one(metric::OTEL_SDK_EXPORTER_OPERATION_DURATION, "error.type", kind);
+    assert_eq!([requests(None), requests(Some("rejected")), requests(Some("undelivered"))], [1, 1, 1]);
 }
 
 /// A sum that shrinks has no delta.
@@ -179,7 +223,7 @@ async fn what_is_collected_is_what_the_stages_keep() {
 async fn with_delta_temporality_only_counters_are_deltas() {
     let (request, _) = collect(Temporality::Delta).await;
     for metric in &request.resource_metrics[0].scope_metrics[0].metrics {
-        let Some(Data::Sum(sum)) = &metric.data else { panic!("{metric:?}") };
+        let Some(Data::Sum(sum)) = &metric.data else { continue };
         let expected = if sum.is_monotonic { 1 } else { 2 };
         assert_eq!(sum.aggregation_temporality, expected, "{}", metric.name);
     }
@@ -187,7 +231,9 @@ async fn with_delta_temporality_only_counters_are_deltas() {
 
 #[test]
 fn a_prometheus_gets_the_same_numbers() {
-    let metrics = Metrics::start(Resource::builder_empty().build(), &agent(), None).unwrap();
+    let agent = agent();
+    let metrics = Metrics::start(Resource::builder_empty().build(), &agent, None).unwrap();
+    agent.components[0].durations.record(Duration::from_millis(3), None);
     let text = TextEncoder::new().encode_to_string(&metrics.registry().gather()).unwrap();
     for line in [
         "# TYPE flow_exporter_packet_seen_total counter",
