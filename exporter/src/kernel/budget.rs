@@ -4,7 +4,7 @@ use crate::kernel::Sizes;
 
 /// A flow in the flow table with its index entries, seen at two hooks in both directions while its connection opens
 /// (`make bench`).
-const BYTES_PER_FLOW: u64 = 570;
+const BYTES_PER_FLOW: u64 = 690;
 /// The process without flows: code, runtime, buffers for reading the kernel.
 const PROCESS: u64 = 16 << 20;
 /// One in so many bytes is for the export queue: some seconds of records at any size, and the rest for flows.

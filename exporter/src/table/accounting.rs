@@ -21,8 +21,9 @@ use crate::table::uses::Uses;
 #[derive(Debug, Default)]
 pub(super) struct Accounting {
     leads: [Option<Lead>; 2],
-    /// One for each hook and direction. A machine that forwards nothing sees each direction at one hook.
-    tallies: SmallVec<[Tally; 2]>,
+    /// One for each hook and direction, from the first packet of an interval to its record. Not a part of the flow: most flows
+    /// are silent most of the time.
+    tallies: Vec<Tally>,
 }
 
 /// The accounting hook of a direction.
@@ -82,7 +83,7 @@ pub(super) struct Settled {
     /// Which hooks' packets are in the shares.
     pub(super) accounted: SmallVec<[(Side, HookId, Counts); 2]>,
     /// All that was seen, accounted for or not.
-    pub(super) hops: SmallVec<[Tally; 2]>,
+    pub(super) hops: Vec<Tally>,
 }
 
 impl Point {
@@ -188,6 +189,11 @@ impl Accounting {
             known.add(observation);
         } else {
             uses.add(tally.hook);
+            let len = self.tallies.len();
+            if len == self.tallies.capacity() {
+                // Both directions at one hook, then at two, and so on: by itself a vector begins with room for four.
+                self.tallies.reserve_exact(len.max(2));
+            }
             self.tallies.push(tally);
         }
     }
