@@ -90,7 +90,7 @@ fn search(context: &TcContext, packet: &Packet, wire: Wire, hash: u64) {
 
 /// What user space says, in one piece.
 #[inline(always)]
-fn control() -> u64 {
+pub(crate) fn control() -> u64 {
     // SAFETY: the map gave out the word. It is read once, because user space may write it meanwhile.
     CONTROL.get_ptr(0).map_or(0, |word| unsafe { word.read_volatile() })
 }
@@ -170,7 +170,7 @@ unsafe fn next(counter: *mut u64) -> u64 {
 }
 
 #[inline(always)]
-fn constant(global: &u32) -> u32 {
+pub(crate) fn constant(global: &u32) -> u32 {
     // SAFETY: a read-only global; the volatile read keeps the compiler from folding the value that user space replaces.
     unsafe { core::ptr::from_ref(global).read_volatile() }
 }

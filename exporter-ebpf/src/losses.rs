@@ -42,7 +42,7 @@ pub(crate) fn overflow(flow: &PackedKey, wire: Wire) {
 }
 
 #[inline(always)]
-fn grow(key: LossKey, packets: u64, bytes: u64) {
+pub(crate) fn grow(key: LossKey, packets: u64, bytes: u64) {
     let tally = if let Some(tally) = LOSSES.get_ptr_mut(key) {
         tally
     } else if LOSSES.insert(key, Tally { packets, bytes }, 0).is_ok() {

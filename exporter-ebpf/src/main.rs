@@ -1,4 +1,4 @@
-//! The kernel programs: one for each direction of a hook and kind of device.
+//! The kernel programs: one for each direction of a hook and kind of device, and another such set for where the user filters.
 //!
 //! The way of a packet: read its headers ([`headers`]), give a later fragment its ports ([`fragments`]), count it ([`account`]); what cannot be counted as a flow is counted by reason ([`losses`]). The packet itself is never changed, and
 //! the verdict is always "go on with the next program".
@@ -13,6 +13,7 @@
 mod account;
 mod clock;
 mod entry;
+mod filter;
 mod fragments;
 mod frame;
 mod hash;
@@ -53,6 +54,34 @@ pub fn ip_ingress(context: TcContext) -> i32 {
 #[classifier]
 pub fn ip_egress(context: TcContext) -> i32 {
     observe(&context, Link::Ip, Direction::Egress)
+}
+
+/// As [`ethernet_ingress`], with a filter.
+#[classifier]
+pub fn ethernet_ingress_filtered(context: TcContext) -> i32 {
+    filter::observe(&context, Link::Ethernet, Direction::Ingress);
+    NEXT
+}
+
+/// As [`ethernet_egress`], with a filter.
+#[classifier]
+pub fn ethernet_egress_filtered(context: TcContext) -> i32 {
+    filter::observe(&context, Link::Ethernet, Direction::Egress);
+    NEXT
+}
+
+/// As [`ip_ingress`], with a filter.
+#[classifier]
+pub fn ip_ingress_filtered(context: TcContext) -> i32 {
+    filter::observe(&context, Link::Ip, Direction::Ingress);
+    NEXT
+}
+
+/// As [`ip_egress`], with a filter.
+#[classifier]
+pub fn ip_egress_filtered(context: TcContext) -> i32 {
+    filter::observe(&context, Link::Ip, Direction::Egress);
+    NEXT
 }
 
 #[inline(always)]

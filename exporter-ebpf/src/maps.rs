@@ -3,7 +3,7 @@
 use core::mem::MaybeUninit;
 
 use abi::maps::{FRAGMENT_ENTRIES, LOSS_ENTRIES};
-use abi::{Bucket, Entry, FragmentKey, FragmentPorts, LossKey, Reason, Taken, Tally};
+use abi::{Bucket, Entry, FragmentKey, FragmentPorts, LossKey, LossSlot, Reason, Taken, Tally};
 use aya_ebpf::bindings::BPF_F_MMAPABLE;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray, PerCpuHashMap};
@@ -52,3 +52,7 @@ pub(crate) const HEADERS_LEN: u32 = 512;
 #[map(name = "HEADERS_V1")]
 pub(crate) static HEADERS: PerCpuArray<[u64; HEADERS_LEN as usize / 8 + 1]> =
     PerCpuArray::with_max_entries(1, 0);
+
+/// What the user does not want to see, by CPU and hook: slots of generation 0, then those of generation 1. Mapped.
+#[map(name = "LOSS_SLOTS_V1")]
+pub(crate) static LOSS_SLOTS: Array<LossSlot> = Array::with_max_entries(1, BPF_F_MMAPABLE);

@@ -15,8 +15,8 @@ use crate::connections::OwnConnections;
 use crate::flow::{FlowIds, Hooks};
 use crate::kernel::budget::Plan;
 use crate::kernel::{
-    AttachOptions, AttachView, Attacher, GracePeriod, InstanceLock, LoadError, Loaded, Method, Namespaces,
-    NamespacesOptions, Reach, Selection, StartError, Summary, load, load_shared,
+    AttachOptions, AttachView, Attacher, Filter, GracePeriod, InstanceLock, LoadError, Loaded, Method,
+    Namespaces, NamespacesOptions, Reach, Selection, StartError, Summary, load, load_shared,
 };
 use crate::ledger::Ledger;
 use crate::pipeline::{Finished, Limits, Listening, Outlet, Pipeline, PipelineError, Progress};
@@ -34,6 +34,7 @@ pub(crate) struct Settings {
     pub(crate) instance: InstanceLock,
     pub(crate) method: Method,
     pub(crate) selection: Selection,
+    pub(crate) filter: Filter,
     /// In which network namespaces.
     pub(crate) reach: Reach,
     pub(crate) plan: Plan,
@@ -111,9 +112,9 @@ impl Agent {
         let grace = GracePeriod::probe().map_err(AgentError::GracePeriod)?;
         let sizes = settings.plan.sizes;
         let (Loaded { programs, reader }, sharing) = match settings.reach {
-            Reach::Own => (load(OWN_SCOPE, sizes, grace)?, None),
+            Reach::Own => (load(OWN_SCOPE, sizes, &settings.filter, grace)?, None),
             Reach::All => {
-                let (loaded, sharing) = load_shared(OWN_SCOPE, sizes, grace)?;
+                let (loaded, sharing) = load_shared(OWN_SCOPE, sizes, &settings.filter, grace)?;
                 (loaded, Some(Arc::new(sharing)))
             }
         };

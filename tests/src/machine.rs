@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use abi::Direction;
 use anyhow::{Context, Result, bail};
 use exporter::flow::{HookId, Hooks, Observation};
-use exporter::kernel::{GracePeriod, Loaded, Loss, PacketContext, Sizes, attach_tcx, load, test_run};
+use exporter::kernel::{Filter, GracePeriod, Loaded, Loss, PacketContext, Sizes, attach_tcx, load, test_run};
 use packet::Link;
 use rustix::net::netdevice::name_to_index;
 use rustix::net::{AddressFamily, SocketType, socket};
@@ -49,19 +49,19 @@ impl Machine {
     /// # Errors
     /// Where the kernel refuses.
     pub fn new(observations: u32) -> Result<Self> {
-        Self::with(Sizes::of_observations(observations))
+        Self::with(Sizes::of_observations(observations), &Filter::default())
     }
 
-    /// The same with all sizes.
+    /// The same with all sizes, and with a filter.
     ///
     /// # Errors
     /// Where the kernel refuses.
-    pub fn with(sizes: Sizes) -> Result<Self> {
+    pub fn with(sizes: Sizes, filter: &Filter) -> Result<Self> {
         let mut cpus = CpuSet::new();
         cpus.set(0);
         sched_setaffinity(None, &cpus).context("cannot stay on one CPU")?;
         let grace = GracePeriod::probe().context("no way to wait for a grace period")?;
-        Ok(Self { loaded: load(0, sizes, grace)?, hooks: Hooks::default(), links: Vec::new() })
+        Ok(Self { loaded: load(0, sizes, filter, grace)?, hooks: Hooks::default(), links: Vec::new() })
     }
 
     /// Sends a packet to its hook. `false` if it is too short for a test run, where the kernel wants all of an IP header.

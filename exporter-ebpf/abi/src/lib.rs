@@ -3,13 +3,14 @@
 //! Every type is `repr(C)`, made of integers and arrays, without implicit padding: the kernel compares and hashes keys as
 //! bytes, so a padding byte with a random value would split a flow in two. Sizes are asserted beside each type.
 //!
-//! Who writes what: the programs write [`Entry`], [`Bucket`], [`Taken`], [`Tally`] and [`FragmentPorts`] of the generation that
+//! Who writes what: the programs write [`Entry`], [`Bucket`], [`Taken`], [`Tally`], [`LossSlot`] and [`FragmentPorts`] of the generation that
 //! the control map selects; user space writes the control map, and reads and clears only the generation that is not selected, after a
 //! grace period. So no value ever has two writers.
 #![no_std]
 
 pub mod control;
 mod entry;
+mod filter;
 mod fragment;
 mod key;
 mod loss;
@@ -19,7 +20,8 @@ mod observation;
 mod pod;
 
 pub use crate::entry::{Bucket, Entry, Taken, place};
+pub use crate::filter::{FilterEnd, FilterRule, FilterSubject};
 pub use crate::fragment::{FragmentKey, FragmentPorts};
 pub use crate::key::{Direction, ObservationKey, PackedKey, key_flags, protocol};
-pub use crate::loss::{LossKey, Reason, Tally};
+pub use crate::loss::{LossKey, LossSlot, Reason, Tally};
 pub use crate::observation::{Counts, Facts, opened_again, seen, tcp_flags, vlan};

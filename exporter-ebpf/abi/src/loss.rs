@@ -28,6 +28,34 @@ pub struct Tally {
     pub bytes: u64,
 }
 
+/// What one CPU left out at one hook in one generation, where it need not be looked for. 32 bytes, no padding.
+///
+/// A hook shares its slot with others: the first that needs it in a generation has it, and who comes later is counted by its key.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LossSlot {
+    /// Whose it is.
+    pub key: LossKey,
+    /// Explicit padding.
+    pub pad: u32,
+    /// How much. Without packets nobody has the slot.
+    pub tally: Tally,
+}
+
+const _: () = assert!(size_of::<LossSlot>() == 32);
+
+impl LossSlot {
+    /// Slots that a CPU has in a generation. A power of two.
+    pub const PER_CPU: u32 = 64;
+
+    /// Nobody's.
+    pub const FREE: Self = Self {
+        key: LossKey { ifindex: 0, scope: 0, direction: 0, reason: 0, pad: 0 },
+        pad: 0,
+        tally: Tally { packets: 0, bytes: 0 },
+    };
+}
+
 /// Why a packet is in no observation.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,11 +66,13 @@ pub enum Reason {
     Malformed = 1,
     /// No IP packet: ARP, LLDP, more than two VLAN tags and the like. Not a loss: such a frame belongs to no flow.
     NotIp = 2,
+    /// The user does not want to see it. Not a loss either.
+    Filtered = 3,
 }
 
 impl Reason {
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 3] = [Self::Overflow, Self::Malformed, Self::NotIp];
+    pub const ALL: [Self; 4] = [Self::Overflow, Self::Malformed, Self::NotIp, Self::Filtered];
 }
 
 impl TryFrom<u8> for Reason {

@@ -13,6 +13,9 @@ pub const CONTROL: &str = "CONTROL_V1";
 pub const LOSSES: &str = "LOSSES_V1";
 /// Per-CPU [`Reason`](crate::Reason) as index to [`Tally`](crate::Tally): losses for which [`LOSSES`] had no room.
 pub const UNATTRIBUTED: &str = "UNATTRIBUTED_V1";
+/// [`LossSlot`](crate::LossSlot) by number: [`LOSS_SLOTS_GLOBAL`] of generation 0, then as many of generation 1; of each,
+/// [`PER_CPU`](crate::LossSlot::PER_CPU) of the first CPU, then those of the next.
+pub const LOSS_SLOTS: &str = "LOSS_SLOTS_V1";
 /// [`FragmentKey`](crate::FragmentKey) to [`FragmentPorts`](crate::FragmentPorts), least recently used out first.
 pub const FRAGMENTS: &str = "FRAGMENTS_V1";
 
@@ -32,3 +35,10 @@ pub const ENTRIES_GLOBAL: &str = "ENTRIES_PER_GENERATION";
 pub const BUCKETS_GLOBAL: &str = "BUCKETS_PER_GENERATION";
 /// Read-only global: what only this agent knows of its hash, `[u32; 10]`, so that nobody can choose packets whose keys collide.
 pub const HASH_KEY_GLOBAL: &str = "HASH_KEY";
+
+/// Read-only global: how many [`LossSlot`](crate::LossSlot)s each generation has, a `u32`.
+pub const LOSS_SLOTS_GLOBAL: &str = "LOSS_SLOTS_PER_GENERATION";
+/// Read-only global: how many of the rules there are, a `u32`.
+pub const FILTER_LEN_GLOBAL: &str = "FILTER_LEN";
+/// Read-only global: the rules in their order, [`FilterRule::MAX`](crate::FilterRule::MAX) of them.
+pub const FILTER_RULES_GLOBAL: &str = "FILTER_RULES";

@@ -9,7 +9,7 @@ use aya::maps::{HashMap, MapData, PerCpuHashMap};
 use aya::programs::SchedClassifier;
 use aya::{Ebpf, EbpfLoader, Pod};
 use exporter::flow::Hooks;
-use exporter::kernel::{self, GracePeriod, Loaded, Sizes, attach_tcx};
+use exporter::kernel::{self, Filter, GracePeriod, Loaded, Sizes, attach_tcx};
 use packet::Link;
 
 /// Entries of every map, the exporter's generations included: all loads fit with room to spare.
@@ -29,7 +29,7 @@ pub(crate) const YARDSTICK: &str = "yardstick";
 pub(crate) const EXPORTER: &str = "exporter";
 
 /// Name in the kernel, and what it is.
-pub(crate) const CANDIDATES: [(&str, &str); 7] = [
+pub(crate) const CANDIDATES: [(&str, &str); 11] = [
     (EMPTY, "empty program"),
     (YARDSTICK, "yardstick: shared HASH, 40-byte key, atomics, precise clock"),
     ("shared", "shared HASH, atomics, coarse clock"),
@@ -37,7 +37,25 @@ pub(crate) const CANDIDATES: [(&str, &str); 7] = [
     ("generations", "two generations, CPU in the key"),
     ("counts", "two generations behind a cache of counts"),
     (EXPORTER, "the exporter: two generations of entries and an index"),
+    ("filter/1/accept", "the exporter, 1 rule: counted"),
+    ("filter/1/reject", "the exporter, 1 rule: left out"),
+    ("filter/64/accept", "the exporter, 64 rules, of which the last decides: counted"),
+    ("filter/64/reject", "the exporter, 64 rules, of which the last decides: left out"),
 ];
+
+/// Of a candidate that filters, how many rules there are and what the last one says. The others look at ports that no load has.
+fn filter(name: &str) -> Result<Option<Filter>> {
+    let mut parts = name.split('/').skip(1);
+    let (Some(rules), Some(verdict)) = (parts.next(), parts.next()) else { return Ok(None) };
+    let others = (1..rules.parse()?).map(|port| format!("reject udp port {port}"));
+    let rules: Vec<String> = others.chain([verdict.to_owned()]).collect();
+    Ok(Some(Filter::parse(rules.iter().map(String::as_str))?))
+}
+
+/// Whether a word chooses a candidate: it is its name, or what comes before the first `/`.
+pub(crate) fn is_chosen(name: &str, word: &str) -> bool {
+    name == word || name.split_once('/').is_some_and(|(group, _)| group == word)
+}
 
 /// What the kernel adds up for a program while statistics are on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,12 +69,14 @@ pub(crate) struct Stats {
 /// Everything loaded.
 pub(crate) struct Candidates {
     variants: Ebpf,
-    pub(crate) exporter: Loaded,
+    /// By name.
+    exporters: Vec<(&'static str, Loaded)>,
     pub(crate) hooks: Hooks,
 }
 
 impl Candidates {
-    pub(crate) fn load() -> Result<Self> {
+    /// Those of these names.
+    pub(crate) fn load(names: &[(&'static str, &'static str)]) -> Result<Self> {
         let object = OBJECT.context("this build has no variants: it found no BPF toolchain")?;
         let mut loader = EbpfLoader::new();
         for map in ["YARDSTICK", "SHARED", "PER_CPU", "GENERATION_0", "COUNTS_0"] {
@@ -67,8 +87,22 @@ impl Candidates {
             let program: &mut SchedClassifier = program.try_into()?;
             program.load().with_context(|| format!("the kernel refuses the variant {name}"))?;
         }
-        let exporter = kernel::load(0, Sizes::of_observations(ENTRIES), GracePeriod::probe()?)?;
-        Ok(Self { variants, exporter, hooks: Hooks::default() })
+        let mut exporters = Vec::new();
+        for (name, _) in names {
+            let filter = filter(name)?;
+            if *name == EXPORTER || filter.is_some() {
+                let sizes = Sizes::of_observations(ENTRIES);
+                let filter = filter.unwrap_or_default();
+                exporters.push((*name, kernel::load(0, sizes, &filter, GracePeriod::probe()?)?));
+            }
+        }
+        Ok(Self { variants, exporters, hooks: Hooks::default() })
+    }
+
+    /// The exporter under a name, if it is one, and the hooks that it is read with.
+    pub(crate) fn exporter(&mut self, name: &str) -> Option<(&mut Loaded, &mut Hooks)> {
+        let (_, loaded) = self.exporters.iter_mut().find(|(known, _)| *known == name)?;
+        Some((loaded, &mut self.hooks))
     }
 
     /// Puts a candidate on both directions of the devices. It ends when the links are dropped.
@@ -119,8 +153,10 @@ impl Candidates {
     }
 
     pub(crate) fn program(&self, name: &str, direction: Direction) -> Result<BorrowedFd<'_>> {
+        if let Some((_, loaded)) = self.exporters.iter().find(|(known, _)| *known == name) {
+            return Ok(loaded.programs.fd(Link::Ethernet, direction));
+        }
         let suffix = match (name, direction) {
-            (EXPORTER, _) => return Ok(self.exporter.programs.fd(Link::Ethernet, direction)),
             (EMPTY, _) => "",
             (_, Direction::Ingress) => "_in",
             (_, Direction::Egress) => "_out",

@@ -2,7 +2,8 @@
 //! run with the yardstick that the goals are ratios of. Needs root and `ip`; `docs/performance.md` describes the method.
 //!
 //! `cargo bench -p otel-flow-exporter --bench kernel [-- CANDIDATE|LOAD...]`: words choose among the candidates (by name; the
-//! empty program and the yardstick are always measured) and the loads (by a part of their name).
+//! empty program and the yardstick are always measured) and the loads (by a part of their name). `filter` chooses the candidates
+//! that filter, which are measured on request only.
 
 mod candidate;
 mod lab;

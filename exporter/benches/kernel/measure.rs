@@ -4,10 +4,11 @@ use std::os::fd::OwnedFd;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use abi::Reason;
 use anyhow::{Context, Result};
 use exporter::kernel::GracePeriod;
 
-use crate::candidate::{CANDIDATES, Candidates, EMPTY, EXPORTER, Stats, YARDSTICK};
+use crate::candidate::{CANDIDATES, Candidates, EMPTY, EXPORTER, Stats, YARDSTICK, is_chosen};
 use crate::lab::{Lab, ifindex};
 use crate::traffic::{Load, Traffic};
 
@@ -64,6 +65,7 @@ pub(crate) struct Exactness {
     pub(crate) runs: u64,
     pub(crate) packets: u64,
     pub(crate) lost: u64,
+    pub(crate) filtered: u64,
     pub(crate) readings: u32,
     /// GSO packets count as many, so their number and that of runs differ.
     pub(crate) comparable: bool,
@@ -83,15 +85,17 @@ impl Bench {
     pub(crate) fn new(chosen: &[String]) -> Result<Self> {
         let lab = Lab::new()?;
         lab.r.join()?;
-        let is_chosen = |name: &str| chosen.iter().any(|word| word == name);
-        let all = !CANDIDATES.iter().any(|(name, _)| is_chosen(name));
-        let names = CANDIDATES
+        let chosen = |name: &str| chosen.iter().any(|word| is_chosen(name, word));
+        let all = !CANDIDATES.iter().any(|(name, _)| chosen(name));
+        // Filters only on request.
+        let in_all = |name: &str| all && !name.contains('/');
+        let names: Vec<_> = CANDIDATES
             .into_iter()
-            .filter(|(name, _)| all || [EMPTY, YARDSTICK].contains(name) || is_chosen(name))
+            .filter(|(name, _)| in_all(name) || [EMPTY, YARDSTICK].contains(name) || chosen(name))
             .collect();
         Ok(Self {
             devices: [ifindex("ra")?, ifindex("rb")?],
-            candidates: Candidates::load()?,
+            candidates: Candidates::load(&names)?,
             names,
             _statistics: aya::sys::enable_stats(aya::sys::Stats::RunTime)
                 .context("the kernel keeps no statistics of programs")?,
@@ -122,18 +126,19 @@ impl Bench {
     fn sample(&mut self, name: &'static str, exactness: &mut Exactness) -> Result<Stats> {
         let before = self.candidates.stats(name)?;
         let links = self.candidates.attach(name, &self.devices)?;
-        if name == EXPORTER {
-            self.read_for(SAMPLE, exactness)?;
-            self.read(exactness)?;
-            self.read_for(SAMPLE, exactness)?;
+        let is_exporter = self.candidates.exporter(name).is_some();
+        if is_exporter {
+            self.read_for(name, SAMPLE, exactness)?;
+            self.read(name, exactness)?;
+            self.read_for(name, SAMPLE, exactness)?;
         } else {
             sleep(SAMPLE);
         }
         drop(links);
         let after = self.candidates.stats(name)?;
         let sample = Stats { time: after.time - before.time, runs: after.runs - before.runs };
-        if name == EXPORTER {
-            self.read(exactness)?;
+        if is_exporter {
+            self.read(name, exactness)?;
             exactness.runs += sample.runs;
         }
         self.candidates.empty(name)?;
@@ -141,25 +146,28 @@ impl Bench {
     }
 
     /// Reads the exporter for so long as it reads itself: when a generation fills up.
-    fn read_for(&mut self, time: Duration, exactness: &mut Exactness) -> Result<()> {
+    fn read_for(&mut self, name: &str, time: Duration, exactness: &mut Exactness) -> Result<()> {
         let end = Instant::now() + time;
         while let Some(left) = end.checked_duration_since(Instant::now()) {
             sleep(left.min(TICK));
-            if self.candidates.exporter.reader.is_filling() {
-                self.read(exactness)?;
+            if self.candidates.exporter(name).is_some_and(|(exporter, _)| exporter.reader.is_filling()) {
+                self.read(name, exactness)?;
             }
         }
         Ok(())
     }
 
-    fn read(&mut self, exactness: &mut Exactness) -> Result<usize> {
-        let Candidates { exporter, hooks, .. } = &mut self.candidates;
+    fn read(&mut self, name: &str, exactness: &mut Exactness) -> Result<usize> {
+        let (exporter, hooks) = self.candidates.exporter(name).context("it is not measured")?;
         let mut entries = 0;
         exporter.reader.read(hooks, |_, observation| {
             exactness.packets += observation.counts.packets;
             entries += 1;
         })?;
-        exporter.reader.read_losses(hooks, |_, loss| exactness.lost += loss.counts.packets)?;
+        exporter.reader.read_losses(hooks, |_, loss| match loss.reason {
+            Reason::Filtered => exactness.filtered += loss.counts.packets,
+            _ => exactness.lost += loss.counts.packets,
+        })?;
         exactness.readings += 1;
         Ok(entries)
     }
@@ -204,10 +212,10 @@ impl Bench {
             drop(links);
             traffic.stop()?;
             let start = Instant::now();
-            entries = self.read(&mut Exactness::default())?;
+            entries = self.read(EXPORTER, &mut Exactness::default())?;
             times.push(start.elapsed());
         }
-        let empty_time = median_time(|| self.read(&mut Exactness::default()).map(drop))?;
+        let empty_time = median_time(|| self.read(EXPORTER, &mut Exactness::default()).map(drop))?;
         let grace = GracePeriod::probe()?;
         let grace_idle = median_time(|| Ok(grace.wait()?))?;
         let traffic = Traffic::start(Load::Udp { flows: 1, cpus: 2 }, &self.lab)?;

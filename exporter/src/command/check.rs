@@ -35,9 +35,10 @@ pub struct Host<'a> {
 /// Looks at this host and writes the report to the standard output.
 ///
 /// # Errors
-/// As of [`run`], and [`Failure::Usage`] for a pattern that is none.
+/// As of [`run`], and [`Failure::Usage`] for a pattern or a rule that is none.
 pub fn this_host(options: &CheckOptions) -> Result<(), Failure> {
     let selection = observe::selection(&options.common)?;
+    options.common.filter.filter()?;
     let host = Host {
         proc: Path::new("/proc"),
         sys: Path::new("/sys"),

@@ -4,6 +4,7 @@ pub mod check;
 mod delivery;
 mod end;
 mod exit;
+mod filtering;
 mod flows;
 mod observe;
 mod options;
@@ -20,6 +21,7 @@ use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use self::end::LAST_WORDS;
 pub use self::exit::Failure;
+pub use self::filtering::FilterOptions;
 pub use self::flows::flows;
 pub use self::options::{
     CheckOptions, Common, FlowsOptions, MetricOptions, ReplayOptions, RunOptions, TelemetryOptions,

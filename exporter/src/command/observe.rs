@@ -49,6 +49,7 @@ pub(super) fn settings(
         instance,
         method: common.attach,
         selection: selection(common)?,
+        filter: common.filter.filter()?,
         reach: common.namespaces,
         plan: budget::plan(common.memory, exports.metrics_bytes)
             .map_err(|error| Failure::Configuration(error.to_string()))?,
@@ -166,8 +167,12 @@ pub(super) async fn print(
 
 /// Says that there is nothing to say, where a user would wonder.
 fn say_if_quiet(agent: &Agent, ledger: &Ledger) {
-    if ledger.snapshot().iter().any(|(_, row)| row.seen != row.not_ip) {
+    let total = ledger.total();
+    if total.seen != total.not_ip + total.filtered {
         return;
+    }
+    if !total.filtered.is_zero() {
+        return say("no packets but those that --filter leaves out");
     }
     if agent.attached() == 0 {
         say("no packets yet; waiting for an interface that is selected");

@@ -9,7 +9,7 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 
 use crate::aggregate::Dimension;
-use crate::command::value;
+use crate::command::{FilterOptions, value};
 use crate::kernel::{Method, Reach};
 use crate::print::Format;
 
@@ -39,6 +39,9 @@ pub struct Common {
     /// Observe the loopback interface too
     #[arg(long, env = "OTEL_FLOW_EXPORTER_LOOPBACK", value_parser = BoolishValueParser::new())]
     pub loopback: bool,
+    /// Which packets are counted.
+    #[command(flatten)]
+    pub filter: FilterOptions,
     /// How to attach: TCX (Linux 6.6), clsact filters, or the first of them that works
     #[arg(long, value_name = "METHOD", default_value = "auto", env = "OTEL_FLOW_EXPORTER_ATTACH")]
     pub attach: Method,
@@ -217,6 +220,9 @@ pub struct ReplayOptions {
     /// Attributes to print, in this order, separated by commas
     #[arg(long, value_name = "NAMES")]
     pub columns: Option<String>,
+    /// Which frames are counted.
+    #[command(flatten)]
+    pub filter: FilterOptions,
     /// Time between two lines of a flow that goes on [default: one line for each flow]
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]
     pub interval: Option<Duration>,

@@ -27,6 +27,7 @@ pub fn replay(options: &ReplayOptions) -> Result<(), Failure> {
         .map(Columns::parse)
         .transpose()
         .map_err(|error| Failure::Usage(format!("--columns: {error}")))?;
+    let filter = options.filter.filter()?;
     let mut capture = Capture::open(&options.file).map_err(|error| failure(&error.into()))?;
     let proc = Path::new("/proc");
     kernel_release(proc)?;
@@ -46,7 +47,8 @@ pub fn replay(options: &ReplayOptions) -> Result<(), Failure> {
     );
     let ledger = Arc::new(Ledger::default());
     let printing = observe::printing(options.format, columns, &ledger, &plan)?;
-    let mut replay = Replay::new(table, Arc::clone(&ledger), printing).map_err(|error| failure(&error))?;
+    let mut replay =
+        Replay::new(table, &filter, Arc::clone(&ledger), printing).map_err(|error| failure(&error))?;
     let played = replay.play(&mut capture);
     let finished = replay.finish();
     let ended = played.and(finished);
@@ -61,11 +63,12 @@ pub fn replay(options: &ReplayOptions) -> Result<(), Failure> {
 fn summary(capture: &Capture, ledger: &Ledger) {
     let total = ledger.total();
     say(format_args!(
-        "{} frames: {} packets in flows, {} seen at a second interface, {} not IP, {} without endpoints",
+        "{} frames: {} packets in flows, {} seen at a second interface, {} not IP, {} filtered, {} without endpoints",
         capture.frames(),
-        total.seen.packets - total.not_ip.packets,
+        total.seen.packets - total.not_ip.packets - total.filtered.packets,
         total.path.packets,
         total.not_ip.packets,
+        total.filtered.packets,
         total.all_lost().packets
     ));
 }

@@ -34,6 +34,7 @@ pub use self::record::{
 };
 pub use self::role::Role;
 pub use self::tcp::{Ecn, TcpFlags};
+pub(crate) use self::text::protocol_number;
 pub use self::text::{Text, timestamp};
 pub use self::tuple::{Icmp, Mac, Tuple, Vlan};
 

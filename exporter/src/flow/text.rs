@@ -232,6 +232,11 @@ pub(super) fn transport(number: u8) -> Option<&'static str> {
     })
 }
 
+/// The number of a protocol by the name that `network.transport` has for it.
+pub(crate) fn protocol_number(name: &str) -> Option<u8> {
+    (0..=u8::MAX).find(|number| transport(*number) == Some(name))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

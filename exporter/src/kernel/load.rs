@@ -5,14 +5,17 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
-use abi::Direction;
 use abi::maps::{
-    BUCKETS_GLOBAL, ENTRIES, ENTRIES_GLOBAL, HASH_KEY_GLOBAL, INDEX, LOSSES, REPLAY_GLOBAL, SCOPE_GLOBAL,
+    BUCKETS_GLOBAL, ENTRIES, ENTRIES_GLOBAL, FILTER_LEN_GLOBAL, FILTER_RULES_GLOBAL, HASH_KEY_GLOBAL, INDEX,
+    LOSS_SLOTS, LOSS_SLOTS_GLOBAL, LOSSES, REPLAY_GLOBAL, SCOPE_GLOBAL,
 };
+use abi::{Direction, FilterRule};
 use aya::programs::{ProgramError, SchedClassifier};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use packet::Link;
 
+use crate::kernel::filter::Filter;
+use crate::kernel::loss_slots::SlotCount;
 use crate::kernel::object;
 use crate::kernel::reader::{ReadError, Reader};
 use crate::kernel::share::{Share, ShareError};
@@ -66,6 +69,9 @@ pub enum LoadError {
     /// A descriptor cannot be kept.
     #[error("cannot keep the descriptor of a flow program: {0}")]
     Descriptor(#[source] io::Error),
+    /// Without their number, there is no knowing how much room the CPUs need.
+    #[error("cannot find out how many CPUs there can be: {0}")]
+    Cpus(#[source] io::Error),
     /// The maps cannot be shared with the programs of other network namespaces.
     #[error(transparent)]
     Share(#[from] ShareError),
@@ -78,28 +84,32 @@ pub enum LoadError {
 ///
 /// # Errors
 /// [`LoadError`], most often for want of CAP_BPF and CAP_NET_ADMIN, or of memory for the maps.
-pub fn load(scope: u32, sizes: Sizes, grace: GracePeriod) -> Result<Loaded, LoadError> {
-    let (mut ebpf, programs) = instance(scope, sizes, &hash_key(), &[], Packets::OfHooks)?;
-    Ok(Loaded { programs, reader: Reader::new(&mut ebpf, sizes, grace)? })
+pub fn load(scope: u32, sizes: Sizes, filter: &Filter, grace: GracePeriod) -> Result<Loaded, LoadError> {
+    let constants = Constants::new(sizes, filter)?;
+    let (mut ebpf, programs) = instance(scope, &constants, &[], Packets::OfHooks)?;
+    Ok(Loaded { programs, reader: Reader::new(&mut ebpf, sizes, constants.slots, grace)? })
 }
 
 /// Loads the programs for the hooks of one network namespace, and gives what loads those of others, which write to the same maps.
 ///
 /// # Errors
 /// [`LoadError`], also for want of CAP_SYS_ADMIN.
-pub fn load_shared(scope: u32, sizes: Sizes, grace: GracePeriod) -> Result<(Loaded, Sharing), LoadError> {
-    let sharing = Sharing { sizes, hash_key: hash_key(), share: Share::new()? };
-    let (mut ebpf, programs) =
-        instance(scope, sizes, &sharing.hash_key, &sharing.share.paths(), Packets::OfHooks)?;
-    Ok((Loaded { programs, reader: Reader::new(&mut ebpf, sizes, grace)? }, sharing))
+pub fn load_shared(
+    scope: u32,
+    sizes: Sizes,
+    filter: &Filter,
+    grace: GracePeriod,
+) -> Result<(Loaded, Sharing), LoadError> {
+    let sharing = Sharing { constants: Constants::new(sizes, filter)?, share: Share::new()? };
+    let (mut ebpf, programs) = instance(scope, &sharing.constants, &sharing.share.paths(), Packets::OfHooks)?;
+    let reader = Reader::new(&mut ebpf, sizes, sharing.constants.slots, grace)?;
+    Ok((Loaded { programs, reader }, sharing))
 }
 
 /// Loads programs for further network namespaces. Each knows its scope as a constant, and all write to the same maps.
 #[derive(Debug)]
 pub struct Sharing {
-    sizes: Sizes,
-    /// The index is one, so it is hashed in one way.
-    hash_key: [u32; 10],
+    constants: Constants,
     share: Share,
 }
 
@@ -110,7 +120,7 @@ impl Sharing {
     /// [`LoadError`].
     pub fn programs(&self, scope: u32) -> Result<Programs, LoadError> {
         let paths = self.share.paths();
-        instance(scope, self.sizes, &self.hash_key, &paths, Packets::OfHooks).map(|(_, programs)| programs)
+        instance(scope, &self.constants, &paths, Packets::OfHooks).map(|(_, programs)| programs)
     }
 }
 
@@ -119,9 +129,36 @@ impl Sharing {
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_for_replay(sizes: Sizes) -> Result<Loaded, LoadError> {
-    let (mut ebpf, programs) = instance(0, sizes, &hash_key(), &[], Packets::OfCapture)?;
-    Ok(Loaded { programs, reader: Reader::new(&mut ebpf, sizes, GracePeriod::Unneeded)? })
+pub fn load_for_replay(sizes: Sizes, filter: &Filter) -> Result<Loaded, LoadError> {
+    let constants = Constants::new(sizes, filter)?;
+    let (mut ebpf, programs) = instance(0, &constants, &[], Packets::OfCapture)?;
+    Ok(Loaded { programs, reader: Reader::new(&mut ebpf, sizes, constants.slots, GracePeriod::Unneeded)? })
+}
+
+/// What is alike in all instances that write to the same maps.
+#[derive(Debug)]
+struct Constants {
+    sizes: Sizes,
+    slots: SlotCount,
+    /// The index is one, so it is hashed in one way.
+    hash_key: [u32; 10],
+    /// How many of the rules there are; without any, nothing is filtered.
+    filter_len: u32,
+    rules: Vec<FilterRule>,
+}
+
+impl Constants {
+    fn new(sizes: Sizes, filter: &Filter) -> Result<Self, LoadError> {
+        let mut rules = filter.compile();
+        let filter_len = u32::try_from(rules.len()).unwrap_or(u32::MAX).min(FilterRule::MAX);
+        rules.resize(FilterRule::MAX as usize, FilterRule::EVERY);
+        let slots = if filter_len == 0 {
+            SlotCount::NONE
+        } else {
+            SlotCount::of_this_machine().map_err(LoadError::Cpus)?
+        };
+        Ok(Self { sizes, slots, hash_key: hash_key(), filter_len, rules })
+    }
 }
 
 /// Where the programs' packets come from.
@@ -136,12 +173,12 @@ enum Packets {
 /// Maps that have a path are those that are there, or made there.
 fn instance(
     scope: u32,
-    sizes: Sizes,
-    hash_key: &[u32; 10],
+    constants: &Constants,
     paths: &[(&'static str, PathBuf)],
     packets: Packets,
 ) -> Result<(Ebpf, Programs), LoadError> {
-    let buckets = sizes.buckets();
+    let Constants { sizes, slots, hash_key, filter_len, rules } = constants;
+    let (buckets, slots_per_generation) = (sizes.buckets(), slots.per_generation());
     let replay = u32::from(packets == Packets::OfCapture);
     let mut loader = EbpfLoader::new();
     loader
@@ -150,17 +187,29 @@ fn instance(
         .override_global(ENTRIES_GLOBAL, &sizes.observations, true)
         .override_global(BUCKETS_GLOBAL, &buckets, true)
         .override_global(HASH_KEY_GLOBAL, &hash_key[..], true)
+        .override_global(LOSS_SLOTS_GLOBAL, &slots_per_generation, true)
+        .override_global(FILTER_LEN_GLOBAL, filter_len, true)
+        .override_global(FILTER_RULES_GLOBAL, &rules[..], true)
         .map_max_entries(ENTRIES, sizes.entries_in_map())
         .map_max_entries(INDEX, sizes.buckets_in_map())
-        .map_max_entries(LOSSES, sizes.losses);
+        .map_max_entries(LOSSES, sizes.losses)
+        .map_max_entries(LOSS_SLOTS, slots.in_map());
     for (map, path) in paths {
         loader.map_pin_path(map, path.as_path());
     }
     let mut ebpf = loader.load(object::bytes()).map_err(LoadError::Maps)?;
-    let programs = Programs {
-        ethernet: [program(&mut ebpf, "ethernet_ingress")?, program(&mut ebpf, "ethernet_egress")?],
-        ip: [program(&mut ebpf, "ip_ingress")?, program(&mut ebpf, "ip_egress")?],
+    let [ethernet, ip] = if *filter_len == 0 {
+        [["ethernet_ingress", "ethernet_egress"], ["ip_ingress", "ip_egress"]]
+    } else {
+        [
+            ["ethernet_ingress_filtered", "ethernet_egress_filtered"],
+            ["ip_ingress_filtered", "ip_egress_filtered"],
+        ]
     };
+    let mut programs = |[ingress, egress]: [&'static str; 2]| {
+        Ok::<_, LoadError>([program(&mut ebpf, ingress)?, program(&mut ebpf, egress)?])
+    };
+    let programs = Programs { ethernet: programs(ethernet)?, ip: programs(ip)? };
     Ok((ebpf, programs))
 }
 

@@ -3,11 +3,13 @@
 mod attach;
 pub mod budget;
 mod decode;
+mod filter;
 mod glob;
 mod instance;
 mod interfaces;
 mod listeners;
 mod load;
+mod loss_slots;
 mod losses;
 mod namespaces;
 mod netlink;
@@ -24,6 +26,7 @@ pub use self::attach::{
     AttachCounters, AttachOptions, AttachView, Attacher, Cause, ClsactError, Failure, Foreign, HookError,
     Mechanism, Method, OwnNamespace, StartError, Stopped, Summary, Supply,
 };
+pub use self::filter::{Filter, FilterError, ListProblem, PrefixError, RuleProblem};
 pub use self::glob::{Glob, GlobError};
 pub use self::instance::{InstanceError, InstanceLock};
 pub use self::interfaces::Interface;

@@ -15,6 +15,7 @@ use rustix::time::{ClockId, clock_getres};
 
 use crate::flow::{HookId, Hooks, Observation};
 use crate::kernel::decode;
+use crate::kernel::loss_slots::{LossSlots, SlotCount};
 use crate::kernel::losses::{Loss, Losses};
 use crate::kernel::sizes::Sizes;
 use crate::kernel::sys::{GracePeriod, Mapped};
@@ -27,6 +28,7 @@ pub struct Reader {
     taken: Mapped<Taken>,
     sizes: Sizes,
     losses: Losses,
+    left_out: LossSlots,
     grace: GracePeriod,
     generation: u32,
     /// Of each generation, how many buckets it was given when it was last written.
@@ -63,7 +65,12 @@ pub enum ReadError {
 }
 
 impl Reader {
-    pub(super) fn new(ebpf: &mut Ebpf, sizes: Sizes, grace: GracePeriod) -> Result<Self, ReadError> {
+    pub(super) fn new(
+        ebpf: &mut Ebpf,
+        sizes: Sizes,
+        slots: SlotCount,
+        grace: GracePeriod,
+    ) -> Result<Self, ReadError> {
         let mut control = mapped(ebpf, CONTROL, 1)?;
         control.set(0, control::word(0, sizes.buckets()));
         Ok(Self {
@@ -73,6 +80,7 @@ impl Reader {
             taken: mapped(ebpf, TAKEN, 2)?,
             sizes,
             losses: Losses::new(ebpf)?,
+            left_out: LossSlots::new(ebpf, slots)?,
             grace,
             generation: 0,
             buckets: [sizes.buckets(); 2],
@@ -124,6 +132,7 @@ impl Reader {
         if taken != 0 {
             self.empty(old);
         }
+        self.left_out.read(old, hooks);
         Ok(())
     }
 
@@ -146,15 +155,19 @@ impl Reader {
         self.taken.get(generation).entries
     }
 
-    /// Gives what is in no observation, as growth since the last reading.
+    /// Gives what is in no observation, as growth since the last reading. What was left out on purpose comes with a reading of the
+    /// observations, and is given by the next call of this.
     ///
     /// # Errors
     /// [`ReadError::Map`]: what was not given yet is given by a later reading.
     pub fn read_losses(
         &mut self,
         hooks: &mut Hooks,
-        take: impl FnMut(&Hooks, &Loss),
+        mut take: impl FnMut(&Hooks, &Loss),
     ) -> Result<(), ReadError> {
+        for loss in self.left_out.take() {
+            take(hooks, &loss);
+        }
         self.losses.read(hooks, take)
     }
 
@@ -177,7 +190,7 @@ pub(super) fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, ReadError
     ebpf.take_map(name).ok_or(ReadError::Missing(name))
 }
 
-fn mapped<T: Pod>(ebpf: &mut Ebpf, name: &'static str, len: u32) -> Result<Mapped<T>, ReadError> {
+pub(super) fn mapped<T: Pod>(ebpf: &mut Ebpf, name: &'static str, len: u32) -> Result<Mapped<T>, ReadError> {
     match take(ebpf, name)? {
         Map::Array(map) => {
             Mapped::new(map.fd().as_fd(), len).map_err(|source| ReadError::Mapping { name, source })

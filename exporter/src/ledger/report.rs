@@ -91,6 +91,7 @@ fn columns() -> Vec<Column> {
         column("delivered", true, |row| row.delivered),
         column("path", false, |row| row.path),
         column("not IP", false, |row| row.not_ip),
+        column("filtered", false, |row| row.filtered),
         column("own export", false, |row| row.excluded),
         column("in table", false, |row| row.table),
         column("queued", false, |row| row.queued),

@@ -11,6 +11,7 @@ pub(super) fn account<S: RecordSink>(loss: &Loss, table: &mut FlowTable, out: &m
     let &Loss { hook, reason, counts } = loss;
     let reason = match reason {
         Reason::NotIp => return out.ledger.not_ip(hook, counts),
+        Reason::Filtered => return out.ledger.filtered(hook, counts),
         Reason::Overflow => OtherReason::Overflow,
         Reason::Malformed => OtherReason::Malformed,
     };

@@ -12,7 +12,9 @@ use abi::{Direction, Reason};
 use super::{Outlet, Paced, loss};
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{Counts, Handshake, Hook, HookId, Hooks, Observation, Role};
-use crate::kernel::{LoadError, Loaded, Loss, PacketContext, ReadError, Sizes, load_for_replay, test_run};
+use crate::kernel::{
+    Filter, LoadError, Loaded, Loss, PacketContext, ReadError, Sizes, load_for_replay, test_run,
+};
 use crate::ledger::Ledger;
 use crate::replay::{Capture, CaptureError, Frame, Packet};
 use crate::table::{FlowTable, Output};
@@ -75,9 +77,14 @@ pub(crate) enum ReplayError {
 
 impl<O: Outlet> Replay<O> {
     /// Loads the programs.
-    pub(crate) fn new(table: FlowTable, ledger: Arc<Ledger>, outlet: O) -> Result<Self, ReplayError> {
+    pub(crate) fn new(
+        table: FlowTable,
+        filter: &Filter,
+        ledger: Arc<Ledger>,
+        outlet: O,
+    ) -> Result<Self, ReplayError> {
         Ok(Self {
-            loaded: load_for_replay(Sizes::of_observations(OBSERVATIONS))?,
+            loaded: load_for_replay(Sizes::of_observations(OBSERVATIONS), filter)?,
             unnamed: Hooks::default(),
             hooks: Hooks::default(),
             known: HashMap::default(),
@@ -194,20 +201,22 @@ impl<O: Outlet> Replay<O> {
 
     /// Takes what the program counted of the frame.
     fn read(&mut self, wire_len: u32, seen: Seen) -> Result<(), ReplayError> {
-        if self.loaded.reader.fill() == 0 {
-            let mut losses = Vec::new();
-            self.loaded.reader.read_losses(&mut self.unnamed, |_, loss| losses.push(loss.reason))?;
-            for reason in losses {
-                self.lose(seen.loss(reason, wire_len));
-            }
-            return Ok(());
-        }
+        let is_of_flow = self.loaded.reader.fill() != 0;
         let clock = self.clock();
         let Self { loaded, unnamed, hooks, table, ledger, outlet, .. } = self;
-        Ok(loaded.reader.read(unnamed, |_, counted| {
+        loaded.reader.read(unnamed, |_, counted| {
             let observation = seen.observation(counted, wire_len);
             table.apply(&observation, &mut Output { clock, hooks, ledger, sink: outlet });
-        })?)
+        })?;
+        if is_of_flow {
+            return Ok(());
+        }
+        let mut losses = Vec::new();
+        self.loaded.reader.read_losses(&mut self.unnamed, |_, loss| losses.push(loss.reason))?;
+        for reason in losses {
+            self.lose(seen.loss(reason, wire_len));
+        }
+        Ok(())
     }
 
     fn lose(&mut self, loss: Loss) {

@@ -9,7 +9,7 @@ use abi::protocol;
 use anyhow::{Context, Result, ensure};
 use exporter::flow::{Counts, Direction, Hooks};
 use exporter::kernel::{
-    AttachOptions, Attacher, GracePeriod, InstanceLock, Method, Reader, Selection, Sizes, load,
+    AttachOptions, Attacher, Filter, GracePeriod, InstanceLock, Method, Reader, Selection, Sizes, load,
 };
 use flow_tests::netns::Netns;
 use flow_tests::traffic::{address, stream};
@@ -224,7 +224,7 @@ pub(crate) fn ten_million() -> Result<()> {
 type Hooked = (Arc<Mutex<Hooks>>, Reader, Attacher);
 
 fn hooked() -> Result<Hooked> {
-    let loaded = load(0, Sizes::of_observations(1024), GracePeriod::probe()?)?;
+    let loaded = load(0, Sizes::of_observations(1024), &Filter::default(), GracePeriod::probe()?)?;
     let hooks = Arc::new(Mutex::new(Hooks::default()));
     let options = AttachOptions {
         instance: InstanceLock::temporary()?,

@@ -22,7 +22,12 @@ pub(crate) fn usage() -> Result<()> {
     assert_exit(&run(&pair.client, &["flows", "--format", "xml"])?, 64, &["--format", "json"])?;
     assert_exit(&run(&pair.client, &["flows", "--columns", "source.adress"])?, 64, &["source.address"])?;
     assert_exit(&run(&pair.client, &["flows", "--duration", "10"])?, 64, &["unit"])?;
-    assert_exit(&run(&pair.client, &["flows", "--interface", "eth["])?, 64, &["--interface"])
+    assert_exit(&run(&pair.client, &["flows", "--interface", "eth["])?, 64, &["--interface"])?;
+    for command in ["run", "flows", "check"] {
+        let ended = run(&pair.client, &[command, "--filter", "accept icmp; reject upd port 53"])?;
+        assert_exit(&ended, 64, &["--filter", "rule 2", "`reject upd port 53`", "`upd`", "a protocol"])?;
+    }
+    Ok(())
 }
 
 pub(crate) fn configuration() -> Result<()> {

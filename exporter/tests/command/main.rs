@@ -5,6 +5,7 @@ mod connection;
 mod exact;
 mod exits;
 mod faults;
+mod filter;
 mod lifetime;
 mod metrics;
 mod orientation;
@@ -20,13 +21,17 @@ use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
-    let tests: [Test; 57] = [
+    let tests: [Test; 61] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
         ("a_tcp_stream_without_offloads_counts_as_the_interface_does", exact::tcp_without_offloads),
         ("what_overflows_the_map_is_told_and_adds_up", exact::overflow),
         ("ten_million_packets_under_constant_flips", exact::ten_million),
+        ("a_filter_takes_both_directions_of_a_conversation", filter::both_directions),
+        ("a_stream_is_left_out_to_the_packet", filter::stream_is_left_out),
+        ("a_filter_of_many_rules_comes_from_the_environment", filter::many_rules),
+        ("a_capture_is_filtered_as_an_interface_is", replay::filtered),
         ("a_connection_has_one_oriented_flow_that_ends_once", exact::one_connection),
         ("what_crosses_a_router_counts_once_and_has_a_path", path::through_a_router),
         ("what_crosses_a_bridge_counts_once_at_its_port", path::over_a_bridge),

@@ -39,12 +39,12 @@ fn capture(frames: &[Vec<u8>], kept: usize) -> Vec<u8> {
     file
 }
 
-fn replay(file: &[u8]) -> Result<crate::program::Ended> {
+fn replay(file: &[u8], more: &[&str]) -> Result<crate::program::Ended> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("flows.pcap");
     fs::write(&path, file)?;
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_otel-flow-exporter"));
-    output(command.arg("replay").arg(&path).args(["--format", "json"]).env_remove("RUST_LOG"))
+    output(command.arg("replay").arg(&path).args(["--format", "json"]).args(more).env_remove("RUST_LOG"))
 }
 
 fn assert_flow(records: &[Value]) -> Result<()> {
@@ -63,9 +63,25 @@ fn assert_flow(records: &[Value]) -> Result<()> {
 pub(crate) fn counts() -> Result<()> {
     let frames = [datagram(false), datagram(true), datagram(false), datagram(false)];
     for kept in [FRAME, 42] {
-        let ended = replay(&capture(&frames, kept))?;
+        let ended = replay(&capture(&frames, kept), &[])?;
         assert_flow(&ended.records()?).with_context(|| format!("{kept} bytes kept"))?;
     }
+    Ok(())
+}
+
+/// What a rule leaves out is no flow; what it does not, is one as ever.
+pub(crate) fn filtered() -> Result<()> {
+    let mut frames = vec![datagram(false), datagram(true), datagram(false), datagram(false)];
+    let mut other = datagram(false);
+    other[36..38].copy_from_slice(&54_u16.to_be_bytes());
+    frames.push(other);
+    let file = capture(&frames, FRAME);
+    let ended = replay(&file, &["--filter", "reject udp 10.0.0.0/24 port 54"])?;
+    assert_flow(&ended.records()?)?;
+    ensure!(ended.stderr.contains("5 frames: 4 packets in flows"), "{}", ended.stderr);
+    ensure!(ended.stderr.contains(" 1 filtered"), "{}", ended.stderr);
+    let ended = replay(&file, &["--filter", "reject"])?;
+    ensure!(ended.records()?.is_empty() && ended.stderr.contains(" 5 filtered"), "{}", ended.stderr);
     Ok(())
 }
 
@@ -73,7 +89,7 @@ pub(crate) fn counts() -> Result<()> {
 pub(crate) fn cut() -> Result<()> {
     let frames = [datagram(false), datagram(true), datagram(false), datagram(false), datagram(false)];
     let file = capture(&frames, FRAME);
-    let ended = replay(&file[..file.len() - 10])?;
+    let ended = replay(&file[..file.len() - 10], &[])?;
     ensure!(ended.status.code() == Some(65), "exit {}: {}", ended.status, ended.stderr);
     ensure!(ended.stderr.contains("flows.pcap"), "no file: {}", ended.stderr);
     let records: Vec<Value> = ended.stdout.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;

@@ -22,6 +22,15 @@ pub const FLOW_EXPORTER_PACKET_NOT_IP: Metric = Metric {
     attributes: &[],
 };
 
+/// Packets that the user's filter leaves out.
+pub const FLOW_EXPORTER_PACKET_FILTERED: Metric = Metric {
+    name: "flow_exporter.packet.filtered",
+    instrument: Instrument::Counter,
+    unit: "{packet}",
+    brief: "Packets that the user's filter leaves out.",
+    attributes: &[],
+};
+
 /// Packets that another hook accounts for.
 pub const FLOW_EXPORTER_PACKET_PATH: Metric = Metric {
     name: "flow_exporter.packet.path",

@@ -14,8 +14,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use exporter::flow::Hooks;
 use exporter::kernel::{
-    AttachOptions, AttachView, Attacher, GracePeriod, InstanceLock, Loaded, Mechanism, Method, Namespaces,
-    NamespacesOptions, Selection, Sizes, load_shared,
+    AttachOptions, AttachView, Attacher, Filter, GracePeriod, InstanceLock, Loaded, Mechanism, Method,
+    Namespaces, NamespacesOptions, Selection, Sizes, load_shared,
 };
 use flow_tests::isolated::{self, Isolated};
 use flow_tests::netns::Netns;
@@ -168,7 +168,7 @@ fn run(settings: &str) -> Result<()> {
     let instance =
         if instance == "temporary" { InstanceLock::temporary()? } else { InstanceLock::acquire(instance)? };
     let (Loaded { programs, mut reader }, sharing) =
-        load_shared(0, Sizes::of_observations(1024), GracePeriod::probe()?)?;
+        load_shared(0, Sizes::of_observations(1024), &Filter::default(), GracePeriod::probe()?)?;
     let hooks = Arc::new(Mutex::new(Hooks::default()));
     let total = AttachView::default();
     let name = instance.name().into();

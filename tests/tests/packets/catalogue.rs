@@ -10,7 +10,7 @@ use proptest::test_runner::TestRunner;
 
 use crate::input;
 
-const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
+pub(crate) const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
 
 pub(crate) fn as_on_a_slice() -> Result<()> {
     let mut machine = Machine::new(1024)?;

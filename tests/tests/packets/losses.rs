@@ -4,7 +4,7 @@ use abi::{Direction, Reason};
 use anyhow::{Context, Result, ensure};
 use crafted::layer::ethernet;
 use exporter::flow::{Counts, HookId};
-use exporter::kernel::{Loss, PacketContext, Sizes};
+use exporter::kernel::{Filter, Loss, PacketContext, Sizes};
 use flow_tests::machine::{Input, Machine};
 use flow_tests::netns::Netns;
 use packet::Link;
@@ -27,7 +27,7 @@ impl Bench {
             format!("link add a{number} index {} type veth peer name b{number}", index(number))
         }))?;
         let sizes = Sizes { losses: ROOM, ..Sizes::of_observations(64) };
-        Ok(Self { namespace, machine: Machine::with(sizes)? })
+        Ok(Self { namespace, machine: Machine::with(sizes, &Filter::default())? })
     }
 
     /// Sends packets that are not IP to both hooks of an interface.

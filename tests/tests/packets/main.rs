@@ -2,6 +2,7 @@
 //! the same bytes, which the parser's own tests compare with what the packets really are.
 
 mod catalogue;
+mod filter;
 mod losses;
 mod sequence;
 
@@ -30,6 +31,9 @@ fn main() -> ExitCode {
         ("a_rush_after_silence_takes_no_second_entries", sequence::rush_after_silence),
         ("losses_of_more_hooks_than_are_told_apart_add_up", losses::more_hooks_than_entries),
         ("the_room_of_a_hook_that_left_is_anothers", losses::room_of_a_hook_that_left),
+        ("what_is_filtered_is_what_the_rules_say", filter::as_the_rules_say),
+        ("the_last_of_many_rules_decides_as_the_first_does", filter::many_rules),
+        ("what_is_filtered_at_many_hooks_adds_up", filter::many_hooks),
         ("a_handshake_is_noted_and_what_opens_it_again", sequence::handshake),
         ("the_last_packet_ends_the_observation", sequence::last_packet),
     ])

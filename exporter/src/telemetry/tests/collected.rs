@@ -23,6 +23,7 @@ use crate::telemetry::{Metrics, Push, Timed};
 const OWN: [semconv::Metric; 26] = [
     metric::FLOW_EXPORTER_PACKET_SEEN,
     metric::FLOW_EXPORTER_PACKET_NOT_IP,
+    metric::FLOW_EXPORTER_PACKET_FILTERED,
     metric::FLOW_EXPORTER_PACKET_PATH,
     metric::FLOW_EXPORTER_PACKET_TABLE,
     metric::FLOW_EXPORTER_PACKET_QUEUED,
@@ -57,6 +58,7 @@ fn agent() -> Arc<Sources> {
     ledger.observed(HOOK, of(1000));
     ledger.lost_in_kernel(None, LossReason::Overflow, of(11));
     ledger.not_ip(Some(HOOK), of(22));
+    ledger.filtered(Some(HOOK), of(7));
     ledger.on_path(HOOK, of(33));
     ledger.queued(HOOK, of(500));
     ledger.delivered(HOOK, of(44));
@@ -192,14 +194,15 @@ async fn what_is_collected_is_what_the_stages_keep() {
     let seen = plain(metric::FLOW_EXPORTER_PACKET_SEEN);
     let places = [
         plain(metric::FLOW_EXPORTER_PACKET_NOT_IP),
+        plain(metric::FLOW_EXPORTER_PACKET_FILTERED),
         plain(metric::FLOW_EXPORTER_PACKET_PATH),
         plain(metric::FLOW_EXPORTER_PACKET_TABLE),
         plain(metric::FLOW_EXPORTER_PACKET_QUEUED),
         plain(metric::FLOW_EXPORTER_PACKET_DELIVERED),
     ];
     let lost: u64 = values[metric::FLOW_EXPORTER_PACKET_LOST.name].iter().map(|(_, value)| value).sum();
-    assert_eq!(places, [22, 33, 467, 401, 44]);
-    assert_eq!((seen, places.iter().sum::<u64>() + lost), (1033, 1033));
+    assert_eq!(places, [22, 7, 33, 467, 401, 44]);
+    assert_eq!((seen, places.iter().sum::<u64>() + lost), (1040, 1040));
     assert_eq!(one(metric::FLOW_EXPORTER_PACKET_LOST, "error.type", Some("overflow")), 11);
     assert_eq!(one(metric::FLOW_EXPORTER_PACKET_LOST, "error.type", Some("rejected")), 55);
 

@@ -1,0 +1,117 @@
+//! Which packets the user wants to see. What is left out is counted by hook, and has no entry.
+//!
+//! These ways are those of programs of their own ([`crate::main`]): without a filter no packet meets an instruction of them.
+
+use core::arch::asm;
+
+use abi::{Direction, FilterRule, FilterSubject, LossKey, LossSlot, Reason, control};
+use aya_ebpf::programs::TcContext;
+use packet::{Link, Packet, Wire};
+
+use crate::account::{self, constant};
+use crate::maps::LOSS_SLOTS;
+use crate::{fragments, headers, hook, losses};
+
+/// Set by user space before the program is loaded.
+#[unsafe(no_mangle)]
+static FILTER_LEN: u32 = 0;
+
+/// Set by user space before the program is loaded.
+#[unsafe(no_mangle)]
+static FILTER_RULES: [FilterRule; FilterRule::MAX as usize] = [FilterRule::EVERY; FilterRule::MAX as usize];
+
+/// Set by user space before the program is loaded, with the size of [`LOSS_SLOTS`].
+#[unsafe(no_mangle)]
+static LOSS_SLOTS_PER_GENERATION: u32 = 0;
+
+/// Counts a packet as a flow's, or as one that is left out. What belongs to no flow is counted as ever: a rule says nothing of it.
+#[inline(always)]
+pub(crate) fn observe(context: &TcContext, link: Link, direction: Direction) {
+    let read = match headers::again(context, link, direction) {
+        Some(_) => Ok(()),
+        None => headers::any(context, link, direction),
+    };
+    match read {
+        Ok(()) => decide(context, direction),
+        Err(reject) => losses::add(context, direction, reject),
+    }
+}
+
+/// Not inlined, as it is large and there are four programs.
+#[inline(never)]
+fn decide(context: &TcContext, direction: Direction) {
+    let Some(packet) = headers::parsed() else { return };
+    // First: a later fragment has the ports of the first one, whatever is decided.
+    fragments::follow(packet);
+    let wire = Wire::of(packet, hook::size(context, &hook::metadata(context, direction)));
+    if rejects(packet) {
+        leave_out(packet, wire);
+    } else {
+        account::any(context, packet, wire);
+    }
+}
+
+/// Whether the first rule that fits rejects it; user space sees to it that one fits. Not inlined: its registers are its own.
+#[inline(never)]
+fn rejects(packet: &Packet) -> bool {
+    let subject = FilterSubject::of(&packet.key);
+    let mut at = 0;
+    // The number is read each time, or the compiler would compare addresses, of which the verifier knows less.
+    while at < constant(&FILTER_LEN) {
+        let rule = rule(at);
+        if rule.fits(&subject) {
+            return rule.rejects != 0;
+        }
+        at += 1;
+    }
+    false
+}
+
+#[inline(always)]
+fn rule(at: u32) -> &'static FilterRule {
+    let mut rules = &raw const FILTER_RULES;
+    // SAFETY: a move of a register to itself. The compiler no longer knows what it points to, and so does not fold the values that
+    // user space replaces.
+    unsafe { asm!("{rules} = {rules}", rules = inout(reg) rules, options(pure, nomem, nostack)) };
+    // SAFETY: a read-only global, and user space counts at most as many rules as it has.
+    unsafe { &*rules.cast::<FilterRule>().add(at as usize) }
+}
+
+/// Without a call in most cases, or this would cost more than an entry.
+#[inline(never)]
+fn leave_out(packet: &Packet, wire: Wire) {
+    let flow = packet.key.unpack();
+    let key = LossKey {
+        ifindex: flow.ifindex,
+        scope: flow.scope,
+        direction: flow.direction,
+        reason: Reason::Filtered as u8,
+        pad: 0,
+    };
+    let (packets, bytes) = (u64::from(wire.packets), u64::from(wire.bytes));
+    let Some(slot) = slot(&key, packet.key.cpu) else {
+        return losses::grow(key, packets, bytes);
+    };
+    // SAFETY: the map gave out this CPU's slot, and programs of a hook do not interrupt each other on a CPU. User space reads it
+    // when no program can have it any more.
+    let slot = unsafe { &mut *slot };
+    if slot.tally.packets == 0 {
+        slot.key = key;
+    } else if slot.key != key {
+        return losses::grow(key, packets, bytes);
+    }
+    slot.tally.packets += packets;
+    slot.tally.bytes += bytes;
+}
+
+/// The place for what is left out at a hook on a CPU. `None` for a CPU that user space does not know of.
+#[inline(always)]
+fn slot(key: &LossKey, cpu: u32) -> Option<*mut LossSlot> {
+    let hook = (key.ifindex << 1 | u32::from(key.direction)) ^ key.scope << 3;
+    let within = cpu * LossSlot::PER_CPU + hook % LossSlot::PER_CPU;
+    let slots = constant(&LOSS_SLOTS_PER_GENERATION);
+    if within >= slots {
+        return None;
+    }
+    LOSS_SLOTS.get_ptr_mut(control::generation(account::control()) * slots + within)
+}
