@@ -20,6 +20,7 @@ mod headers;
 mod hook;
 mod losses;
 mod maps;
+mod payload;
 
 use core::mem::MaybeUninit;
 
@@ -91,10 +92,15 @@ fn plain<const VERSION: u8>(context: &TcContext, link: Link, direction: Directio
     let mut place = MaybeUninit::uninit();
     match headers::plain::<VERSION>(context, link, metadata, &mut place) {
         None => Plain::No,
-        Some(packet) if account::known(packet, Wire::of(packet, hook::size(context, &metadata))) => {
-            Plain::Counted
-        }
-        Some(_) => Plain::Unknown,
+        Some(packet) => match account::known(packet, Wire::of(packet, hook::size(context, &metadata))) {
+            None => Plain::Unknown,
+            Some((entry, is_notable)) => {
+                if is_notable && payload::are_shipped() {
+                    payload::look_again(context, entry, link, direction);
+                }
+                Plain::Counted
+            }
+        },
     }
 }
 
@@ -109,7 +115,11 @@ fn plain_ipv6(context: &TcContext, link: Link, direction: Direction) -> Plain {
 fn search_plain(context: &TcContext, link: Link, direction: Direction) {
     if let Some(packet) = headers::again(context, link, direction) {
         let size = hook::size(context, &hook::metadata(context, direction));
-        account::any(context, packet, Wire::of(packet, size));
+        if let Some(entry) = account::any(context, packet, Wire::of(packet, size))
+            && payload::are_shipped()
+        {
+            payload::look(context, entry, packet);
+        }
     }
 }
 
@@ -119,7 +129,11 @@ fn count_any(context: &TcContext, direction: Direction) {
     if let Some(packet) = headers::parsed() {
         fragments::follow(packet);
         let size = hook::size(context, &hook::metadata(context, direction));
-        account::any(context, packet, Wire::of(packet, size));
+        if let Some(entry) = account::any(context, packet, Wire::of(packet, size))
+            && payload::are_shipped()
+        {
+            payload::look(context, entry, packet);
+        }
     }
 }
 

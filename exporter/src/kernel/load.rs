@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use abi::Direction;
 use abi::maps::{
-    BUCKETS_GLOBAL, ENTRIES, ENTRIES_GLOBAL, HASH_KEY_GLOBAL, INDEX, LOSSES, REPLAY_GLOBAL, SCOPE_GLOBAL,
+    AWAITED, BUCKETS_GLOBAL, ENTRIES, ENTRIES_GLOBAL, HASH_KEY_GLOBAL, INDEX, LOSSES, PAYLOADS,
+    PAYLOADS_GLOBAL, REPLAY_GLOBAL, SCOPE_GLOBAL,
 };
 use aya::programs::{ProgramError, SchedClassifier};
 use aya::{Ebpf, EbpfError, EbpfLoader};
@@ -142,16 +143,20 @@ fn instance(
     packets: Packets,
 ) -> Result<(Ebpf, Programs), LoadError> {
     let buckets = sizes.buckets();
+    let payloads = u32::from(sizes.payload_bytes != 0);
     let replay = u32::from(packets == Packets::OfCapture);
     let mut loader = EbpfLoader::new();
     loader
         .override_global(SCOPE_GLOBAL, &scope, true)
         .override_global(REPLAY_GLOBAL, &replay, true)
+        .override_global(PAYLOADS_GLOBAL, &payloads, true)
         .override_global(ENTRIES_GLOBAL, &sizes.observations, true)
         .override_global(BUCKETS_GLOBAL, &buckets, true)
         .override_global(HASH_KEY_GLOBAL, &hash_key[..], true)
         .map_max_entries(ENTRIES, sizes.entries_in_map())
         .map_max_entries(INDEX, sizes.buckets_in_map())
+        .map_max_entries(PAYLOADS, sizes.payload_bytes.max(1))
+        .map_max_entries(AWAITED, sizes.awaited())
         .map_max_entries(LOSSES, sizes.losses);
     for (map, path) in paths {
         loader.map_pin_path(map, path.as_path());

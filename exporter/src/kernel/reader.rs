@@ -16,6 +16,7 @@ use rustix::time::{ClockId, clock_getres};
 use crate::flow::{HookId, Hooks, Observation};
 use crate::kernel::decode;
 use crate::kernel::losses::{Loss, Losses};
+use crate::kernel::payloads::{Payload, Payloads};
 use crate::kernel::sizes::Sizes;
 use crate::kernel::sys::{GracePeriod, Mapped};
 
@@ -27,6 +28,7 @@ pub struct Reader {
     taken: Mapped<Taken>,
     sizes: Sizes,
     losses: Losses,
+    payloads: Payloads,
     grace: GracePeriod,
     generation: u32,
     /// Of each generation, how many buckets it was given when it was last written.
@@ -73,6 +75,7 @@ impl Reader {
             taken: mapped(ebpf, TAKEN, 2)?,
             sizes,
             losses: Losses::new(ebpf)?,
+            payloads: Payloads::new(ebpf)?,
             grace,
             generation: 0,
             buckets: [sizes.buckets(); 2],
@@ -156,6 +159,19 @@ impl Reader {
         take: impl FnMut(&Hooks, &Loss),
     ) -> Result<(), ReadError> {
         self.losses.read(hooks, take)
+    }
+
+    /// Gives the payloads that were shipped since the last call, in their order.
+    pub fn read_payloads(&mut self, take: impl FnMut(&Payload<'_>)) {
+        self.payloads.read(take);
+    }
+
+    /// Payloads that found no room on their way, since the last call.
+    ///
+    /// # Errors
+    /// [`ReadError::Map`]: a later call gives them.
+    pub fn unshipped(&mut self) -> Result<u64, ReadError> {
+        self.payloads.unshipped()
     }
 
     /// Makes room for the losses of other hooks. The program must have been detached from this one before the last reading

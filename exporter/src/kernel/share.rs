@@ -7,11 +7,14 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 
-use abi::maps::{CONTROL, ENTRIES, FRAGMENTS, INDEX, LOSSES, TAKEN, UNATTRIBUTED};
+use abi::maps::{
+    AWAITED, CONTROL, ENTRIES, FRAGMENTS, INDEX, LOSSES, PAYLOADS, TAKEN, UNATTRIBUTED, UNSHIPPED,
+};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 
 /// What is one for all namespaces. The programs' scratch memory need not be.
-const SHARED: [&str; 7] = [ENTRIES, INDEX, TAKEN, CONTROL, LOSSES, UNATTRIBUTED, FRAGMENTS];
+const SHARED: [&str; 10] =
+    [ENTRIES, INDEX, TAKEN, CONTROL, LOSSES, UNATTRIBUTED, FRAGMENTS, PAYLOADS, AWAITED, UNSHIPPED];
 
 /// A BPF file system without a name.
 #[derive(Debug)]
