@@ -29,9 +29,9 @@ static ENTRIES_PER_GENERATION: u32 = 0;
 #[unsafe(no_mangle)]
 static BUCKETS_PER_GENERATION: u32 = 0;
 
-/// Counts a packet if its entry is where it is looked for first.
+/// Counts a packet if its entry is where it is looked for first. Gives the entry, and whether the packet shows something new of it.
 #[inline(always)]
-pub(crate) fn known(packet: &Packet, wire: Wire) -> bool {
+pub(crate) fn known<'a>(packet: &Packet, wire: Wire) -> Option<(&'a mut Entry, bool)> {
     let control = control();
     let key = &packet.key;
     let hash = hash::of(key);
@@ -41,26 +41,25 @@ pub(crate) fn known(packet: &Packet, wire: Wire) -> bool {
         && place::has_tag(place, tag(hash, key))
         && let Some(entry) = entry_at(control, place, key)
     {
-        entry::update(&mut entry.counts, &mut entry.facts, packet, wire);
-        return true;
+        let is_notable = entry::update(&mut entry.counts, &mut entry.facts, packet, wire);
+        return Some((entry, is_notable));
     }
-    false
+    None
 }
 
-/// Counts a packet.
+/// Counts a packet. Gives the entry if the packet shows something new of it.
 #[inline(always)]
-pub(crate) fn any(context: &TcContext, packet: &Packet, wire: Wire) {
-    search(context, packet, wire, hash::of(&packet.key));
+pub(crate) fn any<'a>(context: &TcContext, packet: &Packet, wire: Wire) -> Option<&'a mut Entry> {
+    search(context, packet, wire, hash::of(&packet.key))
 }
 
 /// Finds the key's entry wherever in its bucket it is, or makes one. Not inlined: large.
 #[inline(never)]
-fn search(context: &TcContext, packet: &Packet, wire: Wire, hash: u64) {
+fn search<'a>(context: &TcContext, packet: &Packet, wire: Wire, hash: u64) -> Option<&'a mut Entry> {
     // Not handed over, as a function has five arguments at most. User space may have turned it meanwhile: either is right.
     let control = control();
-    let Some(bucket) = bucket(control, hash) else {
-        return; // Cannot be: the number is below the map's size.
-    };
+    // It is there: the number is below the map's size.
+    let bucket = bucket(control, hash)?;
     let key = &packet.key;
     let tag = tag(hash, key);
     // A full bucket forgets the place that the key would rather have.
@@ -75,17 +74,20 @@ fn search(context: &TcContext, packet: &Packet, wire: Wire, hash: u64) {
         if place::has_tag(place, tag)
             && let Some(entry) = entry_at(control, place, key)
         {
-            return entry::update(&mut entry.counts, &mut entry.facts, packet, wire);
+            let is_notable = entry::update(&mut entry.counts, &mut entry.facts, packet, wire);
+            return is_notable.then_some(entry);
         }
     }
     let Some((entry, number)) = take(control::generation(control)) else {
-        return losses::overflow(key, wire);
+        losses::overflow(key, wire);
+        return None;
     };
     entry.words = key.words;
     entry.kind = key.kind;
     (entry.counts, entry.facts) = entry::first(context, packet, wire);
     // SAFETY: a place of the bucket that the map gave out. Other CPUs write it too, a word at a time.
     unsafe { bucket.cast::<u64>().add(free).write_volatile(tag | u64::from(number)) };
+    Some(entry)
 }
 
 /// What user space says, in one piece.

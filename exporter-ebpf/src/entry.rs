@@ -1,6 +1,6 @@
 //! What an observation says, from its first packet on.
 
-use abi::{Counts, Facts, opened_again, protocol, seen, tcp_flags};
+use abi::{Counts, Facts, opened_again, protocol, seen, start, tcp_flags};
 use aya_ebpf::programs::TcContext;
 use packet::{Frame, Header, Link, Packet, Wire};
 
@@ -35,7 +35,8 @@ pub(crate) fn first(context: &TcContext, packet: &Packet, wire: Wire) -> (Counts
         vlan_outer: packet.vlan_outer,
         vlan_inner: packet.vlan_inner,
         dscp: packet.traffic_class >> 2,
-        pad: [0; 3],
+        start: start::OPEN,
+        withheld: 0,
         opened_again: 0,
     };
     if let Some(time) = handshake_time(&mut facts, packet) {
@@ -58,9 +59,9 @@ fn macs(context: &TcContext, packet: &Packet) -> [[u8; 6]; 2] {
     [[a[0], a[1], a[2], a[3], a[4], a[5]], [a[6], a[7], b[0], b[1], b[2], b[3]]]
 }
 
-/// Adds a later packet. Not atomic: the entry belongs to this CPU.
+/// Adds a later packet, and says whether it shows something new. Not atomic: the entry belongs to this CPU.
 #[inline(always)]
-pub(crate) fn update(counts: &mut Counts, facts: &mut Facts, packet: &Packet, wire: Wire) {
+pub(crate) fn update(counts: &mut Counts, facts: &mut Facts, packet: &Packet, wire: Wire) -> bool {
     counts.last_tick = clock::tick();
     let bytes = u64::from(counts.bytes) + u64::from(wire.bytes);
     let packets = u64::from(counts.packets) + u64::from(wire.packets);
@@ -71,10 +72,12 @@ pub(crate) fn update(counts: &mut Counts, facts: &mut Facts, packet: &Packet, wi
         facts.packets_high += (packets >> 32) as u16;
     }
     let seen = seen::of(packet.tcp_flags, packet.traffic_class);
-    if seen & (!counts.seen | NOTABLE) != 0 {
+    let is_notable = seen & (!counts.seen | NOTABLE) != 0;
+    if is_notable {
         counts.seen |= seen;
         note_handshake(facts, packet, clock::precise());
     }
+    is_notable
 }
 
 /// Of these flags, those that a segment of a handshake has. A reset opens and acknowledges nothing.

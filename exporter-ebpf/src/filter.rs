@@ -47,7 +47,7 @@ fn decide(context: &TcContext, direction: Direction) {
     if rejects(packet) {
         leave_out(packet, wire);
     } else {
-        account::any(context, packet, wire);
+        crate::count(context, packet, wire);
     }
 }
 

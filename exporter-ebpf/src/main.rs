@@ -21,13 +21,14 @@ mod headers;
 mod hook;
 mod losses;
 mod maps;
+mod payload;
 
 use core::mem::MaybeUninit;
 
 use abi::Direction;
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
-use packet::{Link, Wire};
+use packet::{Link, Packet, Wire};
 
 /// `TC_ACT_UNSPEC` (include/uapi/linux/pkt_cls.h), which is also `TCX_NEXT` (include/uapi/linux/bpf.h).
 const NEXT: i32 = -1;
@@ -120,10 +121,15 @@ fn plain<const VERSION: u8>(context: &TcContext, link: Link, direction: Directio
     let mut place = MaybeUninit::uninit();
     match headers::plain::<VERSION>(context, link, metadata, &mut place) {
         None => Plain::No,
-        Some(packet) if account::known(packet, Wire::of(packet, hook::size(context, &metadata))) => {
-            Plain::Counted
-        }
-        Some(_) => Plain::Unknown,
+        Some(packet) => match account::known(packet, Wire::of(packet, hook::size(context, &metadata))) {
+            None => Plain::Unknown,
+            Some((entry, is_notable)) => {
+                if is_notable && payload::are_shipped() {
+                    payload::look_again(context, entry, link, direction);
+                }
+                Plain::Counted
+            }
+        },
     }
 }
 
@@ -138,7 +144,7 @@ fn plain_ipv6(context: &TcContext, link: Link, direction: Direction) -> Plain {
 fn search_plain(context: &TcContext, link: Link, direction: Direction) {
     if let Some(packet) = headers::again(context, link, direction) {
         let size = hook::size(context, &hook::metadata(context, direction));
-        account::any(context, packet, Wire::of(packet, size));
+        count(context, packet, Wire::of(packet, size));
     }
 }
 
@@ -148,7 +154,17 @@ fn count_any(context: &TcContext, direction: Direction) {
     if let Some(packet) = headers::parsed() {
         fragments::follow(packet);
         let size = hook::size(context, &hook::metadata(context, direction));
-        account::any(context, packet, Wire::of(packet, size));
+        count(context, packet, Wire::of(packet, size));
+    }
+}
+
+/// Counts a packet, and has a second look at one that shows something new.
+#[inline(always)]
+fn count(context: &TcContext, packet: &Packet, wire: Wire) {
+    if let Some(entry) = account::any(context, packet, wire)
+        && payload::are_shipped()
+    {
+        payload::look(context, entry, packet);
     }
 }
 

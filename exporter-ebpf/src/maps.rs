@@ -3,10 +3,10 @@
 use core::mem::MaybeUninit;
 
 use abi::maps::{FRAGMENT_ENTRIES, LOSS_ENTRIES};
-use abi::{Bucket, Entry, FragmentKey, FragmentPorts, LossKey, LossSlot, Reason, Taken, Tally};
+use abi::{Awaited, Bucket, Entry, FragmentKey, FragmentPorts, LossKey, LossSlot, Reason, Taken, Tally};
 use aya_ebpf::bindings::BPF_F_MMAPABLE;
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray, PerCpuHashMap};
+use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray, PerCpuHashMap, RingBuf};
 use packet::Packet;
 
 /// What was seen: entries of generation 0, then those of generation 1. Preallocated: a new entry costs no allocation, and the
@@ -56,3 +56,19 @@ pub(crate) static HEADERS: PerCpuArray<[u64; HEADERS_LEN as usize / 8 + 1]> =
 /// What the user does not want to see, by CPU and hook: slots of generation 0, then those of generation 1. Mapped.
 #[map(name = "LOSS_SLOTS_V1")]
 pub(crate) static LOSS_SLOTS: Array<LossSlot> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+/// Payloads on their way to user space, which looks at it from time to time and is not woken. User space sets its size.
+#[map(name = "PAYLOADS_V1")]
+pub(crate) static PAYLOADS: RingBuf = RingBuf::with_byte_size(1, 0);
+
+/// The sequence number of the first data of each side of a connection that was seen to open. One for all hooks, CPUs and
+/// generations, so the data is shipped once, wherever it is seen first. User space sets its size; what it forgets is not shipped.
+#[map(name = "AWAITED_V1")]
+pub(crate) static AWAITED: LruHashMap<Awaited, u32> = LruHashMap::with_max_entries(1, 0);
+
+/// Payloads that found the ring full.
+#[map(name = "UNSHIPPED_V1")]
+pub(crate) static UNSHIPPED: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+
+/// A key of [`AWAITED`]: the stack has no room for it.
+#[map(name = "AWAITED_KEY_V1")]
+pub(crate) static AWAITED_KEY: PerCpuArray<Awaited> = PerCpuArray::with_max_entries(1, 0);

@@ -166,6 +166,7 @@ fn record(number: u32, hook: &Hook) -> FlowRecord<'_> {
         vlan: Vlan { outer: Some(100), inner: Some(200) },
         tcp_flags: Some(TcpFlags(0x1b)),
         connection: None,
+        application: None,
         icmp: None,
         path: &[],
     }

@@ -16,6 +16,7 @@ pub mod kernel;
 pub mod ledger;
 pub mod otlp;
 mod outlet;
+pub mod payload;
 mod pipeline;
 pub mod print;
 pub mod replay;

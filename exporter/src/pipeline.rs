@@ -2,6 +2,7 @@
 
 mod listening;
 mod loss;
+mod payloads;
 mod progress;
 mod replay;
 mod retire;
@@ -19,7 +20,7 @@ use crate::sync::lock;
 use crate::table::{FlowTable, Output};
 
 pub(crate) use self::listening::Listening;
-pub(crate) use self::progress::{Limits, Progress, Stage};
+pub(crate) use self::progress::{Fate, Limits, Progress, Stage};
 pub(crate) use self::replay::{Replay, ReplayError};
 
 /// How often the fill of the current generation is looked at.
@@ -88,9 +89,12 @@ impl<O: Outlet> Pipeline<O> {
                 Err(RecvTimeoutError::Timeout) => {}
             }
             self.progress.set_observations(self.reader.fill());
+            self.read_payloads()?;
             if last_read.elapsed() >= interval || self.reader.is_filling() {
                 last_read = Instant::now();
                 names = self.read()?;
+                // Again: what was counted until then was shipped until then.
+                self.read_payloads()?;
                 self.listening.refresh(&mut self.table);
                 self.emit(&names, Which::Due);
                 self.outlet.flush()?;
@@ -103,7 +107,7 @@ impl<O: Outlet> Pipeline<O> {
 
     /// The last reading, after the hooks are detached: every flow ends, also when the kernel cannot be read.
     pub(crate) fn finish(&mut self) -> Finished {
-        let read = self.read();
+        let read = self.read().and_then(|names| self.read_payloads().map(|()| names));
         let complete = read.is_ok();
         self.listening.refresh(&mut self.table);
         let (names, read) = match read {

@@ -16,6 +16,7 @@ mod key;
 mod loss;
 pub mod maps;
 mod observation;
+mod payload;
 #[cfg(feature = "user")]
 mod pod;
 
@@ -25,3 +26,4 @@ pub use crate::fragment::{FragmentKey, FragmentPorts};
 pub use crate::key::{Direction, ObservationKey, PackedKey, key_flags, protocol};
 pub use crate::loss::{LossKey, LossSlot, Reason, Tally};
 pub use crate::observation::{Counts, Facts, opened_again, seen, tcp_flags, vlan};
+pub use crate::payload::{Awaited, Payload, start};

@@ -18,6 +18,12 @@ pub const UNATTRIBUTED: &str = "UNATTRIBUTED_V1";
 pub const LOSS_SLOTS: &str = "LOSS_SLOTS_V1";
 /// [`FragmentKey`](crate::FragmentKey) to [`FragmentPorts`](crate::FragmentPorts), least recently used out first.
 pub const FRAGMENTS: &str = "FRAGMENTS_V1";
+/// Ring of [`Payload`](crate::Payload).
+pub const PAYLOADS: &str = "PAYLOADS_V1";
+/// [`Awaited`](crate::Awaited) to the sequence number of the first data, least recently used out first.
+pub const AWAITED: &str = "AWAITED_V1";
+/// Per CPU at index 0: payloads for which [`PAYLOADS`] had no room.
+pub const UNSHIPPED: &str = "UNSHIPPED_V1";
 
 /// Hooks times reasons that losses are told apart for.
 pub const LOSS_ENTRIES: u32 = 4096;
@@ -28,6 +34,9 @@ pub const FRAGMENT_ENTRIES: u32 = 4096;
 pub const SCOPE_GLOBAL: &str = "SCOPE";
 /// Read-only global, a `u32`: not 0 if packets come from a capture, whose bytes may end before the packet does.
 pub const REPLAY_GLOBAL: &str = "REPLAY";
+
+/// Read-only global, a `u32`: not 0 if the first data of connections is shipped.
+pub const PAYLOADS_GLOBAL: &str = "SHIP_PAYLOADS";
 
 /// Read-only global: how many entries each generation has, a `u32`.
 pub const ENTRIES_GLOBAL: &str = "ENTRIES_PER_GENERATION";

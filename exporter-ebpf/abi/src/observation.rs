@@ -46,8 +46,10 @@ pub struct Facts {
     pub vlan_inner: u16,
     /// DSCP of the first packet, 0 to 63.
     pub dscp: u8,
-    /// Explicit padding.
-    pub pad: [u8; 3],
+    /// Whether the first data is still looked for ([`start`](crate::start)).
+    pub start: u8,
+    /// Bits of [`Counts::seen`] that were seen and are kept out of it, so that the next packet with one of them gets a second look.
+    pub withheld: u16,
     /// When the second SYN (or SYN-ACK) came ([`opened_again`]), or that of the two which came earlier; 0 means "not seen".
     pub opened_again: u32,
 }

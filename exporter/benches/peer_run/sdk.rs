@@ -149,6 +149,7 @@ fn record(flow: u32, reading: u32, hook: &Hook) -> FlowRecord<'_> {
         vlan: Vlan::default(),
         tcp_flags: None,
         connection: None,
+        application: None,
         icmp: None,
         path: &[],
     }

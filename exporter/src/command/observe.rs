@@ -45,14 +45,15 @@ pub(super) fn settings(
     interval: Duration,
     exports: Exports,
 ) -> Result<Settings, Failure> {
+    let plan = budget::plan(common.memory, exports.metrics_bytes)
+        .map_err(|error| Failure::Configuration(error.to_string()))?;
     Ok(Settings {
         instance,
         method: common.attach,
         selection: selection(common)?,
         filter: common.filter.filter()?,
         reach: common.namespaces,
-        plan: budget::plan(common.memory, exports.metrics_bytes)
-            .map_err(|error| Failure::Configuration(error.to_string()))?,
+        plan: if common.facts { plan } else { plan.without_payloads() },
         interval,
         idle_timeout: common.idle_timeout,
         tcp_idle_timeout: common.tcp_idle_timeout,

@@ -88,6 +88,19 @@ pub struct Common {
         env = "OTEL_FLOW_EXPORTER_PATH"
     )]
     pub path: bool,
+    /// Whether a connection's first bytes are looked at, for its application protocol and TLS; docs/facts.md says what is kept
+    #[arg(
+        long,
+        value_name = "BOOL",
+        default_value = "true",
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = ArgAction::Set,
+        value_parser = BoolishValueParser::new(),
+        env = "OTEL_FLOW_EXPORTER_FACTS"
+    )]
+    pub facts: bool,
     /// Say what other tools call a flow: its Community ID
     #[arg(long, env = "OTEL_FLOW_EXPORTER_COMMUNITY_ID", value_parser = BoolishValueParser::new())]
     pub community_id: bool,
@@ -270,7 +283,7 @@ mod tests {
         assert_eq!(run.common.idle_timeout, Duration::from_secs(15));
         assert_eq!(run.common.tcp_idle_timeout, Duration::from_mins(10));
         assert_eq!((run.interval, run.instance.as_str()), (None, "default"));
-        assert!(!run.own_traffic);
+        assert!(!run.own_traffic && run.common.facts);
         assert_eq!(run.metrics.metric_dimensions, []);
         assert_eq!(run.metrics.metric_series_limit.get(), 2000);
         assert_eq!(run.metrics.metric_idle_timeout, Duration::from_mins(15));

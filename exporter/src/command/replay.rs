@@ -42,6 +42,7 @@ pub fn replay(options: &ReplayOptions) -> Result<(), Failure> {
             // A capture does not say in which direction a packet crossed an interface.
             with_path: false,
             community_id_seed: Some(options.community_id_seed),
+            application_bytes: usize::try_from(plan.application_bytes).unwrap_or(usize::MAX),
         },
         FlowIds::random(),
     );

@@ -8,7 +8,9 @@ use smallvec::SmallVec;
 use abi::Direction;
 
 use crate::flow::text;
-use crate::flow::{Connection, Endpoint, FlowRecord, Hook, Hop, OtherRecord, Record, Role, Vlan};
+use crate::flow::{
+    Application, Connection, Endpoint, FlowRecord, Hook, Hop, OtherRecord, Record, Role, Vlan,
+};
 
 /// Takes attributes one by one. Values are lent, nothing is allocated on the way.
 pub trait AttributeSink {
@@ -101,6 +103,9 @@ fn flow(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
     }
     if let Some(connection) = &record.connection {
         self::connection(connection, sink);
+    }
+    if let Some(application) = record.application {
+        self::application(application, sink);
     }
     if let Some(icmp) = record.icmp {
         sink.int(attribute::NETWORK_ICMP_TYPE, icmp.kind.into());
@@ -201,6 +206,30 @@ fn connection(connection: &Connection, sink: &mut impl AttributeSink) {
     }
     if let Some(error) = connection.error {
         sink.text(attribute::ERROR_TYPE, error.name());
+    }
+}
+
+fn application(application: &Application, sink: &mut impl AttributeSink) {
+    sink.text(attribute::NETWORK_FLOW_ENCRYPTION, application.encryption());
+    if let Some(protocol) = application.protocol() {
+        sink.text(attribute::NETWORK_PROTOCOL_NAME, protocol.name());
+    }
+    if let Some(version) = application.version() {
+        sink.text(attribute::NETWORK_PROTOCOL_VERSION, version);
+    }
+    let Some(tls) = application.tls() else { return };
+    if let Some(version) = tls.version {
+        sink.text(attribute::TLS_PROTOCOL_NAME, version.family());
+        sink.text(attribute::TLS_PROTOCOL_VERSION, version.number());
+    }
+    if let Some(name) = &tls.server_name {
+        sink.text(attribute::SERVER_ADDRESS, name);
+    }
+    if let Some(name) = &tls.next_protocol {
+        sink.text(attribute::TLS_NEXT_PROTOCOL, name);
+    }
+    if !tls.offered.is_empty() {
+        sink.texts(attribute::NETWORK_TLS_OFFERED_PROTOCOLS, tls.offered.iter().map(|name| &**name));
     }
 }
 

@@ -1,5 +1,6 @@
 //! The words of the program: what a hook is, what it observed, what a record says. All stages speak them; they know no stage.
 
+mod application;
 mod attributes;
 mod community;
 mod connection;
@@ -18,6 +19,7 @@ mod tcp;
 mod text;
 mod tuple;
 
+pub use self::application::{Application, Protocol, Start, Tls, TlsRequest, TlsVersion};
 pub use self::attributes::AttributeSink;
 pub use self::community::CommunityId;
 pub use self::connection::{Connection, ConnectionError, ConnectionState, HandshakeTimes, Opening};

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use crate::clock::{MonotonicTime, WallTime};
-use crate::flow::{CommunityId, Connection, Counts, Ecn, FlowId, Hook, HookId, Icmp, Mac, TcpFlags, Vlan};
+use crate::flow::{
+    Application, CommunityId, Connection, Counts, Ecn, FlowId, Hook, HookId, Icmp, Mac, TcpFlags, Vlan,
+};
 
 /// One record, lent to the stage that writes it.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +70,8 @@ pub struct FlowRecord<'a> {
     pub tcp_flags: Option<TcpFlags>,
     /// `None` if the flow is not TCP.
     pub connection: Option<Connection>,
+    /// What its first bytes say, if they were seen.
+    pub application: Option<&'a Application>,
     /// Message of the source's packets; `None` if the flow is not ICMP.
     pub icmp: Option<Icmp>,
     /// The hooks that the packets of the interval passed, in their order, the source's packets first. Empty unless there are more

@@ -61,6 +61,7 @@ pub(crate) fn tcp(hook: &Hook) -> FlowRecord<'_> {
             },
             opening: Some(Opening::Established),
         }),
+        application: None,
         icmp: None,
         path: &[],
     }
@@ -173,6 +174,7 @@ pub(crate) fn any_flow() -> impl Strategy<Value = FlowRecord<'static>> {
             vlan: Vlan { outer: vlan.0, inner: vlan.1 },
             tcp_flags: facts.0.0.map(TcpFlags),
             connection: facts.0.1,
+            application: None,
             icmp: facts.1.map(|(kind, code)| Icmp { kind, code }),
             path: &[],
         }

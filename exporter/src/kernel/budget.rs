@@ -4,11 +4,16 @@ use crate::kernel::Sizes;
 
 /// A flow in the flow table with its index entries, seen at two hooks in both directions while its connection opens
 /// (`make bench`).
-const BYTES_PER_FLOW: u64 = 690;
+const BYTES_PER_FLOW: u64 = 698;
 /// The process without flows: code, runtime, buffers for reading the kernel.
 const PROCESS: u64 = 16 << 20;
 /// One in so many bytes is for the export queue: some seconds of records at any size, and the rest for flows.
 const QUEUE_SHARE: u64 = 16;
+/// One in so many bytes is for what payloads say of flows: enough for a quarter of them.
+const APPLICATION_SHARE: u64 = 16;
+/// One in so many bytes is for the ring of payloads, within limits: 200 connections that begin between two looks, to 3500.
+const RING_SHARE: u64 = 256;
+const RING_LIMITS: (u64, u64) = (1 << 18, 1 << 22);
 /// One full request.
 const MIN_QUEUE: u64 = 1 << 20;
 /// Fewer flows than this are no use on any machine.
@@ -29,6 +34,8 @@ pub struct Plan {
     pub process_bytes: u64,
     /// Bytes of the export queue, or of lines that wait to be printed.
     pub queue_bytes: u64,
+    /// Bytes for what payloads say of flows.
+    pub application_bytes: u64,
     /// Bytes of the series of metrics and of their export queue.
     pub metrics_bytes: u64,
 }
@@ -52,10 +59,12 @@ pub struct BudgetError {
 pub fn plan(bytes: u64, metrics: u64) -> Result<Plan, BudgetError> {
     let smallest = of_flows(MIN_FLOWS, bytes, metrics);
     if smallest.total() > bytes {
-        let without_queue = (smallest.kernel_bytes + smallest.process_bytes).saturating_add(metrics);
-        // The queue takes its share of what is granted.
-        let with_share = without_queue.saturating_mul(QUEUE_SHARE).div_ceil(QUEUE_SHARE - 1);
-        let needed = without_queue.saturating_add(MIN_QUEUE).max(with_share);
+        let fixed = (smallest.kernel_bytes + smallest.process_bytes).saturating_add(metrics);
+        // The queue, what payloads say and the ring take their shares of what is granted, and the ring rounds it up.
+        const SHARE_OF: u64 = 256;
+        const SHARES: u64 = SHARE_OF / QUEUE_SHARE + SHARE_OF / APPLICATION_SHARE + 2 * SHARE_OF / RING_SHARE;
+        let with_shares = fixed.saturating_mul(SHARE_OF).div_ceil(SHARE_OF - SHARES);
+        let needed = fixed.saturating_add(MIN_QUEUE).saturating_add(RING_LIMITS.0).max(with_shares);
         return Err(BudgetError { granted: bytes, metrics, needed });
     }
     let (mut fits, mut too_many) = (MIN_FLOWS, MAX_FLOWS + 1);
@@ -71,22 +80,34 @@ pub fn plan(bytes: u64, metrics: u64) -> Result<Plan, BudgetError> {
 }
 
 fn of_flows(flows: u64, granted: u64, metrics: u64) -> Plan {
-    let sizes = Sizes::of_observations(u32::try_from(flows).unwrap_or(u32::MAX));
+    let (least, most) = RING_LIMITS;
+    let ring = (granted / RING_SHARE).clamp(least, most).next_power_of_two().min(most);
+    let sizes = Sizes::of_observations(u32::try_from(flows).unwrap_or(u32::MAX))
+        .with_payloads(u32::try_from(ring).unwrap_or(u32::MAX));
     Plan {
         flows,
         sizes,
         kernel_bytes: sizes.bytes(),
         process_bytes: PROCESS + flows * BYTES_PER_FLOW,
         queue_bytes: (granted / QUEUE_SHARE).max(MIN_QUEUE),
+        application_bytes: granted / APPLICATION_SHARE,
         metrics_bytes: metrics,
     }
 }
 
 impl Plan {
+    /// This plan, of which the part for payloads stays unused.
+    #[must_use]
+    pub const fn without_payloads(self) -> Self {
+        let sizes = self.sizes.with_payloads(0);
+        Self { sizes, kernel_bytes: sizes.bytes(), application_bytes: 0, ..self }
+    }
+
     /// All of it, in bytes.
     #[must_use]
     pub fn total(&self) -> u64 {
-        (self.kernel_bytes + self.process_bytes + self.queue_bytes).saturating_add(self.metrics_bytes)
+        (self.kernel_bytes + self.process_bytes + self.queue_bytes + self.application_bytes)
+            .saturating_add(self.metrics_bytes)
     }
 }
 

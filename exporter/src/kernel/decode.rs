@@ -11,6 +11,7 @@ use crate::flow::{Counts, Ecn, Handshake, HookId, Hooks, Icmp, Mac, Observation,
 pub(super) fn observation(entry: &Entry, tick: u64, hooks: &mut Hooks) -> Observation {
     let Entry { counts, facts, .. } = entry;
     let key = &entry.key();
+    let seen = counts.seen | facts.withheld;
     let first = MonotonicTime(facts.first_ns);
     // A tick's number says its begin or its end: one less, or a last packet could lie in the future.
     let ticks = counts.last_tick.wrapping_sub(facts.first_tick).saturating_sub(1);
@@ -24,9 +25,9 @@ pub(super) fn observation(entry: &Entry, tick: u64, hooks: &mut Hooks) -> Observ
         macs: (facts.src_mac != [0; 6] || facts.dst_mac != [0; 6])
             .then_some((Mac(facts.src_mac), Mac(facts.dst_mac))),
         vlan: Vlan { outer: vlan_id(facts.vlan_outer), inner: vlan_id(facts.vlan_inner) },
-        tcp_flags: TcpFlags(seen::tcp_flags(counts.seen)),
+        tcp_flags: TcpFlags(seen::tcp_flags(seen)),
         dscp: facts.dscp,
-        ecn: Ecn(seen::ecn(counts.seen)),
+        ecn: Ecn(seen::ecn(seen)),
     }
 }
 
@@ -35,7 +36,7 @@ pub(super) fn hook(scope: u32, ifindex: u32, direction: u8, hooks: &mut Hooks) -
     hooks.resolve(scope, ifindex, Direction::try_from(direction).unwrap_or(Direction::Egress))
 }
 
-fn tuple(key: &ObservationKey) -> Tuple {
+pub(super) fn tuple(key: &ObservationKey) -> Tuple {
     let is_known = key.flags & key_flags::PORTS_UNKNOWN == 0;
     let has_ports = is_known && protocol::has_ports(key.protocol);
     let is_icmp = is_known && protocol::is_icmp(key.protocol, key.ip_version);

@@ -6,8 +6,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
 use abi::maps::{
-    BUCKETS_GLOBAL, ENTRIES, ENTRIES_GLOBAL, FILTER_LEN_GLOBAL, FILTER_RULES_GLOBAL, HASH_KEY_GLOBAL, INDEX,
-    LOSS_SLOTS, LOSS_SLOTS_GLOBAL, LOSSES, REPLAY_GLOBAL, SCOPE_GLOBAL,
+    AWAITED, BUCKETS_GLOBAL, ENTRIES, ENTRIES_GLOBAL, FILTER_LEN_GLOBAL, FILTER_RULES_GLOBAL,
+    HASH_KEY_GLOBAL, INDEX, LOSS_SLOTS, LOSS_SLOTS_GLOBAL, LOSSES, PAYLOADS, PAYLOADS_GLOBAL, REPLAY_GLOBAL,
+    SCOPE_GLOBAL,
 };
 use abi::{Direction, FilterRule};
 use aya::programs::{ProgramError, SchedClassifier};
@@ -179,11 +180,13 @@ fn instance(
 ) -> Result<(Ebpf, Programs), LoadError> {
     let Constants { sizes, slots, hash_key, filter_len, rules } = constants;
     let (buckets, slots_per_generation) = (sizes.buckets(), slots.per_generation());
+    let payloads = u32::from(sizes.payload_bytes != 0);
     let replay = u32::from(packets == Packets::OfCapture);
     let mut loader = EbpfLoader::new();
     loader
         .override_global(SCOPE_GLOBAL, &scope, true)
         .override_global(REPLAY_GLOBAL, &replay, true)
+        .override_global(PAYLOADS_GLOBAL, &payloads, true)
         .override_global(ENTRIES_GLOBAL, &sizes.observations, true)
         .override_global(BUCKETS_GLOBAL, &buckets, true)
         .override_global(HASH_KEY_GLOBAL, &hash_key[..], true)
@@ -192,6 +195,8 @@ fn instance(
         .override_global(FILTER_RULES_GLOBAL, &rules[..], true)
         .map_max_entries(ENTRIES, sizes.entries_in_map())
         .map_max_entries(INDEX, sizes.buckets_in_map())
+        .map_max_entries(PAYLOADS, sizes.payload_bytes.max(1))
+        .map_max_entries(AWAITED, sizes.awaited())
         .map_max_entries(LOSSES, sizes.losses)
         .map_max_entries(LOSS_SLOTS, slots.in_map());
     for (map, path) in paths {

@@ -17,6 +17,7 @@ use crate::flow::{HookId, Hooks, Observation};
 use crate::kernel::decode;
 use crate::kernel::loss_slots::{LossSlots, SlotCount};
 use crate::kernel::losses::{Loss, Losses};
+use crate::kernel::payloads::{Payload, Payloads};
 use crate::kernel::sizes::Sizes;
 use crate::kernel::sys::{GracePeriod, Mapped};
 
@@ -29,6 +30,7 @@ pub struct Reader {
     sizes: Sizes,
     losses: Losses,
     left_out: LossSlots,
+    payloads: Payloads,
     grace: GracePeriod,
     generation: u32,
     /// Of each generation, how many buckets it was given when it was last written.
@@ -81,6 +83,7 @@ impl Reader {
             sizes,
             losses: Losses::new(ebpf)?,
             left_out: LossSlots::new(ebpf, slots)?,
+            payloads: Payloads::new(ebpf)?,
             grace,
             generation: 0,
             buckets: [sizes.buckets(); 2],
@@ -169,6 +172,19 @@ impl Reader {
             take(hooks, &loss);
         }
         self.losses.read(hooks, take)
+    }
+
+    /// Gives the payloads that were shipped since the last call, in their order.
+    pub fn read_payloads(&mut self, take: impl FnMut(&Payload<'_>)) {
+        self.payloads.read(take);
+    }
+
+    /// Payloads that found no room on their way, since the last call.
+    ///
+    /// # Errors
+    /// [`ReadError::Map`]: a later call gives them.
+    pub fn unshipped(&mut self) -> Result<u64, ReadError> {
+        self.payloads.unshipped()
     }
 
     /// Makes room for the losses of other hooks. The program must have been detached from this one before the last reading

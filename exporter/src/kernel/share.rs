@@ -7,11 +7,25 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 
-use abi::maps::{CONTROL, ENTRIES, FRAGMENTS, INDEX, LOSS_SLOTS, LOSSES, TAKEN, UNATTRIBUTED};
+use abi::maps::{
+    AWAITED, CONTROL, ENTRIES, FRAGMENTS, INDEX, LOSS_SLOTS, LOSSES, PAYLOADS, TAKEN, UNATTRIBUTED, UNSHIPPED,
+};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 
 /// What is one for all namespaces. The programs' scratch memory need not be.
-const SHARED: [&str; 8] = [ENTRIES, INDEX, TAKEN, CONTROL, LOSSES, UNATTRIBUTED, LOSS_SLOTS, FRAGMENTS];
+const SHARED: [&str; 11] = [
+    ENTRIES,
+    INDEX,
+    TAKEN,
+    CONTROL,
+    LOSSES,
+    UNATTRIBUTED,
+    LOSS_SLOTS,
+    FRAGMENTS,
+    PAYLOADS,
+    AWAITED,
+    UNSHIPPED,
+];
 
 /// A BPF file system without a name.
 #[derive(Debug)]

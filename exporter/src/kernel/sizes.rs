@@ -10,6 +10,11 @@ const PLACES_PER_ENTRY: u32 = 2;
 /// 256 KiB: in the processor's cache, and room for 16 000 keys.
 const FEW_BUCKETS: u32 = 4096;
 
+/// Sides of connections that were seen to open and have sent no data yet: 16 000 within a round trip.
+const AWAITED_ENTRIES: u32 = 16_384;
+/// Key, value and the kernel's own part of such an entry, rounded up.
+const AWAITED_BYTES: u64 = 128;
+
 /// Sizes that user space gives the maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
@@ -17,6 +22,8 @@ pub struct Sizes {
     pub observations: u32,
     /// Hooks times reasons that losses are told apart for.
     pub losses: u32,
+    /// Bytes of the ring of payloads, a power of two and at least a page; 0 if none are shipped.
+    pub payload_bytes: u32,
 }
 
 impl Sizes {
@@ -26,7 +33,18 @@ impl Sizes {
     /// With the usual room for losses.
     #[must_use]
     pub const fn of_observations(observations: u32) -> Self {
-        Self { observations, losses: LOSS_ENTRIES }
+        Self { observations, losses: LOSS_ENTRIES, payload_bytes: 0 }
+    }
+
+    /// These, with a ring of payloads: room for what comes between two looks, which is a tenth of a second.
+    #[must_use]
+    pub const fn with_payloads(self, bytes: u32) -> Self {
+        Self { payload_bytes: bytes, ..self }
+    }
+
+    /// Connections' sides whose first data is waited for.
+    pub(super) const fn awaited(self) -> u32 {
+        if self.payload_bytes == 0 { 1 } else { AWAITED_ENTRIES }
     }
 
     /// Buckets of each generation.
@@ -53,10 +71,12 @@ impl Sizes {
         GENERATIONS * self.buckets()
     }
 
-    /// What the entries and the index take, in bytes.
+    /// What the entries, the index and payloads take, in bytes.
     #[must_use]
     pub const fn bytes(self) -> u64 {
-        self.entries_in_map() as u64 * size_of::<Entry>() as u64
+        self.payload_bytes as u64
+            + self.awaited() as u64 * AWAITED_BYTES
+            + self.entries_in_map() as u64 * size_of::<Entry>() as u64
             + self.buckets_in_map() as u64 * size_of::<Bucket>() as u64
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use semconv::value::flow_exporter_stage_name as stage_name;
+use semconv::value::{flow_exporter_payload_fate as fate_name, flow_exporter_stage_name as stage_name};
 
 use crate::clock::MonotonicTime;
 
@@ -17,6 +17,8 @@ pub(crate) struct Progress {
     observations: AtomicU64,
     losses: AtomicU64,
     flows: AtomicU64,
+    /// Of each fate.
+    payloads: [AtomicU64; Fate::ALL.len()],
     /// Nanoseconds of each stage.
     times: [AtomicU64; Stage::ALL.len()],
 }
@@ -43,6 +45,40 @@ pub(crate) enum Stage {
     Encoding,
 }
 
+/// What became of the payload of a packet that began what a side of a connection sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is a known protocol's, and all was there.
+    Parsed,
+    /// It is a known protocol's, or may be, and is cut.
+    Incomplete,
+    /// It is nothing that is known.
+    Unknown,
+    /// It found no room on its way from the kernel.
+    Unshipped,
+    /// It was read, but its flow was over.
+    Unplaced,
+    /// It was read, but there was no memory for what it says.
+    Refused,
+}
+
+impl Fate {
+    /// Every fate, in the order of its number.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Parsed, Self::Incomplete, Self::Unknown, Self::Unshipped, Self::Unplaced, Self::Refused];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Parsed => fate_name::PARSED,
+            Self::Incomplete => fate_name::INCOMPLETE,
+            Self::Unknown => fate_name::UNKNOWN,
+            Self::Unshipped => fate_name::UNSHIPPED,
+            Self::Unplaced => fate_name::UNPLACED,
+            Self::Refused => fate_name::REFUSED,
+        }
+    }
+}
+
 impl Stage {
     /// Every step, in the order of its number.
     pub(crate) const ALL: [Self; 3] = [Self::Reading, Self::Table, Self::Encoding];
@@ -66,6 +102,7 @@ impl Progress {
             observations: AtomicU64::new(0),
             losses: AtomicU64::new(0),
             flows: AtomicU64::new(0),
+            payloads: Default::default(),
             times: Default::default(),
         }
     }
@@ -90,6 +127,19 @@ impl Progress {
 
     pub(super) fn set_flows(&self, flows: usize) {
         self.flows.store(flows as u64, Relaxed);
+    }
+
+    pub(super) fn add_payloads(&self, fate: Fate, payloads: u64) {
+        self.payloads[fate as usize].fetch_add(payloads, Relaxed);
+    }
+
+    pub(super) fn set_payloads(&self, fate: Fate, payloads: u64) {
+        self.payloads[fate as usize].store(payloads, Relaxed);
+    }
+
+    /// Payloads of a fate since the start.
+    pub(crate) fn payloads(&self, fate: Fate) -> u64 {
+        self.payloads[fate as usize].load(Relaxed)
     }
 
     pub(crate) fn limits(&self) -> Limits {
@@ -142,6 +192,16 @@ mod tests {
         }
         let times = Stage::ALL.map(|stage| progress.time(stage).as_millis());
         assert_eq!(times, [2, 3, 4]);
+    }
+
+    #[test]
+    fn fates_index_their_own_count() {
+        let progress = Progress::new(Limits { observations: 1, losses: 1, flows: 1 }, MonotonicTime(5));
+        for (index, fate) in Fate::ALL.into_iter().enumerate() {
+            assert_eq!(fate as usize, index, "{}", fate.name());
+            progress.add_payloads(fate, index as u64);
+        }
+        assert_eq!(Fate::ALL.map(|fate| progress.payloads(fate)), [0, 1, 2, 3, 4, 5]);
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub(super) fn flow(hook: &Hook) -> FlowRecord<'_> {
         // FIN, SYN, PSH and ACK.
         tcp_flags: Some(TcpFlags(0b1_1011)),
         connection: None,
+        application: None,
         icmp: None,
         path: &[],
     }

@@ -4,8 +4,8 @@ use smallvec::SmallVec;
 
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
-    CommunityId, Connection, Counts, EndReason, Endpoint, FlowId, FlowRecord, HookId, Hooks, Hop, Listeners,
-    Observation, Record, RecordSink, TcpFlags, Tuple,
+    Application, CommunityId, Connection, Counts, EndReason, Endpoint, FlowId, FlowRecord, HookId, Hooks,
+    Hop, Listeners, Observation, Record, RecordSink, TcpFlags, Tuple,
 };
 use crate::ledger::Ledger;
 use crate::table::Output;
@@ -41,6 +41,8 @@ pub(super) struct Flow {
     accounting: Accounting,
     tcp: Tcp,
     handshake: Handshake,
+    /// Of few flows, and then large.
+    application: Option<Box<Application>>,
     /// A record has said how the connection's opening ended.
     is_opening_told: bool,
     /// Fixed by the first record.
@@ -80,6 +82,7 @@ impl Flow {
             accounting: Accounting::default(),
             tcp: Tcp::default(),
             handshake: Handshake::default(),
+            application: None,
             is_opening_told: false,
             facts: None,
             sequence: 0,
@@ -114,6 +117,20 @@ impl Flow {
 
     pub(super) fn is_excluded(&self) -> bool {
         self.excluded
+    }
+
+    /// Whether it had begun by then.
+    pub(super) fn had_begun(&self, moment: MonotonicTime) -> bool {
+        self.first <= moment
+    }
+
+    /// What is known of its application.
+    pub(super) fn application(&self) -> Option<&Application> {
+        self.application.as_deref()
+    }
+
+    pub(super) fn set_application(&mut self, application: Application) {
+        self.application = Some(Box::new(application));
     }
 
     /// Whether its end needs a record: a TCP connection says that it is over even if nothing came since its last record; others
@@ -251,6 +268,7 @@ impl Flow {
                 .is_tcp()
                 .then(|| TcpFlags(shares[0].tcp_flags.0 | shares[1].tcp_flags.0)),
             connection,
+            application: self.application.as_deref(),
             icmp: self.tuple(source).icmp,
             path: &path,
         };

@@ -6,6 +6,7 @@
 //! it for the path here, or for a record in the [`RecordSink`].
 
 mod accounting;
+mod applications;
 mod conversation;
 mod facts;
 mod flow;
@@ -31,6 +32,7 @@ use crate::flow::{
 };
 use crate::ledger::{Ledger, LossReason};
 
+use self::applications::Applications;
 use self::conversation::Side;
 use self::flow::{Closing, Flow};
 use self::others::Others;
@@ -40,6 +42,7 @@ use self::slab::{Slab, Slot};
 use self::uses::Uses;
 use self::wheel::Wheel;
 
+pub use self::applications::Losses;
 pub use self::settings::Config;
 
 /// All live flows.
@@ -60,6 +63,7 @@ pub struct FlowTable {
     held: Vec<Observation>,
     others: Others,
     uses: Uses,
+    applications: Applications,
     /// Flows of these are not reported.
     excluded: Arc<OwnConnections>,
     /// Who listens on this machine, as last told.
@@ -97,6 +101,7 @@ impl FlowTable {
             held: Vec::new(),
             others: Others::default(),
             uses: Uses::default(),
+            applications: Applications::new(config.application_bytes),
             excluded: Arc::default(),
             listeners: Listeners::default(),
             wants_listeners: false,
@@ -149,6 +154,7 @@ impl FlowTable {
     pub fn emit_due<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
         let now = out.clock.monotonic();
         self.settle_held(out);
+        self.place_said();
         self.end_closed(now, out);
         while let Some(slot) = self.wheel.take_due(self.settings.due_by(now, out.sink)) {
             let flow = &mut self.flows[slot];
@@ -190,6 +196,7 @@ impl FlowTable {
     /// Ends every flow. A connection that was closed ends as such, the others because they have to.
     pub fn finish<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
         self.settle_held(out);
+        self.place_said();
         for slot in std::mem::take(&mut self.closing) {
             self.end(slot, EndReason::EndOfFlow, out);
         }
@@ -311,6 +318,9 @@ impl FlowTable {
         self.index.remove(flow.conversation());
         if flow.is_to_be_told() {
             flow.emit(reason, &self.settings, &self.listeners, &mut self.uses, out);
+        }
+        if let Some(application) = flow.application() {
+            self.applications.release(application);
         }
         flow.end(&mut self.uses, out.ledger);
     }

@@ -20,6 +20,8 @@ pub struct Config {
     pub with_path: bool,
     /// Seed of the community ID that records have; `None` if they have none.
     pub community_id_seed: Option<u16>,
+    /// Bytes for what payloads say of flows, at most.
+    pub application_bytes: usize,
 }
 
 impl Default for Config {
@@ -31,6 +33,7 @@ impl Default for Config {
             max_flows: 1_000_000,
             with_path: true,
             community_id_seed: None,
+            application_bytes: 1 << 20,
         }
     }
 }

@@ -4,6 +4,7 @@ mod collector;
 mod connection;
 mod exact;
 mod exits;
+mod facts;
 mod faults;
 mod filter;
 mod lifetime;
@@ -21,7 +22,7 @@ use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
-    let tests: [Test; 61] = [
+    let tests: [Test; 65] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -46,6 +47,10 @@ fn main() -> ExitCode {
         ("a_socket_listens_at_all_addresses", orientation::all_addresses),
         ("who_began_through_a_router_is_told_by_ports", orientation::through_a_router),
         ("a_udp_server_that_answers_did_not_begin", orientation::datagrams),
+        ("a_tls_handshake_says_name_version_and_protocols", facts::tls),
+        ("a_connection_without_tls_says_so", facts::without_tls),
+        ("bytes_from_the_middle_of_a_connection_say_nothing", facts::from_the_middle),
+        ("a_tls_handshake_in_pieces_is_counted_as_incomplete", facts::cut),
         ("a_capture_counts_as_its_frames_were_on_the_wire", replay::counts),
         ("a_capture_that_is_cut_off_gives_what_is_before", replay::cut),
         ("an_interface_that_left_is_in_the_balance", lifetime::interface),

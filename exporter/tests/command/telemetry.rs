@@ -17,7 +17,7 @@ use crate::collector::{datagrams, exporting};
 use crate::program::{Ended, Program};
 use crate::topology::Pair;
 
-const LISTEN: &str = "127.0.0.1:9464";
+pub(crate) const LISTEN: &str = "127.0.0.1:9464";
 /// Longer than anything here takes on a slow machine.
 const PATIENCE: Duration = Duration::from_mins(5);
 
@@ -113,7 +113,7 @@ pub(crate) fn off() -> Result<()> {
 }
 
 /// The status and the body. On a slow machine an answer may take longer than a connection has; another is no worse.
-fn get(namespace: &Netns, path: &str) -> Result<(u16, String)> {
+pub(crate) fn get(namespace: &Netns, path: &str) -> Result<(u16, String)> {
     let mut answer = None;
     until("the listener answers", PATIENCE, || {
         answer = ask(namespace, path).ok();

@@ -58,6 +58,13 @@ pub const FLOW_EXPORTER_KERNEL_MAP_NAME: Attribute = Attribute {
     brief: "Map of the kernel programs.",
 };
 
+/// What became of the first payload of a connection's side.
+pub const FLOW_EXPORTER_PAYLOAD_FATE: Attribute = Attribute {
+    key: "flow_exporter.payload.fate",
+    kind: Kind::String,
+    brief: "What became of the first payload of a connection's side.",
+};
+
 /// Step of the thread that reads flows.
 pub const FLOW_EXPORTER_STAGE_NAME: Attribute = Attribute {
     key: "flow_exporter.stage.name",
@@ -107,6 +114,13 @@ pub const NETWORK_FLOW_DURATION: Attribute = Attribute {
     key: "network.flow.duration",
     kind: Kind::Double,
     brief: "Time in seconds (`s`) from the flow's first packet to the record's Timestamp.",
+};
+
+/// What protects the connection, as far as its first bytes tell.
+pub const NETWORK_FLOW_ENCRYPTION: Attribute = Attribute {
+    key: "network.flow.encryption",
+    kind: Kind::String,
+    brief: "What protects the connection, as far as its first bytes tell.",
 };
 
 /// Why the record was made.
@@ -236,6 +250,20 @@ pub const NETWORK_INTERFACE_DIRECTION: Attribute = Attribute {
 pub const NETWORK_INTERFACE_NAME: Attribute =
     Attribute { key: "network.interface.name", kind: Kind::String, brief: "Name of the network interface." };
 
+/// Protocol of the application layer.
+pub const NETWORK_PROTOCOL_NAME: Attribute = Attribute {
+    key: "network.protocol.name",
+    kind: Kind::String,
+    brief: "Protocol of the application layer.",
+};
+
+/// Version of the protocol of the application layer, as it is said.
+pub const NETWORK_PROTOCOL_VERSION: Attribute = Attribute {
+    key: "network.protocol.version",
+    kind: Kind::String,
+    brief: "Version of the protocol of the application layer, as it is said.",
+};
+
 /// Time to connect in seconds (`s`): from the first SYN to the ACK, with what was sent again.
 pub const NETWORK_TCP_CONNECT_DURATION: Attribute = Attribute {
     key: "network.tcp.connect.duration",
@@ -269,6 +297,13 @@ pub const NETWORK_TCP_RTT_SERVER: Attribute = Attribute {
     key: "network.tcp.rtt.server",
     kind: Kind::Double,
     brief: "Time in seconds (`s`) from the SYN to the SYN-ACK: to the server and back.",
+};
+
+/// Protocols that the client offered in its TLS handshake (ALPN), the best first.
+pub const NETWORK_TLS_OFFERED_PROTOCOLS: Attribute = Attribute {
+    key: "network.tls.offered_protocols",
+    kind: Kind::StringArray,
+    brief: "Protocols that the client offered in its TLS handshake (ALPN), the best first.",
 };
 
 /// Protocol of the transport layer.
@@ -315,11 +350,11 @@ pub const OTEL_METRIC_OVERFLOW: Attribute = Attribute {
     brief: "Marks the one series that takes what found no series of its own; always `true`.",
 };
 
-/// Host of the receiver, as the endpoint says it.
+/// Host of the server, as its client names it.
 pub const SERVER_ADDRESS: Attribute = Attribute {
     key: "server.address",
     kind: Kind::String,
-    brief: "Host of the receiver, as the endpoint says it.",
+    brief: "Host of the server, as its client names it.",
 };
 
 /// Port of the receiver.
@@ -417,4 +452,25 @@ pub const TELEMETRY_SDK_VERSION: Attribute = Attribute {
     key: "telemetry.sdk.version",
     kind: Kind::String,
     brief: "Version of the SDK that makes the telemetry.",
+};
+
+/// Protocol that is tunneled, by its name in the IANA registry (ALPN).
+pub const TLS_NEXT_PROTOCOL: Attribute = Attribute {
+    key: "tls.next_protocol",
+    kind: Kind::String,
+    brief: "Protocol that is tunneled, by its name in the IANA registry (ALPN).",
+};
+
+/// Protocol that was negotiated: SSL or TLS.
+pub const TLS_PROTOCOL_NAME: Attribute = Attribute {
+    key: "tls.protocol.name",
+    kind: Kind::String,
+    brief: "Protocol that was negotiated: SSL or TLS.",
+};
+
+/// Number of the version of SSL or TLS that was negotiated.
+pub const TLS_PROTOCOL_VERSION: Attribute = Attribute {
+    key: "tls.protocol.version",
+    kind: Kind::String,
+    brief: "Number of the version of SSL or TLS that was negotiated.",
 };

@@ -130,6 +130,15 @@ pub const FLOW_EXPORTER_KERNEL_MAP_LIMIT: Metric = Metric {
     attributes: &[attribute::FLOW_EXPORTER_KERNEL_MAP_NAME],
 };
 
+/// First payloads of connections' sides, by what became of them.
+pub const FLOW_EXPORTER_PAYLOAD_COUNT: Metric = Metric {
+    name: "flow_exporter.payload.count",
+    instrument: Instrument::Counter,
+    unit: "{payload}",
+    brief: "First payloads of connections' sides, by what became of them.",
+    attributes: &[attribute::FLOW_EXPORTER_PAYLOAD_FATE],
+};
+
 /// Flows in the flow table.
 pub const FLOW_EXPORTER_FLOW_COUNT: Metric = Metric {
     name: "flow_exporter.flow.count",

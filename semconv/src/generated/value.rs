@@ -59,6 +59,27 @@ pub mod flow_exporter_kernel_map_name {
     pub const LOSSES: &str = "losses";
 }
 
+/// Values of `flow_exporter.payload.fate`.
+pub mod flow_exporter_payload_fate {
+    /// It is a known protocol's, and all that is looked for was there.
+    pub const PARSED: &str = "parsed";
+
+    /// It is a known protocol's, or may be, and ends too early.
+    pub const INCOMPLETE: &str = "incomplete";
+
+    /// It is nothing that is known.
+    pub const UNKNOWN: &str = "unknown";
+
+    /// It found no room in the ring from the kernel.
+    pub const UNSHIPPED: &str = "unshipped";
+
+    /// It was read, but its flow was over.
+    pub const UNPLACED: &str = "unplaced";
+
+    /// It was read, but what it says found no room in the memory for that.
+    pub const REFUSED: &str = "refused";
+}
+
 /// Values of `flow_exporter.stage.name`.
 pub mod flow_exporter_stage_name {
     /// Turning the generation, waiting for the programs to leave it, reading losses.
@@ -102,6 +123,21 @@ pub mod network_flow_direction {
 
     /// Sent by the destination.
     pub const REVERSE: &str = "reverse";
+}
+
+/// Values of `network.flow.encryption`.
+pub mod network_flow_encryption {
+    /// It began with a TLS handshake, or agreed in its own protocol to go on with one.
+    pub const TLS: &str = "tls";
+
+    /// It began as SSH, which encrypts by itself.
+    pub const SSH: &str = "ssh";
+
+    /// It began with words of a readable protocol that does not turn to TLS later.
+    pub const NONE: &str = "none";
+
+    /// Its first bytes do not tell: an unknown protocol, or one that may turn to TLS later.
+    pub const UNKNOWN: &str = "unknown";
 }
 
 /// Values of `network.flow.end_reason`.
@@ -159,6 +195,33 @@ pub mod network_interface_direction {
 
     /// Sent by the host through the interface.
     pub const EGRESS: &str = "egress";
+}
+
+/// Values of `network.protocol.name`.
+pub mod network_protocol_name {
+    /// HTTP.
+    pub const HTTP: &str = "http";
+
+    /// SSH.
+    pub const SSH: &str = "ssh";
+
+    /// SMTP.
+    pub const SMTP: &str = "smtp";
+
+    /// FTP, its control connection.
+    pub const FTP: &str = "ftp";
+
+    /// Telnet.
+    pub const TELNET: &str = "telnet";
+
+    /// Redis.
+    pub const REDIS: &str = "redis";
+
+    /// PostgreSQL.
+    pub const POSTGRESQL: &str = "postgresql";
+
+    /// MySQL.
+    pub const MYSQL: &str = "mysql";
 }
 
 /// Values of `network.tcp.flags`.
@@ -261,4 +324,13 @@ pub mod ip_ecn {
 pub mod telemetry_sdk_language {
     /// Rust.
     pub const RUST: &str = "rust";
+}
+
+/// Values of `tls.protocol.name`.
+pub mod tls_protocol_name {
+    /// SSL.
+    pub const SSL: &str = "ssl";
+
+    /// TLS.
+    pub const TLS: &str = "tls";
 }

@@ -1,6 +1,7 @@
 //! The rules of the flow table, each by its name.
 
 mod accounting;
+mod applications;
 mod capacity;
 mod connection;
 mod ends;

@@ -9,9 +9,9 @@ use abi::{Direction, protocol, tcp_flags};
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::connections::OwnConnections;
 use crate::flow::{
-    Connection, Counts, Ecn, EndReason, Evidence, FlowId, FlowIds, FlowRecord, Handshake, Hook, HookId,
-    Hooks, Icmp, Mac, Observation, OtherReason, Record, RecordSink, Role, TcpFlags, Tuple, Unattributed,
-    Vlan,
+    Application, Connection, Counts, Ecn, EndReason, Evidence, FlowId, FlowIds, FlowRecord, Handshake, Hook,
+    HookId, Hooks, Icmp, Mac, Observation, OtherReason, Record, RecordSink, Role, TcpFlags, Tuple,
+    Unattributed, Vlan,
 };
 use crate::ledger::Ledger;
 use crate::table::{Config, FlowTable, Output};
@@ -166,6 +166,7 @@ pub(in crate::table) struct SeenFlow {
     pub(in crate::table) vlan: Vlan,
     pub(in crate::table) flags: Option<TcpFlags>,
     pub(in crate::table) connection: Option<Connection>,
+    pub(in crate::table) application: Option<Application>,
     pub(in crate::table) icmp: Option<Icmp>,
     /// Name of each hop, who sent its packets, how many.
     pub(in crate::table) path: Vec<(String, bool, u64)>,
@@ -187,6 +188,7 @@ impl SeenFlow {
             vlan: record.vlan,
             flags: record.tcp_flags,
             connection: record.connection,
+            application: record.application.cloned(),
             icmp: record.icmp,
             path: record
                 .path

@@ -1,0 +1,190 @@
+//! Ships the first data that each side of a TCP connection sends.
+//!
+//! A side's SYN says the sequence number of its first data, which [`AWAITED`] keeps. Until that is seen, an entry of this side keeps
+//! [`tcp_flags::ACK`] out of what it has seen, so each of its segments shows something new and leaves the fast way: others pay nothing.
+//! The data is shipped by the program that sees it first, and only if it is the connection's first byte; so nothing from the middle
+//! of a stream is ever taken for its start.
+
+use core::arch::asm;
+use core::mem::MaybeUninit;
+
+use abi::{Awaited, Direction, Entry, Payload, protocol, start, tcp_flags};
+use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
+use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
+use aya_ebpf::programs::TcContext;
+use packet::{Fragment, Link, Packet};
+
+use crate::maps::{AWAITED, AWAITED_KEY, PAYLOADS, UNSHIPPED};
+use crate::{clock, headers};
+
+/// Set by user space before the program is loaded.
+#[unsafe(no_mangle)]
+static SHIP_PAYLOADS: u32 = 0;
+
+/// An entry with this many packets and no data looks no further: its side may only ever acknowledge.
+const MOST_WITHOUT_DATA: u32 = 16;
+
+/// Whether anything is shipped. If not, the verifier removes what depends on it.
+#[inline(always)]
+pub(crate) fn are_shipped() -> bool {
+    // SAFETY: a read-only global; the volatile read keeps the compiler from folding the value that user space replaces.
+    unsafe { core::ptr::read_volatile(&raw const SHIP_PAYLOADS) != 0 }
+}
+
+/// Reads a plain packet again and looks at it. Not inlined: seldom.
+#[inline(never)]
+pub(crate) fn look_again(context: &TcContext, entry: &mut Entry, link: Link, direction: Direction) {
+    if entry.kind as u8 == protocol::TCP
+        && let Some(packet) = headers::again(context, link, direction)
+    {
+        look(context, entry, packet);
+    }
+}
+
+/// Ships what a packet carries if it is the first data. Not inlined: seldom, and large.
+#[inline(never)]
+pub(crate) fn look(context: &TcContext, entry: &mut Entry, packet: &Packet) {
+    let opens = packet.tcp_flags & tcp_flags::SYN != 0;
+    let is_of_interest = entry.kind as u8 == protocol::TCP
+        && (opens || entry.facts.start == start::OPEN)
+        && packet.tcp_flags & tcp_flags::RST == 0
+        && matches!(packet.fragment, Fragment::None);
+    if !is_of_interest {
+        return;
+    }
+    let mut words = MaybeUninit::uninit();
+    if !read(context, packet, &mut words) {
+        return;
+    }
+    // SAFETY: they were read.
+    let segment = Segment::of(packet, unsafe { words.assume_init() });
+    let Some(key) = key(entry) else { return };
+    let first = if opens {
+        // An entry may see several connections of a tuple.
+        entry.facts.start = start::OPEN;
+        if segment.len == 0 {
+            // A full map makes room, so it fails for want of memory alone.
+            let _ = AWAITED.insert(key, segment.sequence.wrapping_add(1), 0);
+            return withhold(entry);
+        }
+        // TCP Fast Open (RFC 7413): the segment carries the first data itself.
+        segment.sequence
+    } else {
+        match AWAITED.get_ptr(key) {
+            // SAFETY: the map gave out the value.
+            Some(first) => unsafe { first.read_volatile() },
+            None => {
+                entry.facts.start = start::OVER;
+                return;
+            }
+        }
+    };
+    if segment.len != 0 && segment.sequence == first {
+        entry.facts.start = start::OVER;
+        let _ = AWAITED.remove(key);
+        ship(context, entry, segment.at, segment.len);
+    } else if entry.counts.packets > MOST_WITHOUT_DATA {
+        entry.facts.start = start::OVER;
+    } else {
+        withhold(entry);
+    }
+}
+
+/// Has the next segment with an ACK looked at as well.
+#[inline(always)]
+fn withhold(entry: &mut Entry) {
+    entry.facts.withheld |= entry.counts.seen & tcp_flags::ACK;
+    entry.counts.seen &= !tcp_flags::ACK;
+}
+
+/// What a TCP header says of its data.
+struct Segment {
+    sequence: u32,
+    /// Offset of the data in the packet.
+    at: u32,
+    /// Bytes of data.
+    len: u32,
+}
+
+impl Segment {
+    /// From what [`read`] reads.
+    #[inline(always)]
+    fn of(packet: &Packet, words: [u32; 3]) -> Self {
+        let [sequence, _, offset_and_flags] = words.map(u32::from_be);
+        let at = packet.transport_at + (offset_and_flags >> 28) * 4;
+        Self { sequence, at, len: packet.end.saturating_sub(at) }
+    }
+}
+
+/// Sequence number, acknowledgement number, and data offset with flags and window. Says whether the packet has them.
+#[inline(always)]
+fn read(context: &TcContext, packet: &Packet, words: &mut MaybeUninit<[u32; 3]>) -> bool {
+    const AT: u32 = 4;
+    // SAFETY: the array has 12 bytes.
+    let failed = unsafe {
+        bpf_skb_load_bytes(
+            context.skb.skb.cast(),
+            packet.transport_at + AT,
+            words.as_mut_ptr().cast(),
+            size_of::<[u32; 3]>() as u32,
+        )
+    };
+    failed == 0
+}
+
+/// The key of an entry's side, in memory of this CPU.
+#[inline(always)]
+fn key<'a>(entry: &Entry) -> Option<&'a Awaited> {
+    let key = AWAITED_KEY.get_ptr_mut(0)?;
+    let [source_0, source_1, destination_0, destination_1, ports, _] = entry.words;
+    // SAFETY: this CPU's value, and programs of a hook do not interrupt each other on a CPU.
+    unsafe {
+        *key = [source_0, source_1, destination_0, destination_1, u64::from(ports as u32)];
+        Some(&*key)
+    }
+}
+
+/// The value, which is at most 1023, and of which the compiler no longer knows what it was made of: or else it leaves out what the
+/// verifier wants to see.
+#[inline(always)]
+fn forget(value: u32) -> u32 {
+    let mut value = u64::from(value);
+    // SAFETY: arithmetic. Without an instruction, two of the program's lines would be at one place, which the kernel refuses.
+    unsafe {
+        asm!("{value} &= 1023", value = inout(reg) value, options(pure, nomem, nostack, preserves_flags))
+    };
+    value as u32
+}
+
+/// Not inlined: the verifier is to look at it once.
+#[inline(never)]
+fn ship(context: &TcContext, entry: &Entry, at: u32, len: u32) {
+    let shipped = forget(len.min(context.len().saturating_sub(at)).min(Payload::BYTES));
+    // Of a capture, the bytes may end before. The second comparison is for the verifier.
+    if shipped == 0 || shipped > Payload::BYTES {
+        return;
+    }
+    let Some(mut room) = PAYLOADS.reserve::<Payload>(0) else {
+        if let Some(unshipped) = UNSHIPPED.get_ptr_mut(0) {
+            // SAFETY: this CPU's value, and programs of a hook do not interrupt each other on a CPU.
+            unsafe { *unshipped += 1 };
+        }
+        return;
+    };
+    let payload = room.as_mut_ptr();
+    // SAFETY: the ring gave out room for one, which nobody else has; and `shipped` is at most the array's length.
+    let failed = unsafe {
+        (*payload).words = entry.words;
+        (*payload).kind = entry.kind;
+        (*payload).shipped = shipped;
+        (*payload).time_ns = clock::precise();
+        (*payload).len = len;
+        (*payload).pad = 0;
+        bpf_skb_load_bytes(context.skb.skb.cast(), at, (&raw mut (*payload).bytes).cast(), shipped)
+    };
+    if failed == 0 {
+        room.submit(BPF_RB_NO_WAKEUP.into());
+    } else {
+        room.discard(BPF_RB_NO_WAKEUP.into());
+    }
+}
