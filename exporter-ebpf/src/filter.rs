@@ -51,7 +51,7 @@ fn decide(context: &TcContext, direction: Direction) {
     }
 }
 
-/// Whether the first rule that fits rejects it; user space sees to it that one fits. Not inlined: its registers are its own.
+/// Whether the first rule that fits rejects it. What none fits is accepted. Not inlined: its registers are its own.
 #[inline(never)]
 fn rejects(packet: &Packet) -> bool {
     let subject = FilterSubject::of(&packet.key);
