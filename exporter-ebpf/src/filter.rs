@@ -51,7 +51,7 @@ fn decide(context: &TcContext, direction: Direction) {
     }
 }
 
-/// Whether the first rule that fits rejects it; user space sees to it that one fits. Not inlined: its registers are its own.
+/// Whether the first rule that fits rejects it. What none fits is accepted. Not inlined: its registers are its own.
 #[inline(never)]
 fn rejects(packet: &Packet) -> bool {
     let subject = FilterSubject::of(&packet.key);
@@ -68,6 +68,7 @@ fn rejects(packet: &Packet) -> bool {
 }
 
 #[inline(always)]
+#[expect(clippy::pointers_in_nomem_asm_block, reason = "it moves the address, and does not follow it")]
 fn rule(at: u32) -> &'static FilterRule {
     let mut rules = &raw const FILTER_RULES;
     // SAFETY: a move of a register to itself. The compiler no longer knows what it points to, and so does not fold the values that

@@ -1,13 +1,14 @@
 //! Packets that the user does not want to see: the programs, beside what a rule means, said a second time as plainly as can be.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
 use abi::{Direction, Reason};
 use anyhow::{Result, ensure};
 use crafted::layer::{IPV4, PAYLOAD, TCP, UDP, ethernet, ipv4, tcp, udp_between};
-use exporter::flow::{Counts, Tuple};
-use exporter::kernel::{Filter, PacketContext, Sizes};
+use exporter::flow::{Counts, Hooks, Tuple};
+use exporter::kernel::{Filter, GracePeriod, Loaded, PacketContext, Programs, Sizes, load_shared, test_run};
 use flow_tests::machine::{Input, Machine};
 use flow_tests::model::{Model, Seen};
 use flow_tests::netns::Netns;
@@ -257,6 +258,37 @@ pub(crate) fn many_hooks() -> Result<()> {
         seen.sort_unstable();
         seen.dedup();
         ensure!(seen.len() == INTERFACES as usize && seen.iter().all(Option::is_some), "{seen:?}");
+    }
+    Ok(())
+}
+
+/// Programs of several network namespaces leave out by the same rules, and one reader has what each of them left out.
+pub(crate) fn in_several_namespaces() -> Result<()> {
+    const OTHER: u32 = 5;
+    let filter = Filter::parse(["reject udp"])?;
+    let sizes = Sizes::of_observations(64);
+    let (Loaded { programs, mut reader }, sharing) = load_shared(0, sizes, &filter, GracePeriod::probe()?)?;
+    let others = sharing.programs(OTHER)?;
+    let bytes = ethernet(IPV4, &ipv4(UDP, &udp_between(50_000, 53, &PAYLOAD)));
+    let run = |programs: &Programs, packets: u64| -> Result<()> {
+        for _ in 0..packets {
+            test_run(programs.fd(Link::Ethernet, Direction::Ingress), &bytes, &PacketContext::default())?;
+        }
+        Ok(())
+    };
+    let mut hooks = Hooks::default();
+    for round in 1..4 {
+        run(&programs, 3 * round)?;
+        run(&others, 4 * round)?;
+        let (mut counted, mut filtered) = (0, BTreeMap::new());
+        reader.read(&mut hooks, |_, _| counted += 1)?;
+        reader.read_losses(&mut hooks, |hooks, loss| {
+            let scope = loss.hook.map(|hook| hooks.get(hook).scope);
+            *filtered.entry((scope, loss.reason)).or_insert(0) += loss.counts.packets;
+        })?;
+        let of = |scope| (Some(scope), Reason::Filtered);
+        let should = BTreeMap::from([(of(0), 3 * round), (of(OTHER), 4 * round)]);
+        ensure!((counted, &filtered) == (0, &should), "round {round}: {counted} counted, {filtered:?}");
     }
     Ok(())
 }

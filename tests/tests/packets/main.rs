@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         ("what_is_filtered_is_what_the_rules_say", filter::as_the_rules_say),
         ("the_last_of_many_rules_decides_as_the_first_does", filter::many_rules),
         ("what_is_filtered_at_many_hooks_adds_up", filter::many_hooks),
+        ("programs_of_several_namespaces_filter_alike", filter::in_several_namespaces),
         ("a_handshake_is_noted_and_what_opens_it_again", sequence::handshake),
         ("the_last_packet_ends_the_observation", sequence::last_packet),
     ])

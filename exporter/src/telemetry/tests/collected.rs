@@ -241,7 +241,7 @@ fn a_prometheus_gets_the_same_numbers() {
     let text = TextEncoder::new().encode_to_string(&metrics.registry().gather()).unwrap();
     for line in [
         "# TYPE flow_exporter_packet_seen_total counter",
-        "flow_exporter_packet_seen_total 1033",
+        "flow_exporter_packet_seen_total 1040",
         "flow_exporter_packet_lost_total{error_type=\"rejected\"} 55",
         "# TYPE flow_exporter_flow_limit gauge",
         "flow_exporter_flow_limit 300",
