@@ -67,7 +67,8 @@ impl Candidates {
             let program: &mut SchedClassifier = program.try_into()?;
             program.load().with_context(|| format!("the kernel refuses the variant {name}"))?;
         }
-        let exporter = kernel::load(0, Sizes::of_observations(ENTRIES), GracePeriod::probe()?)?;
+        let exporter =
+            kernel::load(0, Sizes::of_observations(ENTRIES).with_payloads(1 << 20), GracePeriod::probe()?)?;
         Ok(Self { variants, exporter, hooks: Hooks::default() })
     }
 
