@@ -1,14 +1,17 @@
-//! Ships the first data that each side of a TCP connection sends.
+//! Ships the first data that each side of a TCP connection sends, and DNS messages.
 //!
 //! A side's SYN says the sequence number of its first data, which [`AWAITED`] keeps. Until that is seen, an entry of this side keeps
 //! [`tcp_flags::ACK`] out of what it has seen, so each of its segments shows something new and leaves the fast way: others pay nothing.
 //! The data is shipped by the program that sees it first, and only if it is the connection's first byte; so nothing from the middle
 //! of a stream is ever taken for its start.
+//!
+//! An entry of UDP at the port of DNS keeps the ECN codepoint out instead, which every packet has: so each message is shipped, at every
+//! hook, where it tells how long its answer takes.
 
 use core::arch::asm;
 use core::mem::MaybeUninit;
 
-use abi::{Awaited, Direction, Entry, Payload, protocol, start, tcp_flags};
+use abi::{Awaited, Direction, Entry, Payload, protocol, seen, start, tcp_flags};
 use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
 use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
 use aya_ebpf::programs::TcContext;
@@ -20,6 +23,11 @@ use crate::{clock, headers};
 /// Set by user space before the program is loaded.
 #[unsafe(no_mangle)]
 static SHIP_PAYLOADS: u32 = 0;
+
+/// Port of DNS (RFC 1035).
+const DNS: u16 = 53;
+/// Bytes of a UDP header.
+const UDP_LEN: u32 = 8;
 
 /// An entry with this many packets and no data looks no further: its side may only ever acknowledge.
 const MOST_WITHOUT_DATA: u32 = 16;
@@ -34,16 +42,19 @@ pub(crate) fn are_shipped() -> bool {
 /// Reads a plain packet again and looks at it. Not inlined: seldom.
 #[inline(never)]
 pub(crate) fn look_again(context: &TcContext, entry: &mut Entry, link: Link, direction: Direction) {
-    if entry.kind as u8 == protocol::TCP
+    if is_looked_at(entry)
         && let Some(packet) = headers::again(context, link, direction)
     {
         look(context, entry, packet);
     }
 }
 
-/// Ships what a packet carries if it is the first data. Not inlined: seldom, and large.
+/// Ships what a packet carries if it is the first data, or a DNS message. Not inlined: seldom, and large.
 #[inline(never)]
 pub(crate) fn look(context: &TcContext, entry: &mut Entry, packet: &Packet) {
+    if is_dns(entry) {
+        return dns(context, entry, packet);
+    }
     let opens = packet.tcp_flags & tcp_flags::SYN != 0;
     let is_of_interest = entry.kind as u8 == protocol::TCP
         && (opens || entry.facts.start == start::OPEN)
@@ -95,6 +106,31 @@ pub(crate) fn look(context: &TcContext, entry: &mut Entry, packet: &Packet) {
 fn withhold(entry: &mut Entry) {
     entry.facts.withheld |= entry.counts.seen & tcp_flags::ACK;
     entry.counts.seen &= !tcp_flags::ACK;
+}
+
+/// Whether packets of an entry may be shipped.
+#[inline(always)]
+fn is_looked_at(entry: &Entry) -> bool {
+    entry.kind as u8 == protocol::TCP || is_dns(entry)
+}
+
+/// Whether an entry is of UDP from or to the port of DNS.
+#[inline(always)]
+fn is_dns(entry: &Entry) -> bool {
+    let [_, _, _, _, ports, _] = entry.words;
+    entry.kind as u8 == protocol::UDP && (ports as u16 == DNS || (ports >> 16) as u16 == DNS)
+}
+
+/// Ships a message, and has the next one looked at as well.
+#[inline(always)]
+fn dns(context: &TcContext, entry: &mut Entry, packet: &Packet) {
+    entry.facts.withheld |= entry.counts.seen & seen::ECN;
+    entry.counts.seen &= !seen::ECN;
+    // A later fragment has no header.
+    if !matches!(packet.fragment, Fragment::Later(_)) {
+        let at = packet.transport_at + UDP_LEN;
+        ship(context, entry, at, packet.end.saturating_sub(at));
+    }
 }
 
 /// What a TCP header says of its data.

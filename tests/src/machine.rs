@@ -49,7 +49,7 @@ impl Machine {
     /// # Errors
     /// Where the kernel refuses.
     pub fn new(observations: u32) -> Result<Self> {
-        Self::with(Sizes::of_observations(observations), &Filter::default())
+        Self::with(Sizes::of_observations(observations).with_payloads(1 << 18), &Filter::default())
     }
 
     /// The same with all sizes, and with a filter.

@@ -61,14 +61,17 @@ const _: () = assert!(size_of::<Facts>() == 64);
 pub mod seen {
     use super::tcp_flags;
 
-    const ECN: u32 = 12;
+    const ECN_AT: u32 = 12;
+
+    /// The bits of the ECN codepoints, of which each packet has one.
+    pub const ECN: u16 = 0xf << ECN_AT;
 
     /// What a packet with these TCP flags and this DS field shows.
     #[inline(always)]
     #[must_use]
     #[expect(clippy::inline_always, reason = "a call costs the kernel more than its body")]
     pub const fn of(tcp_flags: u16, traffic_class: u8) -> u16 {
-        tcp_flags | 1 << (ECN + (traffic_class & 3) as u32)
+        tcp_flags | 1 << (ECN_AT + (traffic_class & 3) as u32)
     }
 
     /// TCP flags seen.
@@ -80,7 +83,7 @@ pub mod seen {
     /// ECN codepoints seen: bit n is codepoint n.
     #[must_use]
     pub const fn ecn(seen: u16) -> u8 {
-        (seen >> ECN) as u8
+        (seen >> ECN_AT) as u8
     }
 }
 

@@ -91,7 +91,7 @@ impl Candidates {
         for (name, _) in names {
             let filter = filter(name)?;
             if *name == EXPORTER || filter.is_some() {
-                let sizes = Sizes::of_observations(ENTRIES);
+                let sizes = Sizes::of_observations(ENTRIES).with_payloads(1 << 20);
                 let filter = filter.unwrap_or_default();
                 exporters.push((*name, kernel::load(0, sizes, &filter, GracePeriod::probe()?)?));
             }

@@ -2,6 +2,8 @@
 
 use semconv::value::{network_flow_encryption as encryption, tls_protocol_name};
 
+use crate::flow::{Dns, DnsMessage, Sighting};
+
 /// What is known of a flow's application. Fixed for the flow's life once it is known, and never guessed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Application {
@@ -15,6 +17,8 @@ pub struct Application {
     tls_request: Option<TlsRequest>,
     /// The server's answer to that.
     tls_answer: Option<bool>,
+    /// The first question to DNS.
+    dns: Option<Box<Dns>>,
 }
 
 /// What the first bytes of one side are.
@@ -33,6 +37,8 @@ pub enum Start {
     TlsRequest(TlsRequest),
     /// A byte that is an answer to such a request, if there is one.
     TlsAnswer(bool),
+    /// A DNS message.
+    Dns(DnsMessage),
     /// Nothing that is known.
     Unknown,
 }
@@ -93,11 +99,13 @@ pub enum Protocol {
     PostgreSql,
     /// MySQL.
     MySql,
+    /// DNS.
+    Dns,
 }
 
 impl Application {
-    /// Takes what a side began with. What is known already stays.
-    pub fn learn(&mut self, start: Start) {
+    /// Takes what a side began with, and where that was seen. What is known already stays.
+    pub fn learn(&mut self, start: Start, seen: Sighting) {
         match start {
             Start::Tls(tls) => match &mut self.tls {
                 Some(known) => known.learn(tls),
@@ -117,6 +125,13 @@ impl Application {
             }
             Start::TlsAnswer(answer) => {
                 self.tls_answer.get_or_insert(answer);
+            }
+            Start::Dns(message) => {
+                self.protocol.get_or_insert(Protocol::Dns);
+                match &mut self.dns {
+                    Some(known) => known.learn(&message, seen),
+                    None => self.dns = Some(Box::new(Dns::new(message, seen))),
+                }
             }
             Start::Unknown => {}
         }
@@ -140,16 +155,22 @@ impl Application {
         self.tls.as_ref()
     }
 
+    /// The first question to DNS.
+    #[must_use]
+    pub fn dns(&self) -> Option<&Dns> {
+        self.dns.as_deref()
+    }
+
     /// What protects the connection, as far as its start tells: a value of the attribute.
     #[must_use]
     pub fn encryption(&self) -> &'static str {
         match (self.protocol, &self.tls) {
             (None, Some(_)) => encryption::TLS,
-            // One side speaks TLS and the other does not understand.
-            (Some(_), Some(_)) | (None, None) => encryption::UNKNOWN,
             (Some(Protocol::Ssh), None) => encryption::SSH,
-            // They may go on with TLS later.
-            (Some(Protocol::Smtp | Protocol::Ftp), None) => encryption::UNKNOWN,
+            // One side speaks TLS and the other does not understand; or nothing is known; or they may go on with TLS later.
+            (Some(_), Some(_)) | (None, None) | (Some(Protocol::Smtp | Protocol::Ftp), None) => {
+                encryption::UNKNOWN
+            }
             (Some(_), None) => match (self.tls_request, self.tls_answer) {
                 (None, _) | (Some(TlsRequest::PostgreSql), Some(false)) => encryption::NONE,
                 (Some(TlsRequest::MySql), _) | (Some(TlsRequest::PostgreSql), Some(true)) => encryption::TLS,
@@ -168,7 +189,8 @@ impl Application {
             let offered = tls.offered.iter().map(|name| name.len() + size_of::<Box<str>>() + ALLOCATION);
             text(&tls.server_name) + text(&tls.next_protocol) + offered.sum::<usize>() + ALLOCATION
         });
-        size_of::<Self>() + ALLOCATION + text(&self.version) + tls
+        let dns = self.dns.as_ref().map_or(0, |dns| size_of::<Dns>() + dns.name().len() + 2 * ALLOCATION);
+        dns + size_of::<Self>() + ALLOCATION + text(&self.version) + tls
     }
 }
 
@@ -218,6 +240,7 @@ impl Protocol {
             Self::Redis => value::REDIS,
             Self::PostgreSql => value::POSTGRESQL,
             Self::MySql => value::MYSQL,
+            Self::Dns => value::DNS,
         }
     }
 }
@@ -225,10 +248,13 @@ impl Protocol {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::MonotonicTime;
+
+    const SEEN: Sighting = Sighting { time: MonotonicTime(1), scope: 0, ifindex: 1 };
 
     fn of(starts: &[Start]) -> &'static str {
         let mut application = Application::default();
-        starts.iter().cloned().for_each(|start| application.learn(start));
+        starts.iter().cloned().for_each(|start| application.learn(start, SEEN));
         application.encryption()
     }
 
@@ -264,22 +290,19 @@ mod tests {
     fn what_is_known_stays() {
         let mut application = Application::default();
         let http = |version: &str| Start::Plain { protocol: Protocol::Http, version: Some(version.into()) };
-        application.learn(http("1.0"));
-        application.learn(http("1.1"));
-        application.learn(Start::Plain { protocol: Protocol::Ssh, version: Some("2.0".into()) });
+        application.learn(http("1.0"), SEEN);
+        application.learn(http("1.1"), SEEN);
+        application.learn(Start::Plain { protocol: Protocol::Ssh, version: Some("2.0".into()) }, SEEN);
         assert_eq!((application.protocol(), application.version()), (Some(Protocol::Http), Some("1.0")));
     }
 
     #[test]
     fn both_hellos_make_one_handshake() {
         let mut application = Application::default();
-        application.learn(Start::Tls(Tls { version: Some(TlsVersion::Tls13), ..Tls::default() }));
+        application.learn(Start::Tls(Tls { version: Some(TlsVersion::Tls13), ..Tls::default() }), SEEN);
         let offered = vec!["h2".into()];
-        application.learn(Start::Tls(Tls {
-            server_name: Some("a.example".into()),
-            offered,
-            ..Tls::default()
-        }));
+        let hello = Tls { server_name: Some("a.example".into()), offered, ..Tls::default() };
+        application.learn(Start::Tls(hello), SEEN);
         let tls = application.tls().unwrap();
         assert_eq!((tls.version, tls.server_name.as_deref()), (Some(TlsVersion::Tls13), Some("a.example")));
         assert_eq!(*tls.offered[0], *"h2");

@@ -9,7 +9,7 @@ use abi::Direction;
 
 use crate::flow::text;
 use crate::flow::{
-    Application, Connection, Endpoint, FlowRecord, Hook, Hop, OtherRecord, Record, Role, Vlan,
+    Application, Connection, Dns, Endpoint, FlowRecord, Hook, Hop, OtherRecord, Record, Role, Vlan,
 };
 
 /// Takes attributes one by one. Values are lent, nothing is allocated on the way.
@@ -217,6 +217,9 @@ fn application(application: &Application, sink: &mut impl AttributeSink) {
     if let Some(version) = application.version() {
         sink.text(attribute::NETWORK_PROTOCOL_VERSION, version);
     }
+    if let Some(dns) = application.dns() {
+        self::dns(dns, sink);
+    }
     let Some(tls) = application.tls() else { return };
     if let Some(version) = tls.version {
         sink.text(attribute::TLS_PROTOCOL_NAME, version.family());
@@ -230,6 +233,23 @@ fn application(application: &Application, sink: &mut impl AttributeSink) {
     }
     if !tls.offered.is_empty() {
         sink.texts(attribute::NETWORK_TLS_OFFERED_PROTOCOLS, tls.offered.iter().map(|name| &**name));
+    }
+}
+
+fn dns(dns: &Dns, sink: &mut impl AttributeSink) {
+    sink.text(attribute::DNS_QUESTION_NAME, dns.name());
+    match dns.kind_name() {
+        Some(name) => sink.text(attribute::NETWORK_DNS_QUESTION_TYPE, name),
+        None => sink.text(attribute::NETWORK_DNS_QUESTION_TYPE, &text::decimal(dns.kind().into())),
+    }
+    if let Some(code) = dns.code() {
+        match dns.code_name() {
+            Some(name) => sink.text(attribute::NETWORK_DNS_RESPONSE_CODE, name),
+            None => sink.text(attribute::NETWORK_DNS_RESPONSE_CODE, &text::decimal(code.into())),
+        }
+    }
+    if let Some(duration) = dns.duration() {
+        sink.double(attribute::NETWORK_DNS_DURATION, duration.as_secs_f64());
     }
 }
 

@@ -14,6 +14,9 @@ const APPLICATION_SHARE: u64 = 16;
 /// One in so many bytes is for the ring of payloads, within limits: 200 connections that begin between two looks, to 3500.
 const RING_SHARE: u64 = 256;
 const RING_LIMITS: (u64, u64) = (1 << 18, 1 << 22);
+/// All shares together, the ring's doubled because its size is a power of two, as parts of so many.
+const SHARES_OF: u64 = 256;
+const SHARES: u64 = SHARES_OF / QUEUE_SHARE + SHARES_OF / APPLICATION_SHARE + 2 * SHARES_OF / RING_SHARE;
 /// One full request.
 const MIN_QUEUE: u64 = 1 << 20;
 /// Fewer flows than this are no use on any machine.
@@ -60,10 +63,8 @@ pub fn plan(bytes: u64, metrics: u64) -> Result<Plan, BudgetError> {
     let smallest = of_flows(MIN_FLOWS, bytes, metrics);
     if smallest.total() > bytes {
         let fixed = (smallest.kernel_bytes + smallest.process_bytes).saturating_add(metrics);
-        // The queue, what payloads say and the ring take their shares of what is granted, and the ring rounds it up.
-        const SHARE_OF: u64 = 256;
-        const SHARES: u64 = SHARE_OF / QUEUE_SHARE + SHARE_OF / APPLICATION_SHARE + 2 * SHARE_OF / RING_SHARE;
-        let with_shares = fixed.saturating_mul(SHARE_OF).div_ceil(SHARE_OF - SHARES);
+        // The queue, what payloads say and the ring take their shares of what is granted.
+        let with_shares = fixed.saturating_mul(SHARES_OF).div_ceil(SHARES_OF - SHARES);
         let needed = fixed.saturating_add(MIN_QUEUE).saturating_add(RING_LIMITS.0).max(with_shares);
         return Err(BudgetError { granted: bytes, metrics, needed });
     }

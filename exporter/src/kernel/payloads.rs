@@ -8,7 +8,7 @@ use aya::Ebpf;
 use aya::maps::{MapData, PerCpuArray, RingBuf};
 
 use crate::clock::MonotonicTime;
-use crate::flow::Tuple;
+use crate::flow::{Sighting, Tuple};
 use crate::kernel::decode;
 use crate::kernel::reader::{ReadError, at, take};
 
@@ -17,8 +17,8 @@ use crate::kernel::reader::{ReadError, at, take};
 pub struct Payload<'a> {
     /// Who sent it to whom.
     pub tuple: Tuple,
-    /// When it was seen, precise.
-    pub time: MonotonicTime,
+    /// When and where it was seen.
+    pub seen: Sighting,
     /// Bytes that the packet carries; no fewer than there are here.
     pub len: usize,
     /// The first of them.
@@ -71,7 +71,11 @@ impl<'a> Payload<'a> {
         let shipped = usize::try_from(u32_at(offset_of!(Shipped, shipped))?).ok()?;
         Some(Self {
             tuple: decode::tuple(&key),
-            time: MonotonicTime(u64_at(offset_of!(Shipped, time_ns))?),
+            seen: Sighting {
+                time: MonotonicTime(u64_at(offset_of!(Shipped, time_ns))?),
+                scope: key.scope,
+                ifindex: key.ifindex,
+            },
             len: usize::try_from(u32_at(offset_of!(Shipped, len))?).ok()?,
             bytes: record.get(offset_of!(Shipped, bytes)..)?.get(..shipped)?,
         })

@@ -3,6 +3,7 @@
 //! The bytes are a stranger's: every function here is total, and gives what is certain and no more.
 
 mod database;
+mod dns;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -19,6 +20,24 @@ pub enum Outcome {
     Incomplete,
     /// They are nothing that is known.
     Unknown,
+}
+
+/// Reads a datagram from or to the port of DNS.
+#[must_use]
+pub fn read_dns(bytes: &[u8]) -> (Start, Outcome) {
+    match dns::read(bytes) {
+        Some(start) => (start, Outcome::Parsed),
+        None => (Start::Unknown, Outcome::Unknown),
+    }
+}
+
+/// Reads the first bytes of a TCP connection from or to the port of DNS: whatever they are.
+#[must_use]
+pub fn read_dns_stream(bytes: &[u8], len: usize) -> (Start, Outcome) {
+    match dns::read_stream(bytes, len) {
+        Some(start) => (start, Outcome::Parsed),
+        None => read(bytes, len),
+    }
 }
 
 /// Reads the first bytes that a side sent, of a segment that carries `len` of them.

@@ -98,7 +98,7 @@ fn server_hello(body: &[u8]) -> (Tls, bool) {
         |extension| match extension {
             TlsExtension::SupportedVersions(versions) => chosen = versions.first().copied(),
             TlsExtension::ALPN(names) => {
-                tls.next_protocol = names.first().and_then(|name| protocol_name(name))
+                tls.next_protocol = names.first().and_then(|name| protocol_name(name));
             }
             _ => {}
         },

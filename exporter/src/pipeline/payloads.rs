@@ -1,17 +1,27 @@
 //! What shipped payloads say, for the flow table.
 
 use super::{Fate, Pipeline};
-use crate::kernel::ReadError;
+use crate::flow::Tuple;
+use crate::kernel::{Payload, ReadError};
 use crate::payload::{self, Outcome};
+
+/// Port of DNS (RFC 1035).
+const DNS: u16 = 53;
 
 impl<O> Pipeline<O> {
     /// Takes what was shipped since the last time. Often, as the ring is small.
     pub(super) fn read_payloads(&mut self) -> Result<(), ReadError> {
         let Self { reader, table, progress, .. } = self;
         reader.read_payloads(|payload| {
-            let (start, outcome) = payload::read(payload.bytes, payload.len);
+            let Payload { tuple, seen, bytes, len } = *payload;
+            let (start, outcome) = match (tuple.is_tcp(), has_port(&tuple, DNS)) {
+                (true, false) => payload::read(bytes, len),
+                (true, true) => payload::read_dns_stream(bytes, len),
+                // Of other protocols than TCP, DNS alone is shipped.
+                (false, _) => payload::read_dns(bytes),
+            };
             progress.add_payloads(Fate::from(outcome), 1);
-            table.learn(&payload.tuple, payload.time, start);
+            table.learn(&tuple, seen, start);
         });
         progress.add_payloads(Fate::Unshipped, reader.unshipped()?);
         let lost = table.lost_payloads();
@@ -19,6 +29,10 @@ impl<O> Pipeline<O> {
         progress.set_payloads(Fate::Refused, lost.refused);
         Ok(())
     }
+}
+
+fn has_port(tuple: &Tuple, port: u16) -> bool {
+    [tuple.source_port, tuple.destination_port].contains(&Some(port))
 }
 
 impl From<Outcome> for Fate {

@@ -3,8 +3,7 @@
 //! A payload may come before the observation that makes its flow. So what it says waits until the reading is over, and one more,
 //! because the packet may be of the generation that is read next. What waits and what flows have of it shares a bound in bytes.
 
-use crate::clock::MonotonicTime;
-use crate::flow::{Application, Start, Tuple};
+use crate::flow::{Application, Sighting, Start, Tuple};
 use crate::table::reuse::Reading;
 use crate::table::{FlowTable, conversation};
 
@@ -22,7 +21,7 @@ pub(super) struct Applications {
 #[derive(Debug)]
 struct Said {
     conversation: Tuple,
-    time: MonotonicTime,
+    seen: Sighting,
     reading: Reading,
     start: Start,
 }
@@ -53,13 +52,13 @@ impl Applications {
 
 impl FlowTable {
     /// Takes what a side of a connection began with, for the flow that it belongs to.
-    pub fn learn(&mut self, tuple: &Tuple, time: MonotonicTime, start: Start) {
+    pub fn learn(&mut self, tuple: &Tuple, seen: Sighting, start: Start) {
         if !self.applications.has_room(size_of::<Said>()) {
             self.applications.losses.refused += 1;
             return;
         }
         let (conversation, _) = conversation::of(tuple);
-        self.applications.waiting.push(Said { conversation, time, reading: self.reading, start });
+        self.applications.waiting.push(Said { conversation, seen, reading: self.reading, start });
     }
 
     /// Payloads that were read for nothing, since the start.
@@ -79,7 +78,7 @@ impl FlowTable {
     fn place(&mut self, said: &Said) -> bool {
         let applications = &mut self.applications;
         let slot = self.index.get(&said.conversation).copied();
-        let Some(flow) = slot.map(|slot| &mut self.flows[slot]).filter(|flow| flow.had_begun(said.time))
+        let Some(flow) = slot.map(|slot| &mut self.flows[slot]).filter(|flow| flow.had_begun(said.seen.time))
         else {
             let is_late = said.reading < self.reading;
             applications.losses.unplaced += u64::from(is_late);
@@ -90,7 +89,7 @@ impl FlowTable {
         }
         let mut application = flow.application().cloned().unwrap_or_default();
         let before = flow.application().map_or(0, Application::bytes);
-        application.learn(said.start.clone());
+        application.learn(said.start.clone(), said.seen);
         let grown = application.bytes() - before.min(application.bytes());
         if applications.has_room(grown) {
             applications.bytes = applications.bytes + application.bytes() - before;

@@ -1,10 +1,10 @@
 //! What records say of a connection by its first bytes: real TLS, and protocols without.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use flow_tests::harness::until;
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use crate::collector::exporting;
 use crate::program::command;
 use crate::telemetry::{LISTEN, get};
-use crate::topology::{Pair, SERVER};
+use crate::topology::{CLIENT, Pair, SERVER};
 
 const NAME: &str = "shop.example";
 /// Of no meaning.
@@ -142,6 +142,9 @@ fn speak(pair: &Pair, port: u16, from_client: &[u8], from_server: &[u8]) -> Resu
     Ok(client.read_exact(&mut vec![0; from_server.len()])?)
 }
 
+/// What client and server say; encryption, protocol and version.
+type Case = (&'static [u8], &'static [u8], &'static str, Value, Value);
+
 /// Whoever speaks first, in words that are known or not, and to whoever turned it off.
 pub(crate) fn without_tls() -> Result<()> {
     use value::network_flow_encryption as encryption;
@@ -149,7 +152,7 @@ pub(crate) fn without_tls() -> Result<()> {
     let pair = Pair::new()?;
     let program = observe(&pair, &[])?;
     let request = b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n";
-    let cases: [(&[u8], &[u8], &str, Value, Value); 5] = [
+    let cases: [Case; 5] = [
         (request, b"HTTP/1.1 204 No Content\r\n\r\n", encryption::NONE, json!(name::HTTP), json!("1.1")),
         (b"", b"SSH-2.0-Test\r\n", encryption::SSH, json!(name::SSH), json!("2.0")),
         (b"", b"220 mail.example ESMTP\r\n", encryption::UNKNOWN, json!(name::SMTP), Value::Null),
@@ -175,6 +178,62 @@ pub(crate) fn without_tls() -> Result<()> {
     speak(&pair, PORT, request, b"HTTP/1.1 204 No Content\r\n\r\n")?;
     let records = program.stop()?.records()?;
     ensure_says(record(&records, PORT)?, &[(attribute::NETWORK_FLOW_ENCRYPTION, Value::Null)])
+}
+
+/// A question for the addresses of a name (RFC 1035 section 4.1), and the answer to it with a code.
+fn message(id: u16, code: Option<u8>) -> Vec<u8> {
+    let flags = code.map_or([0x01, 0x00], |code| [0x81, 0x80 | code]);
+    let counts = [0, 1, 0, 0, 0, 0, 0, 0];
+    [&id.to_be_bytes()[..], &flags, &counts, b"\x04Shop\x07example\x00", &[0, 1, 0, 1]].concat()
+}
+
+/// A question that is answered after a while, one that says that there is no such name, and one that is not answered. With each,
+/// there is a second question in the same flow, so that not only first packets are looked at.
+pub(crate) fn dns() -> Result<()> {
+    const WHILE: Duration = Duration::from_millis(30);
+    let pair = Pair::new()?;
+    let server = pair.server.enter(|| UdpSocket::bind((SERVER, 53)))??;
+    server.set_read_timeout(Some(PATIENCE))?;
+    let program = observe(&pair, &[])?;
+    let mut expected = Vec::new();
+    for (code, name) in [(Some(0), json!("NOERROR")), (Some(3), json!("NXDOMAIN")), (None, Value::Null)] {
+        let client = pair.client.enter(|| UdpSocket::bind((CLIENT, 0)))??;
+        client.set_read_timeout(Some(PATIENCE))?;
+        let begin = Instant::now();
+        for id in [7, 8] {
+            client.send_to(&message(id, None), (SERVER, 53))?;
+            server.recv_from(&mut [0; 512])?;
+        }
+        if code.is_some() {
+            thread::sleep(WHILE);
+            let to = client.local_addr()?;
+            for id in [8, 7] {
+                server.send_to(&message(id, code), to)?;
+                client.recv_from(&mut [0; 512])?;
+            }
+        }
+        expected.push((client.local_addr()?.port(), name, code.map(|_| begin.elapsed())));
+    }
+    let records = program.stop()?.records()?;
+    for (port, code, most) in expected {
+        let is_its = |record: &&Value| record[attribute::SOURCE_PORT.key] == port;
+        let record = records.iter().rfind(is_its).with_context(|| format!("no record: {records:?}"))?;
+        ensure_says(
+            record,
+            &[
+                (attribute::NETWORK_PROTOCOL_NAME, json!(value::network_protocol_name::DNS)),
+                (attribute::DNS_QUESTION_NAME, json!("shop.example")),
+                (attribute::NETWORK_DNS_QUESTION_TYPE, json!("A")),
+                (attribute::NETWORK_DNS_RESPONSE_CODE, code),
+            ],
+        )?;
+        let duration = record[attribute::NETWORK_DNS_DURATION.key].as_f64().map(Duration::from_secs_f64);
+        ensure!(duration.is_some() == most.is_some(), "{record}");
+        if let (Some(duration), Some(most)) = (duration, most) {
+            ensure!(WHILE <= duration && duration <= most, "{duration:?} of at most {most:?}");
+        }
+    }
+    Ok(())
 }
 
 /// Bytes from the middle of a connection are nobody's first, whatever they look like.

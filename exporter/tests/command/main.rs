@@ -22,7 +22,7 @@ use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
-    let tests: [Test; 65] = [
+    let tests: [Test; 66] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -51,6 +51,7 @@ fn main() -> ExitCode {
         ("a_connection_without_tls_says_so", facts::without_tls),
         ("bytes_from_the_middle_of_a_connection_say_nothing", facts::from_the_middle),
         ("a_tls_handshake_in_pieces_is_counted_as_incomplete", facts::cut),
+        ("a_question_to_dns_says_its_answer_and_how_long_it_took", facts::dns),
         ("a_capture_counts_as_its_frames_were_on_the_wire", replay::counts),
         ("a_capture_that_is_cut_off_gives_what_is_before", replay::cut),
         ("an_interface_that_left_is_in_the_balance", lifetime::interface),

@@ -47,6 +47,10 @@ pub const DESTINATION_PACKETS: Attribute = Attribute {
 pub const DESTINATION_PORT: Attribute =
     Attribute { key: "destination.port", kind: Kind::Int, brief: "Port number of the destination." };
 
+/// Name that is asked for.
+pub const DNS_QUESTION_NAME: Attribute =
+    Attribute { key: "dns.question.name", kind: Kind::String, brief: "Name that is asked for." };
+
 /// Why an operation failed.
 pub const ERROR_TYPE: Attribute =
     Attribute { key: "error.type", kind: Kind::String, brief: "Why an operation failed." };
@@ -58,11 +62,11 @@ pub const FLOW_EXPORTER_KERNEL_MAP_NAME: Attribute = Attribute {
     brief: "Map of the kernel programs.",
 };
 
-/// What became of the first payload of a connection's side.
+/// What became of a payload that was to be looked at.
 pub const FLOW_EXPORTER_PAYLOAD_FATE: Attribute = Attribute {
     key: "flow_exporter.payload.fate",
     kind: Kind::String,
-    brief: "What became of the first payload of a connection's side.",
+    brief: "What became of a payload that was to be looked at.",
 };
 
 /// Step of the thread that reads flows.
@@ -94,6 +98,27 @@ pub const LOG_RECORD_UID: Attribute = Attribute {
 /// State of the connection.
 pub const NETWORK_CONNECTION_STATE: Attribute =
     Attribute { key: "network.connection.state", kind: Kind::String, brief: "State of the connection." };
+
+/// Time in seconds (`s`) from the flow's first question to DNS to its answer.
+pub const NETWORK_DNS_DURATION: Attribute = Attribute {
+    key: "network.dns.duration",
+    kind: Kind::Double,
+    brief: "Time in seconds (`s`) from the flow's first question to DNS to its answer.",
+};
+
+/// Type of record that the flow's first question to DNS asks for.
+pub const NETWORK_DNS_QUESTION_TYPE: Attribute = Attribute {
+    key: "network.dns.question.type",
+    kind: Kind::String,
+    brief: "Type of record that the flow's first question to DNS asks for.",
+};
+
+/// Response code of the answer to the flow's first question to DNS.
+pub const NETWORK_DNS_RESPONSE_CODE: Attribute = Attribute {
+    key: "network.dns.response_code",
+    kind: Kind::String,
+    brief: "Response code of the answer to the flow's first question to DNS.",
+};
 
 /// Community ID of the flow, version 1: a hash of its addresses, protocol and ports.
 pub const NETWORK_FLOW_COMMUNITY_ID: Attribute = Attribute {

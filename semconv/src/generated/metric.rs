@@ -130,12 +130,12 @@ pub const FLOW_EXPORTER_KERNEL_MAP_LIMIT: Metric = Metric {
     attributes: &[attribute::FLOW_EXPORTER_KERNEL_MAP_NAME],
 };
 
-/// First payloads of connections' sides, by what became of them.
+/// First payloads of connections, and DNS messages at each hook, by what became of them.
 pub const FLOW_EXPORTER_PAYLOAD_COUNT: Metric = Metric {
     name: "flow_exporter.payload.count",
     instrument: Instrument::Counter,
     unit: "{payload}",
-    brief: "First payloads of connections' sides, by what became of them.",
+    brief: "First payloads of connections, and DNS messages at each hook, by what became of them.",
     attributes: &[attribute::FLOW_EXPORTER_PAYLOAD_FATE],
 };
 

@@ -222,6 +222,9 @@ pub mod network_protocol_name {
 
     /// MySQL.
     pub const MYSQL: &str = "mysql";
+
+    /// DNS over UDP.
+    pub const DNS: &str = "dns";
 }
 
 /// Values of `network.tcp.flags`.

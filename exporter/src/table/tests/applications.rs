@@ -1,6 +1,6 @@
 //! What payloads say reaches the flow that they belong to.
 
-use crate::flow::{Application, Protocol, Start};
+use crate::flow::{Application, Protocol, Sighting, Start};
 use crate::table::tests::support::*;
 use crate::table::{Config, Losses};
 
@@ -8,10 +8,14 @@ fn of(protocol: Protocol) -> Start {
     Start::Plain { protocol, version: None }
 }
 
-fn known(protocol: Protocol) -> Option<Application> {
+fn at(moment: u64) -> Sighting {
+    Sighting { time: milliseconds(moment), scope: 0, ifindex: 1 }
+}
+
+fn known(protocol: Protocol) -> Application {
     let mut application = Application::default();
-    application.learn(of(protocol));
-    Some(application)
+    application.learn(of(protocol), at(0));
+    application
 }
 
 fn application(record: &Seen) -> Option<Application> {
@@ -22,30 +26,33 @@ fn application(record: &Seen) -> Option<Application> {
 fn every_record_says_it_whichever_side_spoke() {
     for tuple in [tcp(1), tcp(1).reverse().unwrap()] {
         let mut bench = Bench::with(&short_interval());
-        bench.table.learn(&tuple, milliseconds(12), of(Protocol::Http));
+        bench.table.learn(&tuple, at(12), of(Protocol::Http));
         bench.drain(100, &[seen(tcp(1)).at(10).flags(SYN)]);
         let mut records = bench.quiet(1_000, 3_000);
         bench.drain(3_500, &[seen(tcp(1)).at(3_400)]);
         records.extend(bench.quiet(4_000, 6_000));
         assert!(records.len() > 1);
-        assert!(records.iter().all(|record| application(record) == known(Protocol::Http)), "{records:?}");
+        assert!(
+            records.iter().all(|record| application(record) == Some(known(Protocol::Http))),
+            "{records:?}"
+        );
     }
 }
 
 #[test]
 fn it_waits_for_the_observation_of_the_next_reading() {
     let mut bench = Bench::new();
-    bench.table.learn(&tcp(1), milliseconds(12), of(Protocol::Http));
+    bench.table.learn(&tcp(1), at(12), of(Protocol::Http));
     bench.drain(100, &[]);
     bench.drain(200, &[seen(tcp(1)).at(10).flags(SYN)]);
-    assert_eq!(application(&bench.finish(300)[0]), known(Protocol::Http));
+    assert_eq!(application(&bench.finish(300)[0]), Some(known(Protocol::Http)));
     assert_eq!(bench.table.lost_payloads(), Losses::default());
 }
 
 #[test]
 fn it_is_counted_where_no_flow_comes() {
     let mut bench = Bench::new();
-    bench.table.learn(&tcp(1), milliseconds(12), of(Protocol::Http));
+    bench.table.learn(&tcp(1), at(12), of(Protocol::Http));
     bench.drain(100, &[]);
     bench.drain(200, &[]);
     bench.drain(300, &[seen(tcp(1)).at(250).flags(SYN)]);
@@ -56,22 +63,22 @@ fn it_is_counted_where_no_flow_comes() {
 #[test]
 fn a_new_connection_of_a_tuple_has_its_own() {
     let mut bench = Bench::new();
-    bench.table.learn(&tcp(1), milliseconds(12), of(Protocol::Http));
+    bench.table.learn(&tcp(1), at(12), of(Protocol::Http));
     bench.drain(100, &[seen(tcp(1)).at(10).flags(SYN), seen(tcp(1)).at(20).until(50)]);
-    bench.table.learn(&tcp(1), milliseconds(152), of(Protocol::Ssh));
+    bench.table.learn(&tcp(1), at(152), of(Protocol::Ssh));
     let mut records = bench.drain(200, &[seen(tcp(1)).at(150).flags(SYN)]);
     records.extend(bench.finish(300));
     let all: Vec<_> = records.iter().map(application).collect();
-    assert_eq!(all, [known(Protocol::Http), known(Protocol::Ssh)]);
+    assert_eq!(all, [Some(known(Protocol::Http)), Some(known(Protocol::Ssh))]);
 }
 
 #[test]
 fn memory_is_bounded_and_given_back() {
-    let one = known(Protocol::Http).unwrap().bytes();
+    let one = known(Protocol::Http).bytes();
     // Room for one that waits beside one that a flow has.
     let mut bench = Bench::with(&Config { application_bytes: 2 * one, ..Config::default() });
     for (client, moment) in [(1, 100), (2, 200), (3, 300)] {
-        bench.table.learn(&tcp(client), milliseconds(moment + 12), of(Protocol::Http));
+        bench.table.learn(&tcp(client), at(moment + 12), of(Protocol::Http));
         bench.drain(moment + 100, &[seen(tcp(client)).at(moment + 10).flags(SYN)]);
     }
     let refused = bench.table.lost_payloads().refused;
@@ -80,7 +87,7 @@ fn memory_is_bounded_and_given_back() {
     let with = records.iter().filter(|record| application(record).is_some()).count();
     assert_eq!(with as u64, 3 - refused);
     // All flows are over, so there is room again.
-    bench.table.learn(&tcp(4), milliseconds(1_012), of(Protocol::Http));
+    bench.table.learn(&tcp(4), at(1_012), of(Protocol::Http));
     bench.drain(1_100, &[seen(tcp(4)).at(1_010).flags(SYN)]);
-    assert_eq!(application(&bench.finish(1_200)[0]), known(Protocol::Http));
+    assert_eq!(application(&bench.finish(1_200)[0]), Some(known(Protocol::Http)));
 }

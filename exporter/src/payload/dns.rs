@@ -1,0 +1,113 @@
+//! DNS messages (RFC 1035): the header and the first question, which are in front of whatever may be cut.
+
+use simple_dns::{Packet, PacketFlag};
+
+use crate::flow::{DnsMessage, Start};
+
+/// Bytes of the header, the counts of all sections included.
+const HEADER: usize = 12;
+/// Where the counts are.
+const COUNTS: usize = 4;
+/// One question, and nothing else.
+const ONE_QUESTION: [u8; HEADER - COUNTS] = [0, 1, 0, 0, 0, 0, 0, 0];
+/// Of a name as text.
+const LONGEST_NAME: usize = 255;
+
+/// Reads a message behind its length, as it is in a TCP connection, if a segment of `len` bytes has that message alone.
+pub(super) fn read_stream(bytes: &[u8], len: usize) -> Option<Start> {
+    let (&length, message) = bytes.split_first_chunk::<2>()?;
+    (usize::from(u16::from_be_bytes(length)) + 2 == len).then(|| read(message)).flatten()
+}
+
+/// Reads a message.
+pub(super) fn read(bytes: &[u8]) -> Option<Start> {
+    let counts = bytes.get(COUNTS..HEADER)?;
+    if counts.first_chunk::<2>() != Some(&[0, 1]) {
+        return None;
+    }
+    // The other sections may be cut, and are not of interest.
+    let question = bytes.get(HEADER..)?;
+    let alone = [&bytes[..COUNTS], &ONE_QUESTION, question].concat();
+    let packet = Packet::parse(&alone).ok()?;
+    let question = packet.questions.first()?;
+    let code = packet.has_flags(PacketFlag::RESPONSE).then_some(bytes[3] & 0xf);
+    let name = question.qname.to_string();
+    let is_name = name.len() <= LONGEST_NAME && name.chars().all(|char| char.is_ascii_graphic());
+    let name = if name.is_empty() { ".".to_owned() } else { name.to_ascii_lowercase() };
+    let kind = question.qtype.into();
+    is_name.then(|| Start::Dns(DnsMessage { id: packet.id(), name: name.into(), kind, code }))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use simple_dns::{CLASS, Name, QCLASS, QTYPE, Question, RCODE, ResourceRecord, TYPE, rdata};
+
+    use super::*;
+
+    fn asked(kind: TYPE) -> Packet<'static> {
+        let mut packet = Packet::new_query(0x1234);
+        let name = Name::new_unchecked("WWW.Shop.example");
+        packet.questions.push(Question::new(name, QTYPE::TYPE(kind), QCLASS::CLASS(CLASS::IN), false));
+        packet
+    }
+
+    fn answered(code: RCODE) -> Vec<u8> {
+        let mut packet = asked(TYPE::AAAA).into_reply();
+        *packet.rcode_mut() = code;
+        for last in 0..40 {
+            let name = Name::new_unchecked("WWW.Shop.example");
+            let address = rdata::RData::AAAA(rdata::AAAA { address: last });
+            packet.answers.push(ResourceRecord::new(name, CLASS::IN, 60, address));
+        }
+        packet.build_bytes_vec().unwrap()
+    }
+
+    fn says(code: Option<u8>) -> Option<Start> {
+        Some(Start::Dns(DnsMessage { id: 0x1234, name: "www.shop.example".into(), kind: 28, code }))
+    }
+
+    #[test]
+    fn a_question_and_its_answer_say_the_same_name() {
+        let query = asked(TYPE::AAAA).build_bytes_vec().unwrap();
+        assert_eq!(read(&query), says(None));
+        let answer = answered(RCODE::NameError);
+        assert!(answer.len() > 512, "{}", answer.len());
+        assert_eq!(read(&answer[..512]), says(Some(3)), "what is cut is behind the question");
+        assert_eq!(read(&query[..query.len() - 1]), None, "the question is cut");
+        assert_eq!(read(&[]), None);
+    }
+
+    #[test]
+    fn a_message_of_a_connection_is_behind_its_length() {
+        let query = asked(TYPE::AAAA).build_bytes_vec().unwrap();
+        let length = u16::try_from(query.len()).unwrap().to_be_bytes();
+        let stream = [&length[..], &query].concat();
+        assert_eq!(read_stream(&stream, stream.len()), says(None));
+        assert_eq!(read_stream(&stream, stream.len() + 1), None, "it is not alone");
+        assert_eq!(read_stream(&query, query.len()), None, "no length");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..512), len in 0_usize..600) {
+            let message = [&[0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0], &bytes[..]].concat();
+            for bytes in [&bytes, &message] {
+                let _ = (read(bytes), read_stream(bytes, len));
+            }
+        }
+
+        /// With bytes changed that say lengths and where names go on.
+        #[test]
+        fn a_message_that_was_changed_is_read(
+            changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..20)
+        ) {
+            let mut message = answered(RCODE::NoError);
+            for (at, byte) in &changes {
+                let at = at.index(60);
+                message[at] = *byte;
+            }
+            let _ = read(&message);
+        }
+    }
+}
