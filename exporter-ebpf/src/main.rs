@@ -1,6 +1,7 @@
 //! The kernel programs: one for each direction of a hook and kind of device.
 //!
-//! The way of a packet: read its headers ([`headers`]), give a later fragment its ports ([`fragments`]), count it ([`account`]); what cannot be counted as a flow is counted by reason ([`losses`]). The packet itself is never changed, and
+//! The way of a packet: read its headers ([`headers`]), give a later fragment its ports ([`fragments`]), count it ([`account`]), note how well its connection does
+//! ([`quality`]); what cannot be counted as a flow is counted by reason ([`losses`]). The packet itself is never changed, and
 //! the verdict is always "go on with the next program".
 #![no_std]
 #![no_main]
@@ -20,13 +21,14 @@ mod headers;
 mod hook;
 mod losses;
 mod maps;
+mod quality;
 
 use core::mem::MaybeUninit;
 
 use abi::Direction;
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
-use packet::{Link, Wire};
+use packet::{Link, Packet, Wire};
 
 /// `TC_ACT_UNSPEC` (include/uapi/linux/pkt_cls.h), which is also `TCX_NEXT` (include/uapi/linux/bpf.h).
 const NEXT: i32 = -1;
@@ -91,10 +93,12 @@ fn plain<const VERSION: u8>(context: &TcContext, link: Link, direction: Directio
     let mut place = MaybeUninit::uninit();
     match headers::plain::<VERSION>(context, link, metadata, &mut place) {
         None => Plain::No,
-        Some(packet) if account::known(packet, Wire::of(packet, hook::size(context, &metadata))) => {
+        Some(packet) => {
+            let wire = Wire::of(packet, hook::size(context, &metadata));
+            let Some(counted) = account::known(packet, wire) else { return Plain::Unknown };
+            quality::note(context, packet, wire, counted);
             Plain::Counted
         }
-        Some(_) => Plain::Unknown,
     }
 }
 
@@ -108,8 +112,7 @@ fn plain_ipv6(context: &TcContext, link: Link, direction: Direction) -> Plain {
 #[inline(never)]
 fn search_plain(context: &TcContext, link: Link, direction: Direction) {
     if let Some(packet) = headers::again(context, link, direction) {
-        let size = hook::size(context, &hook::metadata(context, direction));
-        account::any(context, packet, Wire::of(packet, size));
+        count(context, packet, direction);
     }
 }
 
@@ -118,8 +121,15 @@ fn search_plain(context: &TcContext, link: Link, direction: Direction) {
 fn count_any(context: &TcContext, direction: Direction) {
     if let Some(packet) = headers::parsed() {
         fragments::follow(packet);
-        let size = hook::size(context, &hook::metadata(context, direction));
-        account::any(context, packet, Wire::of(packet, size));
+        count(context, packet, direction);
+    }
+}
+
+#[inline(always)]
+fn count(context: &TcContext, packet: &Packet, direction: Direction) {
+    let wire = Wire::of(packet, hook::size(context, &hook::metadata(context, direction)));
+    if let Some(counted) = account::any(context, packet, wire) {
+        quality::note(context, packet, wire, counted);
     }
 }
 

@@ -3,7 +3,7 @@
 use core::mem::MaybeUninit;
 
 use abi::maps::{FRAGMENT_ENTRIES, LOSS_ENTRIES};
-use abi::{Bucket, Entry, FragmentKey, FragmentPorts, LossKey, Reason, Taken, Tally};
+use abi::{Bucket, Entry, FragmentKey, FragmentPorts, LossKey, Reason, Taken, Tally, TcpQuality};
 use aya_ebpf::bindings::BPF_F_MMAPABLE;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray, PerCpuHashMap};
@@ -52,3 +52,8 @@ pub(crate) const HEADERS_LEN: u32 = 512;
 #[map(name = "HEADERS_V1")]
 pub(crate) static HEADERS: PerCpuArray<[u64; HEADERS_LEN as usize / 8 + 1]> =
     PerCpuArray::with_max_entries(1, 0);
+
+/// How well TCP does: beside each of [`ENTRIES`], under its number, and not in it, because an entry is two cache lines and most
+/// packets touch one of them. User space has it mapped.
+#[map(name = "TCP_QUALITY_V1")]
+pub(crate) static TCP_QUALITY: Array<TcpQuality> = Array::with_max_entries(1, BPF_F_MMAPABLE);

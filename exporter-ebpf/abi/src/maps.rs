@@ -16,6 +16,9 @@ pub const UNATTRIBUTED: &str = "UNATTRIBUTED_V1";
 /// [`FragmentKey`](crate::FragmentKey) to [`FragmentPorts`](crate::FragmentPorts), least recently used out first.
 pub const FRAGMENTS: &str = "FRAGMENTS_V1";
 
+/// [`TcpQuality`](crate::TcpQuality) by number, as [`ENTRIES`]; one value where it is off.
+pub const TCP_QUALITY: &str = "TCP_QUALITY_V1";
+
 /// Hooks times reasons that losses are told apart for.
 pub const LOSS_ENTRIES: u32 = 4096;
 /// Datagrams in fragments that are followed at a time.
@@ -32,3 +35,5 @@ pub const ENTRIES_GLOBAL: &str = "ENTRIES_PER_GENERATION";
 pub const BUCKETS_GLOBAL: &str = "BUCKETS_PER_GENERATION";
 /// Read-only global: what only this agent knows of its hash, `[u32; 10]`, so that nobody can choose packets whose keys collide.
 pub const HASH_KEY_GLOBAL: &str = "HASH_KEY";
+/// Read-only global, a `u32`: not 0 if the programs keep [`TCP_QUALITY`].
+pub const TCP_QUALITY_GLOBAL: &str = "KEEPS_TCP_QUALITY";

@@ -1,7 +1,7 @@
 //! Lets aya read and write the shared types as bytes. The only `unsafe impl`s of the ABI.
 #![expect(unsafe_code, reason = "aya::Pod is an unsafe trait")]
 
-use crate::{Bucket, Entry, FragmentKey, FragmentPorts, LossKey, PackedKey, Taken, Tally};
+use crate::{Bucket, Entry, FragmentKey, FragmentPorts, LossKey, PackedKey, Taken, Tally, TcpQuality};
 
 macro_rules! pod {
     ($($name:ident)*) => {$(
@@ -11,4 +11,4 @@ macro_rules! pod {
     )*};
 }
 
-pod! { Bucket Entry FragmentKey FragmentPorts LossKey PackedKey Taken Tally }
+pod! { Bucket Entry FragmentKey FragmentPorts LossKey PackedKey Taken Tally TcpQuality }

@@ -50,7 +50,7 @@ pub(super) fn settings(
         method: common.attach,
         selection: selection(common)?,
         reach: common.namespaces,
-        plan: budget::plan(common.memory, exports.metrics_bytes)
+        plan: budget::plan(common.memory, exports.metrics_bytes, common.tcp_quality)
             .map_err(|error| Failure::Configuration(error.to_string()))?,
         interval,
         idle_timeout: common.idle_timeout,

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use crate::clock::{MonotonicTime, WallTime};
-use crate::flow::{CommunityId, Connection, Counts, Ecn, FlowId, Hook, HookId, Icmp, Mac, TcpFlags, Vlan};
+use crate::flow::{
+    CommunityId, Connection, Counts, Disorder, Ecn, FlowId, Hook, HookId, Icmp, Mac, TcpFlags, Vlan,
+};
 
 /// One record, lent to the stage that writes it.
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +107,8 @@ pub struct Endpoint {
     pub dscp: Option<u8>,
     /// ECN codepoints of the packets that it sent in the interval.
     pub ecn: Ecn,
+    /// Segments that it sent in the interval and that were not simply the next one.
+    pub disorder: Disorder,
 }
 
 /// Packets of a hook that no flow could take, in one interval.

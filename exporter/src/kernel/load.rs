@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use abi::Direction;
 use abi::maps::{
     BUCKETS_GLOBAL, ENTRIES, ENTRIES_GLOBAL, HASH_KEY_GLOBAL, INDEX, LOSSES, REPLAY_GLOBAL, SCOPE_GLOBAL,
+    TCP_QUALITY, TCP_QUALITY_GLOBAL,
 };
 use aya::programs::{ProgramError, SchedClassifier};
 use aya::{Ebpf, EbpfError, EbpfLoader};
@@ -143,14 +144,17 @@ fn instance(
 ) -> Result<(Ebpf, Programs), LoadError> {
     let buckets = sizes.buckets();
     let replay = u32::from(packets == Packets::OfCapture);
+    let tcp_quality = u32::from(sizes.tcp_quality);
     let mut loader = EbpfLoader::new();
     loader
         .override_global(SCOPE_GLOBAL, &scope, true)
         .override_global(REPLAY_GLOBAL, &replay, true)
+        .override_global(TCP_QUALITY_GLOBAL, &tcp_quality, true)
         .override_global(ENTRIES_GLOBAL, &sizes.observations, true)
         .override_global(BUCKETS_GLOBAL, &buckets, true)
         .override_global(HASH_KEY_GLOBAL, &hash_key[..], true)
         .map_max_entries(ENTRIES, sizes.entries_in_map())
+        .map_max_entries(TCP_QUALITY, sizes.tcp_quality_in_map())
         .map_max_entries(INDEX, sizes.buckets_in_map())
         .map_max_entries(LOSSES, sizes.losses);
     for (map, path) in paths {

@@ -7,11 +7,11 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 
-use abi::maps::{CONTROL, ENTRIES, FRAGMENTS, INDEX, LOSSES, TAKEN, UNATTRIBUTED};
+use abi::maps::{CONTROL, ENTRIES, FRAGMENTS, INDEX, LOSSES, TAKEN, TCP_QUALITY, UNATTRIBUTED};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 
 /// What is one for all namespaces. The programs' scratch memory need not be.
-const SHARED: [&str; 7] = [ENTRIES, INDEX, TAKEN, CONTROL, LOSSES, UNATTRIBUTED, FRAGMENTS];
+const SHARED: [&str; 8] = [ENTRIES, TCP_QUALITY, INDEX, TAKEN, CONTROL, LOSSES, UNATTRIBUTED, FRAGMENTS];
 
 /// A BPF file system without a name.
 #[derive(Debug)]

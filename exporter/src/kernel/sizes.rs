@@ -1,7 +1,7 @@
 //! How large the kernel's maps are.
 
 use abi::maps::LOSS_ENTRIES;
-use abi::{Bucket, Entry, place};
+use abi::{Bucket, Entry, TcpQuality, place};
 
 const GENERATIONS: u32 = 2;
 /// An index that is half full finds most keys at the first place that it looks at.
@@ -17,16 +17,18 @@ pub struct Sizes {
     pub observations: u32,
     /// Hooks times reasons that losses are told apart for.
     pub losses: u32,
+    /// Whether the programs note how well TCP connections do, beside each observation.
+    pub tcp_quality: bool,
 }
 
 impl Sizes {
     /// What a place in the index can say. The entries of both generations are then 64 GiB.
     pub const MAX_OBSERVATIONS: u32 = place::MAX_ENTRIES;
 
-    /// With the usual room for losses.
+    /// With the usual room for losses, and TCP quality.
     #[must_use]
     pub const fn of_observations(observations: u32) -> Self {
-        Self { observations, losses: LOSS_ENTRIES }
+        Self { observations, losses: LOSS_ENTRIES, tcp_quality: true }
     }
 
     /// Buckets of each generation.
@@ -49,14 +51,20 @@ impl Sizes {
         GENERATIONS * self.observations
     }
 
+    /// A map has one value at least.
+    pub(super) const fn tcp_quality_in_map(self) -> u32 {
+        if self.tcp_quality { self.entries_in_map() } else { 1 }
+    }
+
     pub(super) const fn buckets_in_map(self) -> u32 {
         GENERATIONS * self.buckets()
     }
 
-    /// What the entries and the index take, in bytes.
+    /// What the entries, what is beside them, and the index take, in bytes.
     #[must_use]
     pub const fn bytes(self) -> u64 {
         self.entries_in_map() as u64 * size_of::<Entry>() as u64
+            + self.tcp_quality_in_map() as u64 * size_of::<TcpQuality>() as u64
             + self.buckets_in_map() as u64 * size_of::<Bucket>() as u64
     }
 }

@@ -77,7 +77,8 @@ impl<O: Outlet> Replay<O> {
     /// Loads the programs.
     pub(crate) fn new(table: FlowTable, ledger: Arc<Ledger>, outlet: O) -> Result<Self, ReplayError> {
         Ok(Self {
-            loaded: load_for_replay(Sizes::of_observations(OBSERVATIONS))?,
+            // Each frame is read by itself, so there is no segment before it to compare it with.
+            loaded: load_for_replay(Sizes { tcp_quality: false, ..Sizes::of_observations(OBSERVATIONS) })?,
             unnamed: Hooks::default(),
             hooks: Hooks::default(),
             known: HashMap::default(),

@@ -12,6 +12,7 @@ mod flow;
 mod handshake;
 mod others;
 mod ports;
+mod quality;
 mod reuse;
 mod settings;
 mod slab;

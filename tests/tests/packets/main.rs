@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod losses;
+mod quality;
 mod sequence;
 
 use std::process::ExitCode;
@@ -31,6 +32,10 @@ fn main() -> ExitCode {
         ("losses_of_more_hooks_than_are_told_apart_add_up", losses::more_hooks_than_entries),
         ("the_room_of_a_hook_that_left_is_anothers", losses::room_of_a_hook_that_left),
         ("a_handshake_is_noted_and_what_opens_it_again", sequence::handshake),
+        ("what_is_sent_again_is_counted_as_by_its_numbers", quality::as_by_numbers),
+        ("what_moves_between_cpus_is_not_sent_again", quality::between_cpus),
+        ("an_entry_begins_without_what_another_left", quality::begins_empty),
+        ("tcp_quality_can_be_turned_off", quality::off),
         ("the_last_packet_ends_the_observation", sequence::last_packet),
     ])
 }
