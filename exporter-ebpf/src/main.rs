@@ -96,7 +96,7 @@ fn plain<const VERSION: u8>(context: &TcContext, link: Link, direction: Directio
         Some(packet) => {
             let wire = Wire::of(packet, hook::size(context, &metadata));
             let Some(counted) = account::known(packet, wire) else { return Plain::Unknown };
-            quality::note(context, packet, wire, counted);
+            quality::note_plain(context, packet, wire, counted);
             Plain::Counted
         }
     }

@@ -28,24 +28,56 @@ const TIMESTAMP: u32 = 0x0101_080a;
 /// In words of 4 bytes: the shortest header with this option.
 const WITH_TIMESTAMP: u16 = 8;
 
-/// Notes what a packet tells of its connection, if it is a TCP segment. A segment without any flag is none that TCP sends.
+/// Notes what a plain packet tells of its connection, if it is a TCP segment. Most segments cost few instructions and no call.
 #[inline(always)]
-pub(crate) fn note(context: &TcContext, packet: &Packet, wire: Wire, counted: Counted) {
-    if packet.tcp_flags == 0 || !matches!(packet.fragment, Fragment::None) {
-        return;
-    }
-    // SAFETY: a read-only global; the volatile read keeps the compiler from folding the value that user space replaces.
-    if unsafe { (&raw const KEEPS_TCP_QUALITY).read_volatile() } != 0 {
+pub(crate) fn note_plain(context: &TcContext, packet: &Packet, wire: Wire, counted: Counted) {
+    if is_noted(packet) && (counted.is_new_tick() || !is_plain(context, packet, counted)) {
         segment(context.skb.skb, counted, packet.transport_at, packet.payload_len, wire.packets);
     }
+}
+
+/// Notes what any packet tells of its connection, if it is a TCP segment.
+#[inline(always)]
+pub(crate) fn note(context: &TcContext, packet: &Packet, wire: Wire, counted: Counted) {
+    if is_noted(packet) && matches!(packet.fragment, Fragment::None) {
+        segment(context.skb.skb, counted, packet.transport_at, packet.payload_len, wire.packets);
+    }
+}
+
+/// A segment without any flag is none that TCP sends.
+#[inline(always)]
+fn is_noted(packet: &Packet) -> bool {
+    // SAFETY: a read-only global; the volatile read keeps the compiler from folding the value that user space replaces.
+    packet.tcp_flags != 0 && unsafe { (&raw const KEEPS_TCP_QUALITY).read_volatile() } != 0
+}
+
+/// Notes a segment that is one of the commonest. The others are left to [`segment`].
+#[inline(always)]
+fn is_plain(context: &TcContext, packet: &Packet, counted: Counted) -> bool {
+    let Some(header) = DirectFrame::of(context).header::<20>(packet.transport_at as usize) else {
+        return true;
+    };
+    let segment = Segment {
+        sequence: header.be32::<4>(),
+        payload_len: packet.payload_len,
+        flags: packet.tcp_flags,
+        window: header.be16::<14>(),
+        segments: 1,
+    };
+    segment.note_plain(|| quality_of(counted))
+}
+
+/// What is beside the entry.
+#[inline(always)]
+fn quality_of<'a>(counted: Counted) -> Option<&'a mut TcpQuality> {
+    // SAFETY: the entry is this CPU's, and so is what is beside it.
+    TCP_QUALITY.get_ptr_mut(counted.entry()).map(|quality| unsafe { &mut *quality })
 }
 
 /// Not inlined: what a packet needs up to here stays in registers.
 #[inline(never)]
 fn segment(skb: *mut __sk_buff, counted: Counted, at: u32, payload_len: u32, segments: u32) {
-    let Some(quality) = TCP_QUALITY.get_ptr_mut(counted.entry()) else { return };
-    // SAFETY: the value beside the entry, which is this CPU's.
-    let quality = unsafe { &mut *quality };
+    let Some(quality) = quality_of(counted) else { return };
     if counted.is_first() {
         *quality = TcpQuality::default();
     }

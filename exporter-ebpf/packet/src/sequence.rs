@@ -67,6 +67,24 @@ impl SentAt {
 }
 
 impl Segment {
+    /// Notes a segment as [`note`](Self::note) does if it is one of the commonest, in few instructions: the next one, or one
+    /// without payload. Else it does nothing, and says so.
+    #[inline(always)]
+    pub fn note_plain<'quality>(&self, quality: impl FnOnce() -> Option<&'quality mut TcpQuality>) -> bool {
+        if self.window == 0 || self.flags & (tcp_flags::SYN | tcp_flags::FIN | tcp_flags::RST) != 0 {
+            return false;
+        }
+        if self.payload_len == 0 {
+            return true;
+        }
+        let Some(quality) = quality() else { return true };
+        if quality.sequence_end != self.sequence || self.sequence == 0 {
+            return false;
+        }
+        quality.sequence_end = self.sequence.wrapping_add(self.payload_len);
+        true
+    }
+
     /// Adds the segment to what is known of its sender, and tells whether some of it was there before. `sent_at` is asked of few
     /// segments.
     #[inline(always)]

@@ -152,7 +152,37 @@ fn sent() -> impl Strategy<Value = Vec<(Segment, u32, usize)>> {
     })
 }
 
+/// Any segment that begins somewhere near the one before.
+fn any_segment() -> impl Strategy<Value = Segment> {
+    let flags = prop_oneof![6 => Just(ACK), 1 => Just(SYN), 1 => Just(ACK | FIN), 1 => Just(RST)];
+    (0..4_u32, 0..3_u32, flags, prop_oneof![Just(0_u16), Just(500)]).prop_map(
+        |(sequence, payload_len, flags, window)| Segment {
+            sequence,
+            payload_len,
+            flags,
+            window,
+            segments: 1,
+        },
+    )
+}
+
 proptest! {
+    /// The short way notes what the long one does, or nothing.
+    #[test]
+    fn the_short_way_notes_nothing_else(segments in prop::collection::vec(any_segment(), 1..30)) {
+        let (mut short, mut long) = (TcpQuality::default(), TcpQuality::default());
+        for segment in segments {
+            let before = short;
+            let is_plain = segment.note_plain(|| Some(&mut short));
+            if !is_plain {
+                prop_assert_eq!(short, before);
+                segment.note(&mut short, || SentAt::timestamp(1));
+            }
+            segment.note(&mut long, || SentAt::timestamp(1));
+            prop_assert_eq!(short, long);
+        }
+    }
+
     /// Whatever of the segments a CPU sees, in however many generations, and in whatever order: none was sent again.
     #[test]
     fn what_is_sent_once_is_never_sent_again(

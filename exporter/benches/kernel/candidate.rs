@@ -28,14 +28,18 @@ pub(crate) const YARDSTICK: &str = "yardstick";
 /// Name of the exporter's own programs.
 pub(crate) const EXPORTER: &str = "exporter";
 
+/// Name of the same without what it notes of TCP. Nobody reads it: no more than its cost is measured.
+const WITHOUT_QUALITY: &str = "exporter_without_tcp_quality";
+
 /// Name in the kernel, and what it is.
-pub(crate) const CANDIDATES: [(&str, &str); 7] = [
+pub(crate) const CANDIDATES: [(&str, &str); 8] = [
     (EMPTY, "empty program"),
     (YARDSTICK, "yardstick: shared HASH, 40-byte key, atomics, precise clock"),
     ("shared", "shared HASH, atomics, coarse clock"),
     ("per_cpu", "PERCPU_HASH, coarse clock"),
     ("generations", "two generations, CPU in the key"),
     ("counts", "two generations behind a cache of counts"),
+    (WITHOUT_QUALITY, "the exporter with --tcp-quality=false"),
     (EXPORTER, "the exporter: two generations of entries and an index"),
 ];
 
@@ -52,6 +56,7 @@ pub(crate) struct Stats {
 pub(crate) struct Candidates {
     variants: Ebpf,
     pub(crate) exporter: Loaded,
+    without_quality: Loaded,
     pub(crate) hooks: Hooks,
 }
 
@@ -67,8 +72,12 @@ impl Candidates {
             let program: &mut SchedClassifier = program.try_into()?;
             program.load().with_context(|| format!("the kernel refuses the variant {name}"))?;
         }
-        let exporter = kernel::load(0, Sizes::of_observations(ENTRIES), GracePeriod::probe()?)?;
-        Ok(Self { variants, exporter, hooks: Hooks::default() })
+        let load = |tcp_quality| -> Result<Loaded> {
+            let sizes = Sizes { tcp_quality, ..Sizes::of_observations(ENTRIES) };
+            Ok(kernel::load(0, sizes, GracePeriod::probe()?)?)
+        };
+        let (exporter, without_quality) = (load(true)?, load(false)?);
+        Ok(Self { variants, exporter, without_quality, hooks: Hooks::default() })
     }
 
     /// Puts a candidate on both directions of the devices. It ends when the links are dropped.
@@ -121,6 +130,9 @@ impl Candidates {
     pub(crate) fn program(&self, name: &str, direction: Direction) -> Result<BorrowedFd<'_>> {
         let suffix = match (name, direction) {
             (EXPORTER, _) => return Ok(self.exporter.programs.fd(Link::Ethernet, direction)),
+            (WITHOUT_QUALITY, _) => {
+                return Ok(self.without_quality.programs.fd(Link::Ethernet, direction));
+            }
             (EMPTY, _) => "",
             (_, Direction::Ingress) => "_in",
             (_, Direction::Egress) => "_out",

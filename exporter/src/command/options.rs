@@ -15,6 +15,7 @@ use crate::print::Format;
 
 /// Options of every command that observes.
 #[derive(Clone, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Common {
     /// Interfaces to observe: names or patterns with *, ? and [..], separated by commas or given several times; ? stands for a comma in
     /// a name [default: all]

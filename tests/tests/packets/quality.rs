@@ -7,7 +7,7 @@ use crafted::layer::{
     CUSTOMER_TAG, IPV4, IPV6, TCP, UDP, ethernet, extension, ipv4, ipv6, padded, patched, tag, tcp,
     udp_between,
 };
-use exporter::flow::{Disorder, Observation};
+use exporter::flow::{Disorder, Observation, Quality};
 use exporter::kernel::{PacketContext, Sizes};
 use flow_tests::machine::{Input, Machine};
 use packet::{Link, SentAt};
@@ -205,7 +205,7 @@ pub(crate) fn off() -> Result<()> {
     }
     let observations = machine.observations()?;
     let [observation] = observations[..] else { bail!("not one: {observations:?}") };
-    ensure!(observation.quality == Default::default(), "{observation:?}");
+    ensure!(observation.quality == Quality::default(), "{observation:?}");
     ensure!(observation.counts.packets == story().len() as u64 + 1, "{observation:?}");
     Ok(())
 }

@@ -5,10 +5,6 @@ use std::time::Duration;
 use crate::flow::{Disorder, Observation, Quality, Role, RoundTrips, SocketView};
 use crate::table::tests::support::*;
 
-fn socket(smoothed: u32, min: u32, retransmits: u32) -> Option<SocketView> {
-    Some(SocketView { smoothed, min, retransmits })
-}
-
 trait Of: Sized {
     /// With what the sender's socket said.
     fn socket(self, smoothed: u32, min: u32, retransmits: u32) -> Self;
@@ -18,7 +14,8 @@ trait Of: Sized {
 
 impl Of for Observation {
     fn socket(self, smoothed: u32, min: u32, retransmits: u32) -> Self {
-        Self { quality: Quality { socket: socket(smoothed, min, retransmits), ..self.quality }, ..self }
+        let socket = Some(SocketView { smoothed, min, retransmits });
+        Self { quality: Quality { socket, ..self.quality }, ..self }
     }
 
     fn again(self, retransmits: u32) -> Self {
