@@ -15,6 +15,7 @@ use abi::{Bucket, Entry, PackedKey, control, place};
 use aya_ebpf::programs::TcContext;
 use packet::{Packet, Wire};
 
+use crate::entry::Shown;
 use crate::maps::{CONTROL, ENTRIES, INDEX, TAKEN};
 use crate::{entry, hash, losses};
 
@@ -29,9 +30,64 @@ static ENTRIES_PER_GENERATION: u32 = 0;
 #[unsafe(no_mangle)]
 static BUCKETS_PER_GENERATION: u32 = 0;
 
-/// Counts a packet if its entry is where it is looked for first. Gives the entry, and whether the packet shows something new of it.
+/// Where a packet was counted: the number of its entry within [`ENTRIES`], and above it what was found. In one word, because
+/// a function of a kernel program gives back one.
+#[derive(Clone, Copy)]
+pub(crate) struct Counted(u32);
+
+impl Counted {
+    /// The entry is the packet's own: it has no other yet.
+    const FIRST: u32 = 1 << 31;
+    /// The packet is the first of its timer tick.
+    const NEW_TICK: u32 = 1 << 30;
+    /// It shows something that no packet of the entry did before. The numbers of entries end below.
+    const NOTABLE: u32 = 1 << 29;
+    /// It found no entry. A first one is notable, too.
+    const NOWHERE: Self = Self(Self::FIRST);
+
+    #[inline(always)]
+    fn first(number: u32) -> Self {
+        Self(number | Self::FIRST | Self::NEW_TICK | Self::NOTABLE)
+    }
+
+    #[inline(always)]
+    fn later(number: u32, shown: Shown) -> Self {
+        let tick = if shown.is_new_tick { Self::NEW_TICK } else { 0 };
+        let notable = if shown.is_notable { Self::NOTABLE } else { 0 };
+        Self(number | tick | notable)
+    }
+
+    #[inline(always)]
+    pub(crate) fn number(self) -> u32 {
+        self.0 & (Self::NOTABLE - 1)
+    }
+
+    /// The entry again, for what is seldom.
+    #[inline(always)]
+    pub(crate) fn entry<'a>(self) -> Option<&'a mut Entry> {
+        // SAFETY: the map gave it out to this CPU, and no reference to it is left.
+        ENTRIES.get_ptr_mut(self.number()).map(|entry| unsafe { &mut *entry })
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_first(self) -> bool {
+        self.0 & Self::FIRST != 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_new_tick(self) -> bool {
+        self.0 & Self::NEW_TICK != 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_notable(self) -> bool {
+        self.0 & Self::NOTABLE != 0
+    }
+}
+
+/// Counts a packet if its entry is where it is looked for first.
 #[inline(always)]
-pub(crate) fn known<'a>(packet: &Packet, wire: Wire) -> Option<(&'a mut Entry, bool)> {
+pub(crate) fn known(packet: &Packet, wire: Wire) -> Option<Counted> {
     let control = control();
     let key = &packet.key;
     let hash = hash::of(key);
@@ -39,27 +95,29 @@ pub(crate) fn known<'a>(packet: &Packet, wire: Wire) -> Option<(&'a mut Entry, b
     if let Some(bucket) = bucket(control, hash)
         && let place = read(bucket, home(hash))
         && place::has_tag(place, tag(hash, key))
-        && let Some(entry) = entry_at(control, place, key)
+        && let Some((entry, number)) = entry_at(control, place, key)
     {
-        let is_notable = entry::update(&mut entry.counts, &mut entry.facts, packet, wire);
-        return Some((entry, is_notable));
+        let shown = entry::update(&mut entry.counts, &mut entry.facts, packet, wire);
+        return Some(Counted::later(number, shown));
     }
     None
 }
 
-/// Counts a packet. Gives the entry if the packet shows something new of it.
+/// Counts a packet, or its loss.
 #[inline(always)]
-pub(crate) fn any<'a>(context: &TcContext, packet: &Packet, wire: Wire) -> Option<&'a mut Entry> {
-    search(context, packet, wire, hash::of(&packet.key))
+pub(crate) fn any(context: &TcContext, packet: &Packet, wire: Wire) -> Option<Counted> {
+    let counted = search(context, packet, wire, hash::of(&packet.key));
+    (counted.0 != Counted::NOWHERE.0).then_some(counted)
 }
 
 /// Finds the key's entry wherever in its bucket it is, or makes one. Not inlined: large.
 #[inline(never)]
-fn search<'a>(context: &TcContext, packet: &Packet, wire: Wire, hash: u64) -> Option<&'a mut Entry> {
+fn search(context: &TcContext, packet: &Packet, wire: Wire, hash: u64) -> Counted {
     // Not handed over, as a function has five arguments at most. User space may have turned it meanwhile: either is right.
     let control = control();
-    // It is there: the number is below the map's size.
-    let bucket = bucket(control, hash)?;
+    let Some(bucket) = bucket(control, hash) else {
+        return Counted::NOWHERE; // Cannot be: the number is below the map's size.
+    };
     let key = &packet.key;
     let tag = tag(hash, key);
     // A full bucket forgets the place that the key would rather have.
@@ -72,22 +130,22 @@ fn search<'a>(context: &TcContext, packet: &Packet, wire: Wire, hash: u64) -> Op
             break;
         }
         if place::has_tag(place, tag)
-            && let Some(entry) = entry_at(control, place, key)
+            && let Some((entry, number)) = entry_at(control, place, key)
         {
-            let is_notable = entry::update(&mut entry.counts, &mut entry.facts, packet, wire);
-            return is_notable.then_some(entry);
+            let shown = entry::update(&mut entry.counts, &mut entry.facts, packet, wire);
+            return Counted::later(number, shown);
         }
     }
     let Some((entry, number)) = take(control::generation(control)) else {
         losses::overflow(key, wire);
-        return None;
+        return Counted::NOWHERE;
     };
     entry.words = key.words;
     entry.kind = key.kind;
     (entry.counts, entry.facts) = entry::first(context, packet, wire);
     // SAFETY: a place of the bucket that the map gave out. Other CPUs write it too, a word at a time.
     unsafe { bucket.cast::<u64>().add(free).write_volatile(tag | u64::from(number)) };
-    Some(entry)
+    Counted::first(control::generation(control) * constant(&ENTRIES_PER_GENERATION) + number)
 }
 
 /// What user space says, in one piece.
@@ -120,16 +178,16 @@ fn bucket(control: u64, hash: u64) -> Option<*mut Bucket> {
     INDEX.get_ptr_mut(control::generation(control) * constant(&BUCKETS_PER_GENERATION) + within as u32)
 }
 
-/// The entry at a place, if it is the key's.
+/// The entry at a place, if it is the key's, and its number within the map.
 #[inline(always)]
-fn entry_at<'a>(control: u64, place: u64, key: &PackedKey) -> Option<&'a mut Entry> {
+fn entry_at<'a>(control: u64, place: u64, key: &PackedKey) -> Option<(&'a mut Entry, u32)> {
     let number = control::generation(control) * constant(&ENTRIES_PER_GENERATION) + place::number(place);
     let entry = ENTRIES.get_ptr_mut(number)?;
     // SAFETY: the place's tag says that the entry is this CPU's.
     let entry = unsafe { &mut *entry };
     let start = u64::from(entry.kind ^ key.kind);
     let differs = (0..6).fold(start, |differs, at| differs | entry.words[at] ^ key.words[at]);
-    (differs == 0).then_some(entry)
+    (differs == 0).then_some((entry, number))
 }
 
 /// An entry that nobody has, and its number within the generation.

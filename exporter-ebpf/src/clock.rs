@@ -13,6 +13,12 @@ pub(crate) fn precise() -> u64 {
 /// Low bits of the number of the running timer tick: a load.
 #[inline(always)]
 pub(crate) fn tick() -> u16 {
+    ticks() as u16
+}
+
+/// More of them.
+#[inline(always)]
+pub(crate) fn ticks() -> u32 {
     // SAFETY: the helper has no preconditions.
-    unsafe { bpf_jiffies64() as u16 }
+    unsafe { bpf_jiffies64() as u32 }
 }

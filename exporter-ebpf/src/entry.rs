@@ -59,10 +59,21 @@ fn macs(context: &TcContext, packet: &Packet) -> [[u8; 6]; 2] {
     [[a[0], a[1], a[2], a[3], a[4], a[5]], [a[6], a[7], b[0], b[1], b[2], b[3]]]
 }
 
-/// Adds a later packet, and says whether it shows something new. Not atomic: the entry belongs to this CPU.
+/// What a later packet is to its entry.
+#[derive(Clone, Copy)]
+pub(crate) struct Shown {
+    /// It is the first of its timer tick.
+    pub(crate) is_new_tick: bool,
+    /// It shows something that no packet before it did.
+    pub(crate) is_notable: bool,
+}
+
+/// Adds a later packet. Not atomic: the entry belongs to this CPU.
 #[inline(always)]
-pub(crate) fn update(counts: &mut Counts, facts: &mut Facts, packet: &Packet, wire: Wire) -> bool {
-    counts.last_tick = clock::tick();
+pub(crate) fn update(counts: &mut Counts, facts: &mut Facts, packet: &Packet, wire: Wire) -> Shown {
+    let tick = clock::tick();
+    let is_new_tick = counts.last_tick != tick;
+    counts.last_tick = tick;
     let bytes = u64::from(counts.bytes) + u64::from(wire.bytes);
     let packets = u64::from(counts.packets) + u64::from(wire.packets);
     counts.bytes = bytes as u32;
@@ -77,7 +88,7 @@ pub(crate) fn update(counts: &mut Counts, facts: &mut Facts, packet: &Packet, wi
         counts.seen |= seen;
         note_handshake(facts, packet, clock::precise());
     }
-    is_notable
+    Shown { is_new_tick, is_notable }
 }
 
 /// Of these flags, those that a segment of a handshake has. A reset opens and acknowledges nothing.

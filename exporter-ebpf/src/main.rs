@@ -1,6 +1,7 @@
 //! The kernel programs: one for each direction of a hook and kind of device, and another such set for where the user filters.
 //!
-//! The way of a packet: read its headers ([`headers`]), give a later fragment its ports ([`fragments`]), count it ([`account`]); what cannot be counted as a flow is counted by reason ([`losses`]). The packet itself is never changed, and
+//! The way of a packet: read its headers ([`headers`]), give a later fragment its ports ([`fragments`]), count it ([`account`]), note how well its connection does
+//! ([`quality`]); what cannot be counted as a flow is counted by reason ([`losses`]). The packet itself is never changed, and
 //! the verdict is always "go on with the next program".
 #![no_std]
 #![no_main]
@@ -22,6 +23,7 @@ mod hook;
 mod losses;
 mod maps;
 mod payload;
+mod quality;
 
 use core::mem::MaybeUninit;
 
@@ -121,15 +123,15 @@ fn plain<const VERSION: u8>(context: &TcContext, link: Link, direction: Directio
     let mut place = MaybeUninit::uninit();
     match headers::plain::<VERSION>(context, link, metadata, &mut place) {
         None => Plain::No,
-        Some(packet) => match account::known(packet, Wire::of(packet, hook::size(context, &metadata))) {
-            None => Plain::Unknown,
-            Some((entry, is_notable)) => {
-                if is_notable && payload::are_shipped() {
-                    payload::look_again(context, entry, link, direction);
-                }
-                Plain::Counted
+        Some(packet) => {
+            let wire = Wire::of(packet, hook::size(context, &metadata));
+            let Some(counted) = account::known(packet, wire) else { return Plain::Unknown };
+            quality::note_plain(context, packet, wire, counted);
+            if counted.is_notable() && payload::are_shipped() {
+                payload::look_again(context, counted, link, direction);
             }
-        },
+            Plain::Counted
+        }
     }
 }
 
@@ -158,13 +160,13 @@ fn count_any(context: &TcContext, direction: Direction) {
     }
 }
 
-/// Counts a packet, and has a second look at one that shows something new.
+/// Counts a packet, notes what it tells of its connection, and has a second look at one that shows something new.
 #[inline(always)]
 fn count(context: &TcContext, packet: &Packet, wire: Wire) {
-    if let Some(entry) = account::any(context, packet, wire)
-        && payload::are_shipped()
-    {
-        payload::look(context, entry, packet);
+    let Some(counted) = account::any(context, packet, wire) else { return };
+    quality::note(context, packet, wire, counted);
+    if counted.is_notable() && payload::are_shipped() {
+        payload::look(context, counted, packet);
     }
 }
 

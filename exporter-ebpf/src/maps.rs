@@ -3,7 +3,9 @@
 use core::mem::MaybeUninit;
 
 use abi::maps::{FRAGMENT_ENTRIES, LOSS_ENTRIES};
-use abi::{Awaited, Bucket, Entry, FragmentKey, FragmentPorts, LossKey, LossSlot, Reason, Taken, Tally};
+use abi::{
+    Awaited, Bucket, Entry, FragmentKey, FragmentPorts, LossKey, LossSlot, Reason, Taken, Tally, TcpQuality,
+};
 use aya_ebpf::bindings::BPF_F_MMAPABLE;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray, PerCpuHashMap, RingBuf};
@@ -56,6 +58,7 @@ pub(crate) static HEADERS: PerCpuArray<[u64; HEADERS_LEN as usize / 8 + 1]> =
 /// What the user does not want to see, by CPU and hook: slots of generation 0, then those of generation 1. Mapped.
 #[map(name = "LOSS_SLOTS_V1")]
 pub(crate) static LOSS_SLOTS: Array<LossSlot> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
 /// Payloads on their way to user space, which looks at it from time to time and is not woken. User space sets its size.
 #[map(name = "PAYLOADS_V1")]
 pub(crate) static PAYLOADS: RingBuf = RingBuf::with_byte_size(1, 0);
@@ -72,3 +75,8 @@ pub(crate) static UNSHIPPED: PerCpuArray<u64> = PerCpuArray::with_max_entries(1,
 /// A key of [`AWAITED`]: the stack has no room for it.
 #[map(name = "AWAITED_KEY_V1")]
 pub(crate) static AWAITED_KEY: PerCpuArray<Awaited> = PerCpuArray::with_max_entries(1, 0);
+
+/// How well TCP does: beside each of [`ENTRIES`], under its number, and not in it, because an entry is two cache lines and most
+/// packets touch one of them. User space has it mapped.
+#[map(name = "TCP_QUALITY_V1")]
+pub(crate) static TCP_QUALITY: Array<TcpQuality> = Array::with_max_entries(1, BPF_F_MMAPABLE);

@@ -17,6 +17,7 @@ use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
 use aya_ebpf::programs::TcContext;
 use packet::{Fragment, Link, Packet};
 
+use crate::account::Counted;
 use crate::maps::{AWAITED, AWAITED_KEY, PAYLOADS, UNSHIPPED};
 use crate::{clock, headers};
 
@@ -41,17 +42,18 @@ pub(crate) fn are_shipped() -> bool {
 
 /// Reads a plain packet again and looks at it. Not inlined: seldom.
 #[inline(never)]
-pub(crate) fn look_again(context: &TcContext, entry: &mut Entry, link: Link, direction: Direction) {
-    if is_looked_at(entry)
+pub(crate) fn look_again(context: &TcContext, counted: Counted, link: Link, direction: Direction) {
+    if counted.entry().is_some_and(|entry| is_looked_at(entry))
         && let Some(packet) = headers::again(context, link, direction)
     {
-        look(context, entry, packet);
+        look(context, counted, packet);
     }
 }
 
 /// Ships what a packet carries if it is the first data, or a DNS message. Not inlined: seldom, and large.
 #[inline(never)]
-pub(crate) fn look(context: &TcContext, entry: &mut Entry, packet: &Packet) {
+pub(crate) fn look(context: &TcContext, counted: Counted, packet: &Packet) {
+    let Some(entry) = counted.entry() else { return };
     if is_dns(entry) {
         return dns(context, entry, packet);
     }
@@ -129,7 +131,7 @@ fn dns(context: &TcContext, entry: &mut Entry, packet: &Packet) {
     // A later fragment has no header.
     if !matches!(packet.fragment, Fragment::Later(_)) {
         let at = packet.transport_at + UDP_LEN;
-        ship(context, entry, at, packet.end.saturating_sub(at));
+        ship(context, entry, at, packet.payload_len);
     }
 }
 
@@ -148,7 +150,7 @@ impl Segment {
     fn of(packet: &Packet, words: [u32; 3]) -> Self {
         let [sequence, _, offset_and_flags] = words.map(u32::from_be);
         let at = packet.transport_at + (offset_and_flags >> 28) * 4;
-        Self { sequence, at, len: packet.end.saturating_sub(at) }
+        Self { sequence, at, len: packet.payload_len }
     }
 }
 

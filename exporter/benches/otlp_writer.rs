@@ -14,8 +14,8 @@ use std::time::{Duration, SystemTime};
 use exporter::clock::WallTime;
 use exporter::export::{Compressor, Encoding};
 use exporter::flow::{
-    AttributeSink, Counts, Direction, Ecn, EndReason, Endpoint, Evidence, FlowId, FlowRecord, Hook, Mac,
-    Record, TcpFlags, Vlan,
+    AttributeSink, Counts, Direction, Disorder, Ecn, EndReason, Endpoint, Evidence, FlowId, FlowRecord, Hook,
+    Mac, Record, TcpFlags, Vlan,
 };
 use exporter::otlp::LogsWriter;
 use opentelemetry::InstrumentationScope;
@@ -145,6 +145,7 @@ fn record(number: u32, hook: &Hook) -> FlowRecord<'_> {
         counts: Counts { packets: u64::from(number), bytes: u64::from(number) * 700 },
         dscp: Some(0),
         ecn: Ecn(1),
+        disorder: Disorder::default(),
     };
     FlowRecord {
         id: FlowId(u128::from(number) << 64 | 0x1234_5678),

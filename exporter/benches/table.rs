@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use exporter::clock::{Clock, MonotonicTime, WallTime};
 use exporter::flow::{
-    Counts, Direction, Ecn, FlowIds, Handshake, Hook, HookId, Hooks, Mac, Observation, Record, RecordSink,
-    TcpFlags, Tuple, Vlan,
+    Counts, Direction, Ecn, FlowIds, Handshake, Hook, HookId, Hooks, Mac, Observation, Quality, Record,
+    RecordSink, TcpFlags, Tuple, Vlan,
 };
 use exporter::ledger::Ledger;
 use exporter::table::{Config, FlowTable, Output};
@@ -93,6 +93,7 @@ fn observation(flow: u32, hook: HookId, forward: bool, now: MonotonicTime) -> Ob
         tcp_flags: TcpFlags(0x10),
         dscp: 0,
         ecn: Ecn(1),
+        quality: Quality::default(),
     }
 }
 

@@ -3,7 +3,8 @@
 //! Every type is `repr(C)`, made of integers and arrays, without implicit padding: the kernel compares and hashes keys as
 //! bytes, so a padding byte with a random value would split a flow in two. Sizes are asserted beside each type.
 //!
-//! Who writes what: the programs write [`Entry`], [`Bucket`], [`Taken`], [`Tally`], [`LossSlot`] and [`FragmentPorts`] of the generation that
+//! Who writes what: the programs write [`Entry`], [`TcpQuality`], [`Bucket`], [`Taken`], [`Tally`], [`LossSlot`] and [`FragmentPorts`] of
+//! the generation that
 //! the control map selects; user space writes the control map, and reads and clears only the generation that is not selected, after a
 //! grace period. So no value ever has two writers.
 #![no_std]
@@ -19,6 +20,7 @@ mod observation;
 mod payload;
 #[cfg(feature = "user")]
 mod pod;
+mod quality;
 
 pub use crate::entry::{Bucket, Entry, Taken, place};
 pub use crate::filter::{FilterEnd, FilterRule, FilterSubject};
@@ -27,3 +29,4 @@ pub use crate::key::{Direction, ObservationKey, PackedKey, key_flags, protocol};
 pub use crate::loss::{LossKey, LossSlot, Reason, Tally};
 pub use crate::observation::{Counts, Facts, opened_again, seen, tcp_flags, vlan};
 pub use crate::payload::{Awaited, Payload, start};
+pub use crate::quality::TcpQuality;

@@ -25,6 +25,9 @@ pub const AWAITED: &str = "AWAITED_V1";
 /// Per CPU at index 0: payloads for which [`PAYLOADS`] had no room.
 pub const UNSHIPPED: &str = "UNSHIPPED_V1";
 
+/// [`TcpQuality`](crate::TcpQuality) by number, as [`ENTRIES`]; one value where it is off.
+pub const TCP_QUALITY: &str = "TCP_QUALITY_V1";
+
 /// Hooks times reasons that losses are told apart for.
 pub const LOSS_ENTRIES: u32 = 4096;
 /// Datagrams in fragments that are followed at a time.
@@ -51,3 +54,5 @@ pub const LOSS_SLOTS_GLOBAL: &str = "LOSS_SLOTS_PER_GENERATION";
 pub const FILTER_LEN_GLOBAL: &str = "FILTER_LEN";
 /// Read-only global: the rules in their order, [`FilterRule::MAX`](crate::FilterRule::MAX) of them.
 pub const FILTER_RULES_GLOBAL: &str = "FILTER_RULES";
+/// Read-only global, a `u32`: not 0 if the programs keep [`TCP_QUALITY`].
+pub const TCP_QUALITY_GLOBAL: &str = "KEEPS_TCP_QUALITY";

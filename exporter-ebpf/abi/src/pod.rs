@@ -3,6 +3,7 @@
 
 use crate::{
     Bucket, Entry, FilterRule, FragmentKey, FragmentPorts, LossKey, LossSlot, PackedKey, Taken, Tally,
+    TcpQuality,
 };
 
 macro_rules! pod {
@@ -13,4 +14,4 @@ macro_rules! pod {
     )*};
 }
 
-pod! { Bucket Entry FilterRule FragmentKey FragmentPorts LossKey LossSlot PackedKey Taken Tally }
+pod! { Bucket Entry FilterRule FragmentKey FragmentPorts LossKey LossSlot PackedKey Taken Tally TcpQuality }

@@ -17,10 +17,12 @@ mod ipv4;
 mod ipv6;
 mod parse;
 mod plain;
+mod sequence;
 mod transport;
 mod wire;
 
 pub use crate::frame::{Copied, Frame, Header, MAX_OFFSET};
 pub use crate::parse::{Datagram, Fragment, Link, Metadata, Packet, Reject, parse, parse_slice};
 pub use crate::plain::parse_plain;
+pub use crate::sequence::{Segment, SentAt};
 pub use crate::wire::{Size, Wire};

@@ -44,10 +44,10 @@ pub struct Packet {
     pub key: PackedKey,
     /// Header bytes that each segment repeats on the wire: all up to the transport payload, a VLAN tag in the metadata included.
     pub header_len: u32,
-    /// Offset of the transport header in the packet's bytes.
+    /// Offset of the transport header.
     pub transport_at: u32,
-    /// Offset of the first byte behind the IP packet: padding of the frame lies beyond.
-    pub end: u32,
+    /// Payload bytes of the transport; of a fragment those that it has.
+    pub payload_len: u32,
     /// Bytes of a jumbo payload option that BIG TCP put into the packet and that no segment carries on the wire.
     pub jumbo_len: u32,
     /// TCP flags and reserved bits, else 0.
@@ -158,7 +158,7 @@ pub fn parse<F: Frame + ?Sized>(
         .pack(metadata.cpu),
         header_len: network.at + transport.header_len + tag_in_metadata,
         transport_at: network.at,
-        end: network.end,
+        payload_len: network.end - network.at - transport.header_len,
         jumbo_len: network.jumbo_len,
         tcp_flags: transport.tcp_flags,
         vlan_outer: layer2.vlan_outer,

@@ -73,7 +73,7 @@ pub fn parse_plain<'packet, F: Frame + ?Sized, const VERSION: u8>(
             .pack(metadata.cpu),
             header_len: at + header_len + if metadata.vlan == 0 { 0 } else { ethernet::TAG_LEN },
             transport_at: at,
-            end,
+            payload_len: network.payload_len - header_len,
             jumbo_len: 0,
             tcp_flags: flags,
             vlan_outer: metadata.vlan,

@@ -39,7 +39,16 @@ fn a_cut_packet_gives_the_same_ports_or_none() {
         for kept in 0..case.frame.len() {
             let mut shorter = metadata(&case);
             shorter.len = u32::try_from(kept).unwrap();
-            let cut = parse_slice(&case.frame[..kept], link(case.device), shorter);
+            let mut cut = parse_slice(&case.frame[..kept], link(case.device), shorter);
+            if let Ok(cut) = &mut cut
+                && shorter.offloaded
+                && let Ok(whole) = parse(&case)
+            {
+                // BIG TCP ends where the packet does.
+                let missing = u32::try_from(case.frame.len() - kept).unwrap();
+                assert!([0, missing].contains(&(whole.payload_len - cut.payload_len)), "{}", case.name);
+                cut.payload_len = whole.payload_len;
+            }
             assert_same_or_none(&case, kept, cut);
         }
     }

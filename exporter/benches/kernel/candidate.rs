@@ -28,14 +28,18 @@ pub(crate) const YARDSTICK: &str = "yardstick";
 /// Name of the exporter's own programs.
 pub(crate) const EXPORTER: &str = "exporter";
 
+/// Name of the same without what it notes of TCP.
+const WITHOUT_QUALITY: &str = "exporter_without_tcp_quality";
+
 /// Name in the kernel, and what it is.
-pub(crate) const CANDIDATES: [(&str, &str); 11] = [
+pub(crate) const CANDIDATES: [(&str, &str); 12] = [
     (EMPTY, "empty program"),
     (YARDSTICK, "yardstick: shared HASH, 40-byte key, atomics, precise clock"),
     ("shared", "shared HASH, atomics, coarse clock"),
     ("per_cpu", "PERCPU_HASH, coarse clock"),
     ("generations", "two generations, CPU in the key"),
     ("counts", "two generations behind a cache of counts"),
+    (WITHOUT_QUALITY, "the exporter with --tcp-quality=false"),
     (EXPORTER, "the exporter: two generations of entries and an index"),
     ("filter/1/accept", "the exporter, 1 rule: counted"),
     ("filter/1/reject", "the exporter, 1 rule: left out"),
@@ -90,10 +94,12 @@ impl Candidates {
         let mut exporters = Vec::new();
         for (name, _) in names {
             let filter = filter(name)?;
-            if *name == EXPORTER || filter.is_some() {
-                let sizes = Sizes::of_observations(ENTRIES).with_payloads(1 << 20);
+            if [EXPORTER, WITHOUT_QUALITY].contains(name) || filter.is_some() {
+                let sizes =
+                    Sizes { tcp_quality: *name != WITHOUT_QUALITY, ..Sizes::of_observations(ENTRIES) };
                 let filter = filter.unwrap_or_default();
-                exporters.push((*name, kernel::load(0, sizes, &filter, GracePeriod::probe()?)?));
+                let loaded = kernel::load(0, sizes.with_payloads(1 << 20), &filter, GracePeriod::probe()?)?;
+                exporters.push((*name, loaded));
             }
         }
         Ok(Self { variants, exporters, hooks: Hooks::default() })

@@ -11,7 +11,8 @@ use anyhow::{Context, Result, anyhow};
 use exporter::clock::WallTime;
 use exporter::export::{Compressor, Otlp, Settings, Signal, Transport};
 use exporter::flow::{
-    Counts, Direction, Ecn, EndReason, Endpoint, Evidence, FlowId, FlowRecord, Hook, Mac, Record, Vlan,
+    Counts, Direction, Disorder, Ecn, EndReason, Endpoint, Evidence, FlowId, FlowRecord, Hook, Mac, Record,
+    Vlan,
 };
 use opentelemetry::logs::{LogRecord as _, Logger as _, LoggerProvider as _, Severity};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
@@ -128,6 +129,7 @@ fn record(flow: u32, reading: u32, hook: &Hook) -> FlowRecord<'_> {
         counts: Counts { packets, bytes: packets * 142 },
         dscp: Some(0),
         ecn: Ecn(1),
+        disorder: Disorder::default(),
     };
     FlowRecord {
         id: FlowId(0x0123_4567_89ab_cdef << 64 | u128::from(flow.wrapping_mul(0x9e37_79b9))),

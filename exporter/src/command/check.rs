@@ -68,8 +68,8 @@ pub fn run(options: &CheckOptions, host: &Host<'_>, out: &mut dyn io::Write) -> 
 #[must_use]
 pub fn check(options: &CheckOptions, host: &Host<'_>) -> Report {
     let common = &options.common;
-    let mut items = kernel::items(common.attach, common.namespaces, host);
-    items.extend(memory::items(common.memory, metrics_bytes(options, host), host));
+    let mut items = kernel::items(common, host);
+    items.extend(memory::items(common, metrics_bytes(options, host), host));
     items.extend(interfaces::items(host));
     items.extend(endpoint::items(host.variable));
     Report { items }

@@ -45,7 +45,7 @@ pub(super) fn settings(
     interval: Duration,
     exports: Exports,
 ) -> Result<Settings, Failure> {
-    let plan = budget::plan(common.memory, exports.metrics_bytes)
+    let plan = budget::plan(common.memory, exports.metrics_bytes, common.tcp_quality)
         .map_err(|error| Failure::Configuration(error.to_string()))?;
     Ok(Settings {
         instance,

@@ -93,7 +93,7 @@ pub struct Common {
     #[arg(
         long,
         value_name = "BOOL",
-        default_value = "true",
+        default_value_t = true,
         default_missing_value = "true",
         num_args = 0..=1,
         require_equals = true,
@@ -102,6 +102,19 @@ pub struct Common {
         env = "OTEL_FLOW_EXPORTER_FACTS"
     )]
     pub facts: bool,
+    /// Whether records say how well TCP connections do while they live: round-trip times, what was sent again
+    #[arg(
+        long,
+        value_name = "BOOL",
+        default_value = "true",
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = ArgAction::Set,
+        value_parser = BoolishValueParser::new(),
+        env = "OTEL_FLOW_EXPORTER_TCP_QUALITY"
+    )]
+    pub tcp_quality: bool,
     /// Say what other tools call a flow: its Community ID
     #[arg(long, env = "OTEL_FLOW_EXPORTER_COMMUNITY_ID", value_parser = BoolishValueParser::new())]
     pub community_id: bool,
@@ -284,7 +297,7 @@ mod tests {
         assert_eq!(run.common.idle_timeout, Duration::from_secs(15));
         assert_eq!(run.common.tcp_idle_timeout, Duration::from_mins(10));
         assert_eq!((run.interval, run.instance.as_str()), (None, "default"));
-        assert!(!run.own_traffic && run.common.facts);
+        assert!(!run.own_traffic && run.common.facts && run.common.tcp_quality);
         assert_eq!(run.metrics.metric_dimensions, []);
         assert_eq!(run.metrics.metric_series_limit.get(), 2000);
         assert_eq!(run.metrics.metric_idle_timeout, Duration::from_mins(15));

@@ -32,7 +32,8 @@ pub fn replay(options: &ReplayOptions) -> Result<(), Failure> {
     let proc = Path::new("/proc");
     kernel_release(proc)?;
     privileges(proc)?;
-    let plan = budget::plan(options.memory, 0).map_err(|error| Failure::Configuration(error.to_string()))?;
+    let plan =
+        budget::plan(options.memory, 0, false).map_err(|error| Failure::Configuration(error.to_string()))?;
     let table = FlowTable::new(
         &table::Config {
             interval: options.interval.unwrap_or(Duration::MAX),

@@ -9,7 +9,8 @@ use abi::Direction;
 
 use crate::flow::text;
 use crate::flow::{
-    Application, Connection, Dns, Endpoint, FlowRecord, Hook, Hop, OtherRecord, Record, Role, Vlan,
+    Application, Connection, Dns, Endpoint, FlowRecord, Hook, Hop, OtherRecord, Record, Role, RoundTrips,
+    Vlan,
 };
 
 /// Takes attributes one by one. Values are lent, nothing is allocated on the way.
@@ -47,6 +48,10 @@ struct Side {
     packets: Attribute,
     dscp: Attribute,
     ecn: Attribute,
+    retransmits: Attribute,
+    retransmitted_bytes: Attribute,
+    out_of_order: Attribute,
+    zero_windows: Attribute,
 }
 
 const SOURCE: Side = Side {
@@ -57,6 +62,10 @@ const SOURCE: Side = Side {
     packets: attribute::SOURCE_PACKETS,
     dscp: attribute::SOURCE_IP_DSCP,
     ecn: attribute::SOURCE_IP_ECN,
+    retransmits: attribute::SOURCE_TCP_RETRANSMITS,
+    retransmitted_bytes: attribute::SOURCE_TCP_RETRANSMITTED_BYTES,
+    out_of_order: attribute::SOURCE_TCP_OUT_OF_ORDER,
+    zero_windows: attribute::SOURCE_TCP_ZERO_WINDOWS,
 };
 
 const DESTINATION: Side = Side {
@@ -67,6 +76,10 @@ const DESTINATION: Side = Side {
     packets: attribute::DESTINATION_PACKETS,
     dscp: attribute::DESTINATION_IP_DSCP,
     ecn: attribute::DESTINATION_IP_ECN,
+    retransmits: attribute::DESTINATION_TCP_RETRANSMITS,
+    retransmitted_bytes: attribute::DESTINATION_TCP_RETRANSMITTED_BYTES,
+    out_of_order: attribute::DESTINATION_TCP_OUT_OF_ORDER,
+    zero_windows: attribute::DESTINATION_TCP_ZERO_WINDOWS,
 };
 
 fn flow(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
@@ -187,6 +200,17 @@ fn endpoint(side: &Side, endpoint: &Endpoint, sink: &mut impl AttributeSink) {
     if endpoint.ecn.0 != 0 {
         sink.texts(side.ecn, endpoint.ecn.names());
     }
+    let disorder = endpoint.disorder;
+    for (attribute, count) in [
+        (side.retransmits, disorder.retransmits),
+        (side.retransmitted_bytes, disorder.retransmitted_bytes),
+        (side.out_of_order, disorder.out_of_order),
+        (side.zero_windows, disorder.zero_windows),
+    ] {
+        if count != 0 {
+            sink.int(attribute, count.into());
+        }
+    }
 }
 
 fn connection(connection: &Connection, sink: &mut impl AttributeSink) {
@@ -206,6 +230,14 @@ fn connection(connection: &Connection, sink: &mut impl AttributeSink) {
     }
     if let Some(error) = connection.error {
         sink.text(attribute::ERROR_TYPE, error.name());
+    }
+    let RoundTrips { smoothed, min } = connection.round_trips;
+    for (attribute, time) in
+        [(attribute::NETWORK_TCP_RTT_SMOOTHED, smoothed), (attribute::NETWORK_TCP_RTT_MIN, min)]
+    {
+        if let Some(time) = time {
+            sink.double(attribute, time.as_secs_f64());
+        }
     }
 }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use semconv::value::{error_type, network_connection_state};
 
+use crate::flow::RoundTrips;
+
 /// A connection as of a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Connection {
@@ -13,6 +15,8 @@ pub struct Connection {
     pub error: Option<ConnectionError>,
     /// How long its opening took, in the record that is the first to know and in all later ones.
     pub times: HandshakeTimes,
+    /// Round-trip times as of the record.
+    pub round_trips: RoundTrips,
     /// How its opening ended, in the first record that knows: each connection is opened once.
     pub opening: Option<Opening>,
 }

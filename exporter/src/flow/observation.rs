@@ -1,7 +1,7 @@
 //! What user space reads from the kernel, decoded.
 
 use crate::clock::MonotonicTime;
-use crate::flow::{Counts, Ecn, HookId, Mac, OtherReason, TcpFlags, Tuple, Vlan};
+use crate::flow::{Counts, Ecn, HookId, Mac, OtherReason, Quality, TcpFlags, Tuple, Vlan};
 
 /// What one hook saw of one tuple on one CPU in one generation. The observations of all CPUs add up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct Observation {
     pub dscp: u8,
     /// ECN codepoints seen.
     pub ecn: Ecn,
+    /// How well a TCP connection does; nothing of other protocols, and where the programs do not note it.
+    pub quality: Quality,
 }
 
 /// Times of the first segments of each kind, precise.

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use crate::clock::{MonotonicTime, WallTime};
 use crate::flow::{
-    Application, CommunityId, Connection, Counts, Ecn, FlowId, Hook, HookId, Icmp, Mac, TcpFlags, Vlan,
+    Application, CommunityId, Connection, Counts, Disorder, Ecn, FlowId, Hook, HookId, Icmp, Mac, TcpFlags,
+    Vlan,
 };
 
 /// One record, lent to the stage that writes it.
@@ -109,6 +110,8 @@ pub struct Endpoint {
     pub dscp: Option<u8>,
     /// ECN codepoints of the packets that it sent in the interval.
     pub ecn: Ecn,
+    /// Segments that it sent in the interval and that were not simply the next one.
+    pub disorder: Disorder,
 }
 
 /// Packets of a hook that no flow could take, in one interval.

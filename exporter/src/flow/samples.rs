@@ -7,9 +7,9 @@ use proptest::prelude::*;
 
 use crate::clock::WallTime;
 use crate::flow::{
-    CommunityId, Connection, ConnectionError, ConnectionState, Counts, Direction, Ecn, EndReason, Endpoint,
-    Evidence, FlowId, FlowRecord, HandshakeTimes, Hook, Icmp, Mac, Opening, OtherReason, OtherRecord,
-    TcpFlags, Vlan,
+    CommunityId, Connection, ConnectionError, ConnectionState, Counts, Direction, Disorder, Ecn, EndReason,
+    Endpoint, Evidence, FlowId, FlowRecord, HandshakeTimes, Hook, Icmp, Mac, Opening, OtherReason,
+    OtherRecord, RoundTrips, TcpFlags, Vlan,
 };
 
 pub(crate) fn hook() -> Hook {
@@ -35,6 +35,7 @@ pub(crate) fn tcp(hook: &Hook) -> FlowRecord<'_> {
             counts: Counts { packets: 10, bytes: 2_000 },
             dscp: Some(0),
             ecn: Ecn(1),
+            disorder: Disorder { retransmits: 3, retransmitted_bytes: 4_344, ..Disorder::default() },
         },
         destination: Endpoint {
             address: IpAddr::from([10, 0, 0, 2]),
@@ -43,6 +44,7 @@ pub(crate) fn tcp(hook: &Hook) -> FlowRecord<'_> {
             counts: Counts { packets: 12, bytes: 12_345 },
             dscp: Some(46),
             ecn: Ecn(0b0101),
+            disorder: Disorder { out_of_order: 2, zero_windows: 1, ..Disorder::default() },
         },
         protocol: 6,
         ip_version: 4,
@@ -58,6 +60,10 @@ pub(crate) fn tcp(hook: &Hook) -> FlowRecord<'_> {
                 server: Some(Duration::from_micros(41_803)),
                 client: Some(Duration::from_micros(51)),
                 connect: Some(Duration::from_micros(41_855)),
+            },
+            round_trips: RoundTrips {
+                smoothed: Some(Duration::from_micros(43_112)),
+                min: Some(Duration::from_micros(41_790)),
             },
             opening: Some(Opening::Established),
         }),
@@ -88,16 +94,27 @@ fn any_address() -> impl Strategy<Value = IpAddr> {
 fn any_endpoint() -> impl Strategy<Value = Endpoint> {
     let counts = (any::<u64>(), any::<u64>()).prop_map(|(packets, bytes)| Counts { packets, bytes });
     let facts = (proptest::option::of(any::<u16>()), proptest::option::of(any::<[u8; 6]>()));
-    (any_address(), facts, counts, proptest::option::of(0_u8..64), 0_u8..16).prop_map(
-        |(address, (port, mac), counts, dscp, ecn)| Endpoint {
+    let qualities = (proptest::option::of(0_u8..64), 0_u8..16, any_disorder());
+    (any_address(), facts, counts, qualities).prop_map(
+        |(address, (port, mac), counts, (dscp, ecn, disorder))| Endpoint {
             address,
             port,
             mac: mac.map(Mac),
             counts,
             dscp,
             ecn: Ecn(ecn),
+            disorder,
         },
     )
+}
+
+fn any_disorder() -> impl Strategy<Value = Disorder> {
+    any::<[u32; 4]>().prop_map(|[retransmits, retransmitted_bytes, out_of_order, zero_windows]| Disorder {
+        retransmits,
+        retransmitted_bytes,
+        out_of_order,
+        zero_windows,
+    })
 }
 
 pub(crate) fn any_connection() -> impl Strategy<Value = Connection> {
@@ -117,12 +134,14 @@ pub(crate) fn any_connection() -> impl Strategy<Value = Connection> {
     };
     let opening = prop_oneof![Just(Opening::Established), error().prop_map(Opening::Failed)];
     let times = (time(), time(), time());
+    let round_trips = (time(), time()).prop_map(|(smoothed, min)| RoundTrips { smoothed, min });
     let (state, error) = (proptest::option::of(state), proptest::option::of(error()));
-    (state, error, times, proptest::option::of(opening)).prop_map(
-        |(state, error, (server, client, connect), opening)| Connection {
+    (state, error, times, round_trips, proptest::option::of(opening)).prop_map(
+        |(state, error, (server, client, connect), round_trips, opening)| Connection {
             state,
             error,
             times: HandshakeTimes { server, client, connect },
+            round_trips,
             opening,
         },
     )

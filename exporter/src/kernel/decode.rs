@@ -2,13 +2,18 @@
 
 use std::net::Ipv6Addr;
 
-use abi::{Direction, Entry, Facts, ObservationKey, key_flags, opened_again, protocol, seen, vlan};
+use abi::{
+    Direction, Entry, Facts, ObservationKey, TcpQuality, key_flags, opened_again, protocol, seen, vlan,
+};
 
 use crate::clock::MonotonicTime;
-use crate::flow::{Counts, Ecn, Handshake, HookId, Hooks, Icmp, Mac, Observation, TcpFlags, Tuple, Vlan};
+use crate::flow::{
+    Counts, Disorder, Ecn, Handshake, HookId, Hooks, Icmp, Mac, Observation, Quality, SocketView, TcpFlags,
+    Tuple, Vlan,
+};
 
 /// `tick` is the length of the kernel's timer tick in nanoseconds.
-pub(super) fn observation(entry: &Entry, tick: u64, hooks: &mut Hooks) -> Observation {
+pub(super) fn observation(entry: &Entry, quality: TcpQuality, tick: u64, hooks: &mut Hooks) -> Observation {
     let Entry { counts, facts, .. } = entry;
     let key = &entry.key();
     let seen = counts.seen | facts.withheld;
@@ -28,6 +33,25 @@ pub(super) fn observation(entry: &Entry, tick: u64, hooks: &mut Hooks) -> Observ
         tcp_flags: TcpFlags(seen::tcp_flags(seen)),
         dscp: facts.dscp,
         ecn: Ecn(seen::ecn(seen)),
+        quality: self::quality(quality),
+    }
+}
+
+fn quality(quality: TcpQuality) -> Quality {
+    /// Units of the kernel's smoothed time in a microsecond.
+    const EIGHTHS: u32 = 3;
+    Quality {
+        socket: (quality.smoothed_rtt != 0).then_some(SocketView {
+            smoothed: (quality.smoothed_rtt >> EIGHTHS).max(1),
+            min: quality.min_rtt,
+            retransmits: quality.total_retransmits,
+        }),
+        disorder: Disorder {
+            retransmits: quality.retransmits,
+            retransmitted_bytes: quality.retransmitted_bytes,
+            out_of_order: quality.out_of_order.into(),
+            zero_windows: quality.zero_windows.into(),
+        },
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use abi::maps::{
     AWAITED, BUCKETS_GLOBAL, ENTRIES, ENTRIES_GLOBAL, FILTER_LEN_GLOBAL, FILTER_RULES_GLOBAL,
     HASH_KEY_GLOBAL, INDEX, LOSS_SLOTS, LOSS_SLOTS_GLOBAL, LOSSES, PAYLOADS, PAYLOADS_GLOBAL, REPLAY_GLOBAL,
-    SCOPE_GLOBAL,
+    SCOPE_GLOBAL, TCP_QUALITY, TCP_QUALITY_GLOBAL,
 };
 use abi::{Direction, FilterRule};
 use aya::programs::{ProgramError, SchedClassifier};
@@ -182,11 +182,13 @@ fn instance(
     let (buckets, slots_per_generation) = (sizes.buckets(), slots.per_generation());
     let payloads = u32::from(sizes.payload_bytes != 0);
     let replay = u32::from(packets == Packets::OfCapture);
+    let tcp_quality = u32::from(sizes.tcp_quality);
     let mut loader = EbpfLoader::new();
     loader
         .override_global(SCOPE_GLOBAL, &scope, true)
         .override_global(REPLAY_GLOBAL, &replay, true)
         .override_global(PAYLOADS_GLOBAL, &payloads, true)
+        .override_global(TCP_QUALITY_GLOBAL, &tcp_quality, true)
         .override_global(ENTRIES_GLOBAL, &sizes.observations, true)
         .override_global(BUCKETS_GLOBAL, &buckets, true)
         .override_global(HASH_KEY_GLOBAL, &hash_key[..], true)
@@ -194,6 +196,7 @@ fn instance(
         .override_global(FILTER_LEN_GLOBAL, filter_len, true)
         .override_global(FILTER_RULES_GLOBAL, &rules[..], true)
         .map_max_entries(ENTRIES, sizes.entries_in_map())
+        .map_max_entries(TCP_QUALITY, sizes.tcp_quality_in_map())
         .map_max_entries(INDEX, sizes.buckets_in_map())
         .map_max_entries(PAYLOADS, sizes.payload_bytes.max(1))
         .map_max_entries(AWAITED, sizes.awaited())

@@ -22,7 +22,7 @@ pub use self::bypass::{Bypass, bypasses};
 pub use self::interfaces::{Interface, Kind, interfaces};
 pub use self::memory::{Limit, LimitOf, limit};
 pub use self::privileges::{Capability, PrivilegeError, may_enter_namespaces, privileges};
-pub use self::release::{FLOOR, Release, ReleaseError, TCX_SINCE, kernel_release};
+pub use self::release::{FLOOR, Release, ReleaseError, SOCKETS_OF_PODS_SINCE, TCX_SINCE, kernel_release};
 
 use crate::kernel::{GracePeriod, ListenersError, ListeningSockets};
 

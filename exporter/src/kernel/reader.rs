@@ -7,8 +7,8 @@
 use std::io;
 use std::os::fd::AsFd;
 
-use abi::maps::{CONTROL, ENTRIES, INDEX, TAKEN};
-use abi::{Bucket, Entry, Taken, control};
+use abi::maps::{CONTROL, ENTRIES, INDEX, TAKEN, TCP_QUALITY};
+use abi::{Bucket, Entry, Taken, TcpQuality, control, protocol};
 use aya::maps::{Map, MapError};
 use aya::{Ebpf, Pod};
 use rustix::time::{ClockId, clock_getres};
@@ -25,6 +25,8 @@ use crate::kernel::sys::{GracePeriod, Mapped};
 pub struct Reader {
     control: Mapped<u64>,
     entries: Mapped<Entry>,
+    /// One value if it is not kept.
+    tcp_quality: Mapped<TcpQuality>,
     index: Mapped<Bucket>,
     taken: Mapped<Taken>,
     sizes: Sizes,
@@ -78,6 +80,7 @@ impl Reader {
         Ok(Self {
             control,
             entries: mapped(ebpf, ENTRIES, sizes.entries_in_map())?,
+            tcp_quality: mapped(ebpf, TCP_QUALITY, sizes.tcp_quality_in_map())?,
             index: mapped(ebpf, INDEX, sizes.buckets_in_map())?,
             taken: mapped(ebpf, TAKEN, 2)?,
             sizes,
@@ -129,7 +132,9 @@ impl Reader {
         // The programs count on when there is no more.
         let taken = u32::try_from(self.fill_of(old)).map_or(entries, |taken| taken.min(entries));
         for number in old * entries..old * entries + taken {
-            let observation = decode::observation(&self.entries.get(number), self.tick, hooks);
+            let entry = self.entries.get(number);
+            let quality = self.tcp_quality_of(&entry, number);
+            let observation = decode::observation(&entry, quality, self.tick, hooks);
             take(hooks, &observation);
         }
         if taken != 0 {
@@ -137,6 +142,15 @@ impl Reader {
         }
         self.left_out.read(old, hooks);
         Ok(())
+    }
+
+    /// What is beside an entry. Beside those of other protocols is what an earlier one left there.
+    fn tcp_quality_of(&self, entry: &Entry, number: u32) -> TcpQuality {
+        if self.sizes.tcp_quality && entry.key().protocol == protocol::TCP {
+            self.tcp_quality.get(number)
+        } else {
+            TcpQuality::default()
+        }
     }
 
     /// Gives a generation back that no program writes and whose entries were read.

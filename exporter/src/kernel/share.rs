@@ -8,13 +8,15 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 
 use abi::maps::{
-    AWAITED, CONTROL, ENTRIES, FRAGMENTS, INDEX, LOSS_SLOTS, LOSSES, PAYLOADS, TAKEN, UNATTRIBUTED, UNSHIPPED,
+    AWAITED, CONTROL, ENTRIES, FRAGMENTS, INDEX, LOSS_SLOTS, LOSSES, PAYLOADS, TAKEN, TCP_QUALITY,
+    UNATTRIBUTED, UNSHIPPED,
 };
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 
 /// What is one for all namespaces. The programs' scratch memory need not be.
-const SHARED: [&str; 11] = [
+const SHARED: [&str; 12] = [
     ENTRIES,
+    TCP_QUALITY,
     INDEX,
     TAKEN,
     CONTROL,

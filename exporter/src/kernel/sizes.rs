@@ -1,7 +1,7 @@
 //! How large the kernel's maps are.
 
 use abi::maps::LOSS_ENTRIES;
-use abi::{Bucket, Entry, place};
+use abi::{Bucket, Entry, TcpQuality, place};
 
 const GENERATIONS: u32 = 2;
 /// An index that is half full finds most keys at the first place that it looks at.
@@ -24,16 +24,18 @@ pub struct Sizes {
     pub losses: u32,
     /// Bytes of the ring of payloads, a power of two and at least a page; 0 if none are shipped.
     pub payload_bytes: u32,
+    /// Whether the programs note how well TCP connections do, beside each observation.
+    pub tcp_quality: bool,
 }
 
 impl Sizes {
     /// What a place in the index can say. The entries of both generations are then 64 GiB.
     pub const MAX_OBSERVATIONS: u32 = place::MAX_ENTRIES;
 
-    /// With the usual room for losses.
+    /// With the usual room for losses, and TCP quality.
     #[must_use]
     pub const fn of_observations(observations: u32) -> Self {
-        Self { observations, losses: LOSS_ENTRIES, payload_bytes: 0 }
+        Self { observations, losses: LOSS_ENTRIES, payload_bytes: 0, tcp_quality: true }
     }
 
     /// These, with a ring of payloads: room for what comes between two looks, which is a tenth of a second.
@@ -67,16 +69,22 @@ impl Sizes {
         GENERATIONS * self.observations
     }
 
+    /// A map has one value at least.
+    pub(super) const fn tcp_quality_in_map(self) -> u32 {
+        if self.tcp_quality { self.entries_in_map() } else { 1 }
+    }
+
     pub(super) const fn buckets_in_map(self) -> u32 {
         GENERATIONS * self.buckets()
     }
 
-    /// What the entries, the index and payloads take, in bytes.
+    /// What the entries, what is beside them, the index and payloads take, in bytes.
     #[must_use]
     pub const fn bytes(self) -> u64 {
         self.payload_bytes as u64
             + self.awaited() as u64 * AWAITED_BYTES
             + self.entries_in_map() as u64 * size_of::<Entry>() as u64
+            + self.tcp_quality_in_map() as u64 * size_of::<TcpQuality>() as u64
             + self.buckets_in_map() as u64 * size_of::<Bucket>() as u64
     }
 }

@@ -84,7 +84,11 @@ impl<O: Outlet> Replay<O> {
         outlet: O,
     ) -> Result<Self, ReplayError> {
         Ok(Self {
-            loaded: load_for_replay(Sizes::of_observations(OBSERVATIONS), filter)?,
+            // Each frame is read by itself, so there is no segment before it to compare it with.
+            loaded: load_for_replay(
+                Sizes { tcp_quality: false, ..Sizes::of_observations(OBSERVATIONS) },
+                filter,
+            )?,
             unnamed: Hooks::default(),
             hooks: Hooks::default(),
             known: HashMap::default(),

@@ -7,7 +7,7 @@ use semconv::Attribute;
 
 use crate::clock::WallTime;
 use crate::flow::{
-    AttributeSink, Counts, Direction, Ecn, EndReason, Endpoint, Evidence, FlowId, FlowRecord, Hook,
+    AttributeSink, Counts, Direction, Disorder, Ecn, EndReason, Endpoint, Evidence, FlowId, FlowRecord, Hook,
     OtherReason, OtherRecord, Record, TcpFlags, Vlan, samples,
 };
 
@@ -69,6 +69,7 @@ pub(super) fn endpoint(address: &str, port: u16, packets: u64, bytes: u64) -> En
         counts: Counts { packets, bytes },
         dscp: None,
         ecn: Ecn::default(),
+        disorder: Disorder::default(),
     }
 }
 

@@ -4,8 +4,8 @@ use smallvec::SmallVec;
 
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
-    Application, CommunityId, Connection, Counts, EndReason, Endpoint, FlowId, FlowRecord, HookId, Hooks,
-    Hop, Listeners, Observation, Record, RecordSink, TcpFlags, Tuple,
+    Application, CommunityId, Connection, Counts, Disorder, EndReason, Endpoint, FlowId, FlowRecord, HookId,
+    Hooks, Hop, Listeners, Observation, Record, RecordSink, RoundTrips, TcpFlags, Tuple,
 };
 use crate::ledger::Ledger;
 use crate::table::Output;
@@ -13,6 +13,7 @@ use crate::table::accounting::{Accounting, Settled, Share, Tally};
 use crate::table::conversation::{Side, Sides};
 use crate::table::facts::Facts;
 use crate::table::handshake::Handshake;
+use crate::table::quality::Quality;
 use crate::table::reuse::{self, Reading};
 use crate::table::settings::Settings;
 use crate::table::tcp::Tcp;
@@ -43,6 +44,7 @@ pub(super) struct Flow {
     handshake: Handshake,
     /// Of few flows, and then large.
     application: Option<Box<Application>>,
+    quality: Quality,
     /// A record has said how the connection's opening ended.
     is_opening_told: bool,
     /// Fixed by the first record.
@@ -83,6 +85,7 @@ impl Flow {
             tcp: Tcp::default(),
             handshake: Handshake::default(),
             application: None,
+            quality: Quality::default(),
             is_opening_told: false,
             facts: None,
             sequence: 0,
@@ -157,6 +160,7 @@ impl Flow {
             self.handshake.absorb(side, observation, hooks.get(observation.hook));
         }
         if !self.excluded {
+            self.quality.absorb(side, observation);
             self.accounting.take(side, observation, hooks, uses);
         }
     }
@@ -240,7 +244,8 @@ impl Flow {
         self.interval_start = timestamp;
         self.not_before = settings.record_after(out.clock.monotonic(), self.id);
 
-        let connection = self.conversation.is_tcp().then(|| self.connection(reason));
+        let (round_trips, disorder) = self.quality.settle(&accounted, self.tcp.is_opened());
+        let connection = self.conversation.is_tcp().then(|| self.connection(reason, round_trips));
         let shown = self.accounting.lead(facts.shown);
         let (source, destination) = (facts.source, facts.source.other());
         let record = FlowRecord {
@@ -253,8 +258,8 @@ impl Flow {
             duration: self.last.since(self.first),
             end_reason: reason,
             evidence: facts.evidence,
-            source: self.endpoint(source, &shares),
-            destination: self.endpoint(destination, &shares),
+            source: self.endpoint(source, &shares, &disorder),
+            destination: self.endpoint(destination, &shares, &disorder),
             protocol: self.conversation.protocol,
             ip_version: self.conversation.ip_version,
             community_id: settings
@@ -283,7 +288,7 @@ impl Flow {
     }
 
     /// What a record of this reason says of the connection.
-    fn connection(&mut self, reason: EndReason) -> Connection {
+    fn connection(&mut self, reason: EndReason, round_trips: RoundTrips) -> Connection {
         let client = self.tcp.client();
         let is_answered = client.is_none_or(|client| self.accounting.lead(client.other()).is_some());
         let opening = self.tcp.opening(reason, is_answered).filter(|_| !self.is_opening_told);
@@ -298,6 +303,7 @@ impl Flow {
             state: self.tcp.state(),
             error: self.tcp.error(reason, is_answered),
             times: self.handshake.times(),
+            round_trips,
             opening,
         }
     }
@@ -332,7 +338,7 @@ impl Flow {
         }
     }
 
-    fn endpoint(&self, side: Side, shares: &[Share; 2]) -> Endpoint {
+    fn endpoint(&self, side: Side, shares: &[Share; 2], disorder: &[Disorder; 2]) -> Endpoint {
         let tuple = self.tuple(side);
         let share = shares[side as usize];
         Endpoint {
@@ -342,6 +348,7 @@ impl Flow {
             counts: share.counts,
             dscp: share.dscp,
             ecn: share.ecn,
+            disorder: disorder[side as usize],
         }
     }
 

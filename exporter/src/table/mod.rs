@@ -13,6 +13,7 @@ mod flow;
 mod handshake;
 mod others;
 mod ports;
+mod quality;
 mod reuse;
 mod settings;
 mod slab;

@@ -147,7 +147,7 @@ impl Tcp {
     }
 
     /// The opening was seen, or some of it.
-    fn is_opened(self) -> bool {
+    pub(super) fn is_opened(self) -> bool {
         self.sides(Sent::Syn) != Sides::NONE || self.sides(Sent::SynAck) != Sides::NONE
     }
 

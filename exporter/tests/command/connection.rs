@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::program::{Program, command};
 use crate::topology::{CLIENT, Pair, SERVER, quiet};
 
-const PORT: u16 = 7000;
+pub(crate) const PORT: u16 = 7000;
 /// Linux sends a SYN or SYN-ACK again after a second, give or take a tick.
 const AGAIN: Duration = Duration::from_millis(990);
 /// Of a time in whole microseconds, and of a clock that is read before and after.
@@ -32,16 +32,16 @@ fn address(host: &str, port: u16) -> Result<SocketAddr> {
     Ok(SocketAddr::new(host.parse()?, port))
 }
 
-fn listen(server: &Netns) -> Result<TcpListener> {
+pub(crate) fn listen(server: &Netns) -> Result<TcpListener> {
     server.enter(|| address(SERVER, PORT).and_then(|address| Ok(TcpListener::bind(address)?)))?
 }
 
-fn connect(client: &Netns, port: u16) -> Result<std::io::Result<TcpStream>> {
+pub(crate) fn connect(client: &Netns, port: u16) -> Result<std::io::Result<TcpStream>> {
     let address = address(SERVER, port)?;
     client.enter(|| TcpStream::connect(address))
 }
 
-fn seconds(record: &Value, attribute: semconv::Attribute) -> Option<Duration> {
+pub(crate) fn seconds(record: &Value, attribute: semconv::Attribute) -> Option<Duration> {
     record[attribute.key].as_f64().map(Duration::from_secs_f64)
 }
 
@@ -90,14 +90,14 @@ impl Exchange {
 }
 
 /// Both ends, and the way to the server takes so long.
-fn delayed(delay: Duration) -> Result<(Netns, Netns, Relay)> {
+pub(crate) fn delayed(delay: Duration) -> Result<(Netns, Netns, Relay)> {
     let (client, server) = (quiet("client")?, quiet("server")?);
     let ends = [(&client, "c0", &*format!("{CLIENT}/24")), (&server, "s0", &*format!("{SERVER}/24"))];
     let relay = Relay::join(ends, [delay, Duration::ZERO])?;
     Ok((client, server, relay))
 }
 
-fn flows(namespace: &Netns, interface: &str) -> Result<Program> {
+pub(crate) fn flows(namespace: &Netns, interface: &str) -> Result<Program> {
     Program::start(command(
         namespace,
         &["flows", "--interface", interface, "--format", "json", "--interval", "200ms"],

@@ -13,6 +13,7 @@ mod orientation;
 mod output;
 mod own_traffic;
 mod path;
+mod quality;
 mod replay;
 mod telemetry;
 
@@ -22,7 +23,7 @@ use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
-    let tests: [Test; 66] = [
+    let tests: [Test; 70] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -42,6 +43,10 @@ fn main() -> ExitCode {
         ("a_connection_that_is_refused_says_so", connection::refused),
         ("a_connection_that_is_reset_says_so", connection::reset),
         ("a_connection_that_nobody_answers_times_out", connection::timed_out),
+        ("a_connection_that_lives_has_the_round_trip_of_its_socket", quality::round_trip),
+        ("a_socket_tells_what_was_sent_again", quality::of_a_socket),
+        ("where_packets_are_forwarded_their_numbers_tell_what_was_sent_again", quality::forwarded),
+        ("tcp_quality_is_left_out_on_request", quality::off),
         ("metrics_count_each_connection_once", connection::metrics),
         ("after_a_restart_a_listening_socket_tells_who_began", orientation::restart),
         ("a_socket_listens_at_all_addresses", orientation::all_addresses),

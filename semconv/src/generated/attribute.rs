@@ -47,6 +47,34 @@ pub const DESTINATION_PACKETS: Attribute = Attribute {
 pub const DESTINATION_PORT: Attribute =
     Attribute { key: "destination.port", kind: Kind::Int, brief: "Port number of the destination." };
 
+/// Segments (`{segment}`) of the destination that came after one that was sent later.
+pub const DESTINATION_TCP_OUT_OF_ORDER: Attribute = Attribute {
+    key: "destination.tcp.out_of_order",
+    kind: Kind::Int,
+    brief: "Segments (`{segment}`) of the destination that came after one that was sent later.",
+};
+
+/// Segments (`{segment}`) that the destination sent again within the record's interval.
+pub const DESTINATION_TCP_RETRANSMITS: Attribute = Attribute {
+    key: "destination.tcp.retransmits",
+    kind: Kind::Int,
+    brief: "Segments (`{segment}`) that the destination sent again within the record's interval.",
+};
+
+/// Payload bytes (`By`) that the destination sent again within the record's interval.
+pub const DESTINATION_TCP_RETRANSMITTED_BYTES: Attribute = Attribute {
+    key: "destination.tcp.retransmitted_bytes",
+    kind: Kind::Int,
+    brief: "Payload bytes (`By`) that the destination sent again within the record's interval.",
+};
+
+/// Segments (`{segment}`) with which the destination said that it has no room to receive.
+pub const DESTINATION_TCP_ZERO_WINDOWS: Attribute = Attribute {
+    key: "destination.tcp.zero_windows",
+    kind: Kind::Int,
+    brief: "Segments (`{segment}`) with which the destination said that it has no room to receive.",
+};
+
 /// Name that is asked for.
 pub const DNS_QUESTION_NAME: Attribute =
     Attribute { key: "dns.question.name", kind: Kind::String, brief: "Name that is asked for." };
@@ -317,11 +345,25 @@ pub const NETWORK_TCP_RTT_HANDSHAKE: Attribute = Attribute {
     brief: "Round-trip time in seconds (`s`) of the handshake: from the SYN to the ACK.",
 };
 
+/// Least round-trip time in seconds (`s`) that TCP has measured for a local socket.
+pub const NETWORK_TCP_RTT_MIN: Attribute = Attribute {
+    key: "network.tcp.rtt.min",
+    kind: Kind::Double,
+    brief: "Least round-trip time in seconds (`s`) that TCP has measured for a local socket.",
+};
+
 /// Time in seconds (`s`) from the SYN to the SYN-ACK: to the server and back.
 pub const NETWORK_TCP_RTT_SERVER: Attribute = Attribute {
     key: "network.tcp.rtt.server",
     kind: Kind::Double,
     brief: "Time in seconds (`s`) from the SYN to the SYN-ACK: to the server and back.",
+};
+
+/// Smoothed round-trip time in seconds (`s`), as TCP has it for a local socket.
+pub const NETWORK_TCP_RTT_SMOOTHED: Attribute = Attribute {
+    key: "network.tcp.rtt.smoothed",
+    kind: Kind::Double,
+    brief: "Smoothed round-trip time in seconds (`s`), as TCP has it for a local socket.",
 };
 
 /// Protocols that the client offered in its TLS handshake (ALPN), the best first.
@@ -443,6 +485,34 @@ pub const SOURCE_PACKETS: Attribute = Attribute {
 /// Port number of the source.
 pub const SOURCE_PORT: Attribute =
     Attribute { key: "source.port", kind: Kind::Int, brief: "Port number of the source." };
+
+/// Segments (`{segment}`) of the source that came after one that was sent later.
+pub const SOURCE_TCP_OUT_OF_ORDER: Attribute = Attribute {
+    key: "source.tcp.out_of_order",
+    kind: Kind::Int,
+    brief: "Segments (`{segment}`) of the source that came after one that was sent later.",
+};
+
+/// Segments (`{segment}`) that the source sent again within the record's interval.
+pub const SOURCE_TCP_RETRANSMITS: Attribute = Attribute {
+    key: "source.tcp.retransmits",
+    kind: Kind::Int,
+    brief: "Segments (`{segment}`) that the source sent again within the record's interval.",
+};
+
+/// Payload bytes (`By`) that the source sent again within the record's interval.
+pub const SOURCE_TCP_RETRANSMITTED_BYTES: Attribute = Attribute {
+    key: "source.tcp.retransmitted_bytes",
+    kind: Kind::Int,
+    brief: "Payload bytes (`By`) that the source sent again within the record's interval.",
+};
+
+/// Segments (`{segment}`) with which the source said that it has no room to receive.
+pub const SOURCE_TCP_ZERO_WINDOWS: Attribute = Attribute {
+    key: "source.tcp.zero_windows",
+    kind: Kind::Int,
+    brief: "Segments (`{segment}`) with which the source said that it has no room to receive.",
+};
 
 /// Name of the distribution that sends the telemetry.
 pub const TELEMETRY_DISTRO_NAME: Attribute = Attribute {

@@ -4,6 +4,7 @@
 mod catalogue;
 mod filter;
 mod losses;
+mod quality;
 mod sequence;
 
 use std::process::ExitCode;
@@ -36,6 +37,10 @@ fn main() -> ExitCode {
         ("what_is_filtered_at_many_hooks_adds_up", filter::many_hooks),
         ("programs_of_several_namespaces_filter_alike", filter::in_several_namespaces),
         ("a_handshake_is_noted_and_what_opens_it_again", sequence::handshake),
+        ("what_is_sent_again_is_counted_as_by_its_numbers", quality::as_by_numbers),
+        ("what_moves_between_cpus_is_not_sent_again", quality::between_cpus),
+        ("an_entry_begins_without_what_another_left", quality::begins_empty),
+        ("tcp_quality_can_be_turned_off", quality::off),
         ("the_last_packet_ends_the_observation", sequence::last_packet),
     ])
 }

@@ -2,14 +2,15 @@
 
 use std::env::consts::ARCH;
 
+use crate::command::Common;
 use crate::command::check::{Cause, Host, Item};
-use crate::kernel::probe::{self, FLOOR, ReleaseError, TCX_SINCE};
+use crate::kernel::probe::{self, FLOOR, ReleaseError, SOCKETS_OF_PODS_SINCE, TCX_SINCE};
 use crate::kernel::{GracePeriod, ListenersError, Method, Reach};
 
 /// Where the exporter is tested.
 const TESTED: [&str; 2] = ["x86_64", "aarch64"];
 
-pub(super) fn items(attach: Method, reach: Reach, host: &Host<'_>) -> Vec<Item> {
+pub(super) fn items(common: &Common, host: &Host<'_>) -> Vec<Item> {
     let privileges = probe::privileges(host.proc);
     let privileged = privileges.is_ok();
     let mut items = vec![
@@ -19,9 +20,10 @@ pub(super) fn items(attach: Method, reach: Reach, host: &Host<'_>) -> Vec<Item> 
             Ok(()) => Item::ok("privileges", "programs may be loaded and attached"),
             Err(error) => Item::missing("privileges", Cause::Privilege, error.to_string()),
         },
-        namespaces(reach, host),
-        attachment(attach, privileged, host),
+        namespaces(common.namespaces, host),
+        attachment(common.attach, privileged, host),
         grace_period(privileged, host),
+        tcp_quality(common.tcp_quality, host),
         btf(host),
     ];
     items.extend(privileged.then(|| listening_sockets(host)));
@@ -123,6 +125,26 @@ fn grace_period(privileged: bool, host: &Host<'_>) -> Item {
             ),
         )
         .with_remedy("allow membarrier(2) and bpf(2) in the seccomp profile, or use another kernel"),
+    }
+}
+
+/// Older kernels take the socket from a packet that crosses a veth pair with GRO (Linux commit `d504fff0d14a`).
+fn tcp_quality(is_wanted: bool, host: &Host<'_>) -> Item {
+    const SUBJECT: &str = "TCP quality";
+    let (major, minor) = SOCKETS_OF_PODS_SINCE;
+    match probe::kernel_release(host.proc) {
+        _ if !is_wanted => Item::ok(SUBJECT, "not noted, as --tcp-quality says"),
+        Ok(release) if release.version < SOCKETS_OF_PODS_SINCE => Item::limited(
+            SUBJECT,
+            "by the sockets of the observed network namespaces; those of pods behind a veth pair with GRO this kernel may not show, \
+             and then sequence numbers tell what was sent again and no round-trip time",
+        )
+        .with_remedy(format!("run on Linux {major}.{minor} or later")),
+        _ => Item::ok(
+            SUBJECT,
+            "by the sockets of this machine's senders, also of pods; of what is only forwarded, sequence numbers tell what was sent \
+             again",
+        ),
     }
 }
 

@@ -2,12 +2,14 @@
 
 use bytesize::ByteSize;
 
+use crate::command::Common;
 use crate::command::check::{Cause, Host, Item};
 use crate::kernel::{budget, probe};
 
-/// What becomes of the granted memory if `metrics` bytes of it are for the queue of metrics.
-pub(super) fn items(granted: u64, metrics: u64, host: &Host<'_>) -> Vec<Item> {
-    let plan = match budget::plan(granted, metrics) {
+/// What becomes of the memory that is granted if `metrics` bytes of it are for the queue of metrics.
+pub(super) fn items(common: &Common, metrics: u64, host: &Host<'_>) -> Vec<Item> {
+    let granted = common.memory;
+    let plan = match budget::plan(granted, metrics, common.tcp_quality) {
         Ok(plan) => Item::ok(
             "memory",
             format!(

@@ -104,6 +104,17 @@ fn a_real_time_kernel_and_missing_btf_are_told() {
 }
 
 #[test]
+fn an_older_kernel_may_not_show_the_sockets_of_pods() {
+    let host = Fixture::healthy();
+    host.file("proc/sys/kernel/osrelease", "5.14.0-427.el9.x86_64\n");
+    let level = |arguments: &[&str]| item(&report(&host, &GOOD, arguments), "TCP quality").level;
+    assert_eq!(level(&[]), Level::Limited);
+    assert_eq!(level(&["--tcp-quality=false"]), Level::Ok);
+    host.file("proc/sys/kernel/osrelease", "5.15.0\n");
+    assert_eq!(level(&[]), Level::Ok);
+}
+
+#[test]
 fn memory_that_is_too_little_or_more_than_allowed_is_a_wrong_configuration() {
     let host = Fixture::healthy();
     assert_eq!(code(&report(&host, &GOOD, &["--memory", "1MiB"])), Some(78));

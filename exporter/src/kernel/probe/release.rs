@@ -9,6 +9,9 @@ pub const FLOOR: (u32, u32) = (5, 14);
 /// The kernel that brought TCX.
 pub const TCX_SINCE: (u32, u32) = (6, 6);
 
+/// The kernel that leaves a packet its socket in a veth pair with GRO.
+pub const SOCKETS_OF_PODS_SINCE: (u32, u32) = (5, 15);
+
 /// A kernel's release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release {

@@ -9,6 +9,7 @@ mod handshake;
 mod orientation;
 mod own;
 mod properties;
+mod quality;
 mod records;
 mod reuse;
 pub(super) mod support;

@@ -9,9 +9,9 @@ use abi::{Direction, protocol, tcp_flags};
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::connections::OwnConnections;
 use crate::flow::{
-    Application, Connection, Counts, Ecn, EndReason, Evidence, FlowId, FlowIds, FlowRecord, Handshake, Hook,
-    HookId, Hooks, Icmp, Mac, Observation, OtherReason, Record, RecordSink, Role, TcpFlags, Tuple,
-    Unattributed, Vlan,
+    Application, Connection, Counts, Disorder, Ecn, EndReason, Evidence, FlowId, FlowIds, FlowRecord,
+    Handshake, Hook, HookId, Hooks, Icmp, Mac, Observation, OtherReason, Quality, Record, RecordSink, Role,
+    TcpFlags, Tuple, Unattributed, Vlan,
 };
 use crate::ledger::Ledger;
 use crate::table::{Config, FlowTable, Output};
@@ -73,6 +73,7 @@ pub(in crate::table) fn seen(tuple: Tuple) -> Observation {
         tcp_flags: TcpFlags(if tuple.is_tcp() { ACK } else { 0 }),
         dscp: 0,
         ecn: Ecn(1),
+        quality: Quality::default(),
     }
 }
 
@@ -161,6 +162,7 @@ pub(in crate::table) struct SeenFlow {
     pub(in crate::table) macs: (Option<Mac>, Option<Mac>),
     pub(in crate::table) dscp: (Option<u8>, Option<u8>),
     pub(in crate::table) ecn: (Ecn, Ecn),
+    pub(in crate::table) disorder: (Disorder, Disorder),
     pub(in crate::table) hook: String,
     pub(in crate::table) hook_is_reverse: bool,
     pub(in crate::table) vlan: Vlan,
@@ -183,6 +185,7 @@ impl SeenFlow {
             macs: (source.mac, destination.mac),
             dscp: (source.dscp, destination.dscp),
             ecn: (source.ecn, destination.ecn),
+            disorder: (source.disorder, destination.disorder),
             hook: record.hook.unwrap().to_string(),
             hook_is_reverse: record.hook_is_reverse,
             vlan: record.vlan,

@@ -1,0 +1,32 @@
+//! How well a TCP connection does, as one hook sees it on one CPU in one generation.
+
+/// What the programs note beside an [`Entry`](crate::Entry) of TCP, under the entry's number. 32 bytes: two on a cache line.
+///
+/// Numbers of segments are those on the wire, and stay at the greatest number that they can hold. A program that takes an entry
+/// clears this with it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TcpQuality {
+    /// The highest sequence number seen and one more: where the next new segment begins. 0 means "none", which costs one segment in 2^32
+    /// bytes its place.
+    pub sequence_end: u32,
+    /// When the last segment that left a gap before it was sent, at the latest, by the sender's clock or else by this
+    /// machine's; 0 means "none".
+    pub gap_at: u32,
+    /// Segments that were sent again.
+    pub retransmits: u32,
+    /// Payload bytes of these segments, modulo 2^32.
+    pub retransmitted_bytes: u32,
+    /// Segments that came after one that was sent later.
+    pub out_of_order: u16,
+    /// Segments that say that their sender has no room to receive.
+    pub zero_windows: u16,
+    /// Of the sender's socket, as last looked at: smoothed round-trip time in units of 1/8 us; 0 if no socket was there.
+    pub smoothed_rtt: u32,
+    /// Of the sender's socket: least round-trip time of the last minutes, in microseconds; the greatest number if it has none.
+    pub min_rtt: u32,
+    /// Of the sender's socket: segments that it has sent again, ever.
+    pub total_retransmits: u32,
+}
+
+const _: () = assert!(size_of::<TcpQuality>() == 32);

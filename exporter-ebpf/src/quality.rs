@@ -1,0 +1,147 @@
+//! How well a TCP connection does: what its sender's socket says, and what the segments tell where there is none.
+//!
+//! The socket of a local sender goes with its packets to the hooks that they leave by, also from a network namespace through a
+//! veth pair. It knows round-trip times and what it has sent again. It is looked at once in a timer tick, and when something is
+//! sent again. What the segments tell is in [`packet::Segment`].
+
+use abi::{TcpQuality, tcp_flags};
+use aya_ebpf::bindings::{__sk_buff, bpf_sock};
+use aya_ebpf::helpers::generated::{bpf_sk_fullsock, bpf_tcp_sock};
+use aya_ebpf::programs::TcContext;
+use packet::{Fragment, Frame, Header, MAX_OFFSET, Packet, Segment, SentAt, Wire};
+
+use crate::account::Counted;
+use crate::clock;
+use crate::frame::DirectFrame;
+use crate::maps::TCP_QUALITY;
+
+/// Set by user space before the program is loaded: whether [`TCP_QUALITY`] is kept. Where it is 0, the verifier removes the rest.
+#[unsafe(no_mangle)]
+static KEEPS_TCP_QUALITY: u32 = 0;
+
+/// `SOCK_STREAM` (include/linux/net.h). The sockets that the kernel itself answers with, for connections that have none, are raw.
+const SOCK_STREAM: u32 = 1;
+
+/// The option's bytes where they mostly are, right behind the fixed header: two of padding, its kind, its length (RFC 7323
+/// appendix A).
+const TIMESTAMP: u32 = 0x0101_080a;
+/// In words of 4 bytes: the shortest header with this option.
+const WITH_TIMESTAMP: u16 = 8;
+
+/// Notes what a plain packet tells of its connection, if it is a TCP segment. Most segments cost few instructions and no call.
+#[inline(always)]
+pub(crate) fn note_plain(context: &TcContext, packet: &Packet, wire: Wire, counted: Counted) {
+    if is_noted(packet) && (counted.is_new_tick() || !is_plain(context, packet, counted)) {
+        segment(context.skb.skb, counted, packet.transport_at, packet.payload_len, wire.packets);
+    }
+}
+
+/// Notes what any packet tells of its connection, if it is a TCP segment.
+#[inline(always)]
+pub(crate) fn note(context: &TcContext, packet: &Packet, wire: Wire, counted: Counted) {
+    if is_noted(packet) && matches!(packet.fragment, Fragment::None) {
+        segment(context.skb.skb, counted, packet.transport_at, packet.payload_len, wire.packets);
+    }
+}
+
+/// A segment without any flag is none that TCP sends.
+#[inline(always)]
+fn is_noted(packet: &Packet) -> bool {
+    // SAFETY: a read-only global; the volatile read keeps the compiler from folding the value that user space replaces.
+    packet.tcp_flags != 0 && unsafe { (&raw const KEEPS_TCP_QUALITY).read_volatile() } != 0
+}
+
+/// Notes a segment that is one of the commonest. The others are left to [`segment`].
+#[inline(always)]
+fn is_plain(context: &TcContext, packet: &Packet, counted: Counted) -> bool {
+    let Some(header) = DirectFrame::of(context).header::<20>(packet.transport_at as usize) else {
+        return true;
+    };
+    let segment = Segment {
+        sequence: header.be32::<4>(),
+        payload_len: packet.payload_len,
+        flags: packet.tcp_flags,
+        window: header.be16::<14>(),
+        segments: 1,
+    };
+    segment.note_plain(|| quality_of(counted))
+}
+
+/// What is beside the entry.
+#[inline(always)]
+fn quality_of<'a>(counted: Counted) -> Option<&'a mut TcpQuality> {
+    // SAFETY: the entry is this CPU's, and so is what is beside it.
+    TCP_QUALITY.get_ptr_mut(counted.number()).map(|quality| unsafe { &mut *quality })
+}
+
+/// Not inlined: what a packet needs up to here stays in registers.
+#[inline(never)]
+fn segment(skb: *mut __sk_buff, counted: Counted, at: u32, payload_len: u32, segments: u32) {
+    let Some(quality) = quality_of(counted) else { return };
+    if counted.is_first() {
+        *quality = TcpQuality::default();
+    }
+    if at > MAX_OFFSET {
+        return; // For the verifier: no header is that far away.
+    }
+    let frame = DirectFrame::of(&TcContext::new(skb));
+    let Some(header) = frame.header::<20>(at as usize) else { return };
+    let offset_and_flags = header.be16::<12>();
+    let segment = Segment {
+        sequence: header.be32::<4>(),
+        payload_len,
+        flags: offset_and_flags & tcp_flags::ALL,
+        window: header.be16::<14>(),
+        segments,
+    };
+    let is_known = segment.note(quality, || sent_at(&frame, at, offset_and_flags));
+    if is_known || counted.is_new_tick() {
+        look_at_socket(skb, quality);
+    }
+}
+
+#[inline(always)]
+fn sent_at(frame: &DirectFrame, at: u32, offset_and_flags: u16) -> SentAt {
+    if offset_and_flags >> 12 >= WITH_TIMESTAMP
+        && let Some(header) = frame.header::<28>(at as usize)
+        && header.be32::<20>() == TIMESTAMP
+    {
+        return SentAt::timestamp(header.be32::<24>());
+    }
+    SentAt::tick(clock::ticks())
+}
+
+/// Takes what the sender's socket says, if there is one that has measured a round trip. The socket that answers a SYN is the
+/// listening one, which never has.
+#[inline(always)]
+fn look_at_socket(skb: *mut __sk_buff, quality: &mut TcpQuality) {
+    // SAFETY: the kernel hands the program a valid context; its pointer to a socket may be null.
+    let Some(socket) = full_socket(unsafe { (*skb).__bindgen_anon_2.sk }) else { return };
+    // SAFETY: a full socket.
+    if unsafe { (*socket).type_ } != SOCK_STREAM {
+        return;
+    }
+    // SAFETY: a full socket.
+    let tcp = unsafe { bpf_tcp_sock(socket) };
+    if tcp.is_null() {
+        return;
+    }
+    // SAFETY: the helper gave out a TCP socket.
+    let (smoothed_rtt, min_rtt, total) = unsafe { ((*tcp).srtt_us, (*tcp).rtt_min, (*tcp).total_retrans) };
+    if smoothed_rtt != 0 {
+        quality.smoothed_rtt = smoothed_rtt;
+        quality.min_rtt = min_rtt;
+        quality.total_retransmits = total;
+    }
+}
+
+/// Not one that only stands for a connection that is being opened, or was closed.
+#[inline(always)]
+fn full_socket(socket: *mut bpf_sock) -> Option<*mut bpf_sock> {
+    if socket.is_null() {
+        return None;
+    }
+    // SAFETY: the packet's socket, not null.
+    let socket = unsafe { bpf_sk_fullsock(socket) };
+    (!socket.is_null()).then_some(socket)
+}
