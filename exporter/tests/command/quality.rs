@@ -6,6 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use flow_tests::harness::until;
 use flow_tests::netns::Netns;
 use flow_tests::program::Program;
 use semconv::{Attribute, attribute};
@@ -17,8 +18,10 @@ use crate::topology::{FAR_SERVER, Pair, Routed};
 
 /// Longer than a tick of any kernel's timer: the next packet is another tick's.
 const TICK: Duration = Duration::from_millis(20);
-/// Of TCP's own delay.
+/// Of the way to the server; TCP's own times are longer.
 const WAY: Duration = Duration::from_millis(40);
+/// For what comes soon, or never.
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Bytes that go where some are lost: enough for some to be.
 const MUCH: usize = 2 << 20;
 
@@ -31,12 +34,14 @@ struct Socket {
 }
 
 impl Socket {
-    /// The one with this port here.
+    /// What `ss` says of the one with these ports, its own first; nothing once it is closed.
+    fn said(namespace: &Netns, [port, peer]: [u16; 2]) -> Result<String> {
+        namespace.run(&["ss", "-tinH", &format!("sport = :{port} and dport = :{peer}")])
+    }
+
+    /// That of one end, which is in this namespace.
     fn of(namespace: &Netns, stream: &TcpStream) -> Result<Self> {
-        let port = stream.local_addr()?.port();
-        let peer = stream.peer_addr()?.port();
-        let filter = format!("sport = :{port} and dport = :{peer}");
-        let said = namespace.run(&["ss", "-tinH", &filter])?;
+        let said = Self::said(namespace, ports(stream)?)?;
         let word = |name: &str| said.split_whitespace().find_map(|word| word.strip_prefix(name));
         let milliseconds = |text: &str| anyhow::Ok(Duration::from_secs_f64(text.parse::<f64>()? / 1e3));
         let rtt = word("rtt:").with_context(|| format!("no round trip: {said:?}"))?;
@@ -49,6 +54,10 @@ impl Socket {
             retransmits: retransmits.parse()?,
         })
     }
+}
+
+fn ports(stream: &TcpStream) -> Result<[u16; 2]> {
+    Ok([stream.local_addr()?.port(), stream.peer_addr()?.port()])
 }
 
 fn sum(records: &[Value], attribute: Attribute) -> u64 {
@@ -131,8 +140,11 @@ fn sent(client: &Netns, mut stream: TcpStream, listener: &TcpListener) -> Result
     let (accepted, len) = receiver.join().ok().context("the receiver panicked")??;
     ensure!(len == MUCH, "{len} bytes came");
     // Until the other end closes it is there to be asked: the FIN was acknowledged, or it is sent again.
-    let socket = Socket::of(client, &stream)?;
+    let (socket, ports) = (Socket::of(client, &stream)?, ports(&stream)?);
+    // What the socket sends last shows all that it has sent again: the answer to the other end's FIN, in a tick of its own.
+    sleep(TICK);
     drop(accepted);
+    until("the connection is closed", PATIENCE, || Ok(Socket::said(client, ports)?.is_empty()))?;
     Ok(socket)
 }
 
