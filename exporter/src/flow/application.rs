@@ -167,15 +167,17 @@ impl Application {
         match (self.protocol, &self.tls) {
             (None, Some(_)) => encryption::TLS,
             (Some(Protocol::Ssh), None) => encryption::SSH,
-            // One side speaks TLS and the other does not understand; or nothing is known; or they may go on with TLS later.
-            (Some(_), Some(_)) | (None, None) | (Some(Protocol::Smtp | Protocol::Ftp), None) => {
-                encryption::UNKNOWN
+            (Some(protocol), None) if !protocol.may_turn_to_tls() => {
+                match (self.tls_request, self.tls_answer) {
+                    (None, _) | (Some(TlsRequest::PostgreSql), Some(false)) => encryption::NONE,
+                    (Some(TlsRequest::MySql), _) | (Some(TlsRequest::PostgreSql), Some(true)) => {
+                        encryption::TLS
+                    }
+                    (Some(TlsRequest::PostgreSql), None) => encryption::UNKNOWN,
+                }
             }
-            (Some(_), None) => match (self.tls_request, self.tls_answer) {
-                (None, _) | (Some(TlsRequest::PostgreSql), Some(false)) => encryption::NONE,
-                (Some(TlsRequest::MySql), _) | (Some(TlsRequest::PostgreSql), Some(true)) => encryption::TLS,
-                (Some(TlsRequest::PostgreSql), None) => encryption::UNKNOWN,
-            },
+            // Also where one side speaks TLS and the other does not understand.
+            _ => encryption::UNKNOWN,
         }
     }
 
@@ -227,6 +229,11 @@ impl TlsVersion {
 }
 
 impl Protocol {
+    /// Whether its ends may agree on TLS after their first words.
+    fn may_turn_to_tls(self) -> bool {
+        matches!(self, Self::Smtp | Self::Ftp)
+    }
+
     /// The attribute's value: the names of OpenTelemetry's conventions where they have one.
     #[must_use]
     pub fn name(self) -> &'static str {
