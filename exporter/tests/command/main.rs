@@ -1,5 +1,6 @@
 //! The program itself, on real interfaces: what it prints and exports is what crossed them.
 
+mod captures;
 mod collector;
 mod connection;
 mod exact;
@@ -11,7 +12,6 @@ mod orientation;
 mod output;
 mod own_traffic;
 mod path;
-mod replay;
 mod telemetry;
 
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
-    let tests: [Test; 57] = [
+    let tests: [Test; 56] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -41,8 +41,7 @@ fn main() -> ExitCode {
         ("a_socket_listens_at_all_addresses", orientation::all_addresses),
         ("who_began_through_a_router_is_told_by_ports", orientation::through_a_router),
         ("a_udp_server_that_answers_did_not_begin", orientation::datagrams),
-        ("a_capture_counts_as_its_frames_were_on_the_wire", replay::counts),
-        ("a_capture_that_is_cut_off_gives_what_is_before", replay::cut),
+        ("captures_of_every_kind_have_their_flows", captures::as_expected),
         ("an_interface_that_left_is_in_the_balance", lifetime::interface),
         ("a_collector_receives_what_was_sent", collector::receives),
         ("a_collector_receives_over_http", collector::receives_over_http),
