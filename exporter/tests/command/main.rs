@@ -12,6 +12,7 @@ mod orientation;
 mod output;
 mod own_traffic;
 mod path;
+mod pods;
 mod telemetry;
 
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
-    let tests: [Test; 56] = [
+    let tests: [Test; 59] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -31,6 +32,9 @@ fn main() -> ExitCode {
         ("what_crosses_a_router_counts_once_and_has_a_path", path::through_a_router),
         ("what_crosses_a_bridge_counts_once_at_its_port", path::over_a_bridge),
         ("the_path_is_left_out_on_request", path::left_out),
+        ("what_crosses_pods_and_a_router_counts_once_and_its_path_has_each_hook", pods::chain),
+        ("a_pods_second_interface_has_flows_of_its_own", pods::second_interface),
+        ("many_short_connections_through_pods_count_once_each", pods::many_connections),
         ("a_connection_to_a_delayed_backend_has_its_round_trip", connection::delayed_backend),
         ("a_connection_of_a_delayed_client_has_its_round_trip", connection::delayed_client),
         ("a_connection_that_is_refused_says_so", connection::refused),
