@@ -14,6 +14,7 @@ mod own_traffic;
 mod path;
 mod pods;
 mod telemetry;
+mod tshark;
 
 use std::process::ExitCode;
 
@@ -21,7 +22,7 @@ use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
-    let tests: [Test; 59] = [
+    let tests: [Test; 60] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         ("who_began_through_a_router_is_told_by_ports", orientation::through_a_router),
         ("a_udp_server_that_answers_did_not_begin", orientation::datagrams),
         ("captures_of_every_kind_have_their_flows", captures::as_expected),
+        ("random_captures_add_up_as_tshark_has_them", tshark::same_sums),
         ("an_interface_that_left_is_in_the_balance", lifetime::interface),
         ("a_collector_receives_what_was_sent", collector::receives),
         ("a_collector_receives_over_http", collector::receives_over_http),
