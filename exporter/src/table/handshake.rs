@@ -212,6 +212,7 @@ mod tests {
         let Handshake::Running(Some(crossing)) = handshake else { panic!("{handshake:?}") };
         assert_eq!((crossing.place.1, crossing.next.is_none()), (2, true));
     }
+
     #[test]
     fn a_capture_has_both_ends_segments_at_one_place() {
         let hook = Hook { role: Role::Capture, ..Hook::named(0, 1, Direction::Ingress, "") };

@@ -72,7 +72,6 @@ const _: () = {
     assert!(size_of::<Attributes>() == 80 && size_of::<Context>() == CONTEXT_LEN as usize);
     assert!(std::mem::offset_of!(Context, mark) == 8 && std::mem::offset_of!(Context, ifindex) == 40);
     assert!(std::mem::offset_of!(Context, data_end) == 80);
-    assert!(std::mem::offset_of!(Context, data_end) == 80);
     assert!(std::mem::offset_of!(Context, tstamp) == 152 && std::mem::offset_of!(Context, gso_size) == 176);
 };
 
