@@ -9,7 +9,8 @@ use packet::{Metadata, Size};
 #[unsafe(no_mangle)]
 static SCOPE: u32 = 0;
 
-/// Set by user space before the program is loaded: the length on the wire is what `wire_len` says, and not that of the bytes.
+/// Set by user space before the program is loaded: the length on the wire is the packet's mark, and not that of the bytes. The
+/// kernel takes no `wire_len` above 65 536, and a frame of the longest IP packet is longer.
 #[unsafe(no_mangle)]
 static REPLAY: u32 = 0;
 
@@ -31,7 +32,7 @@ pub(crate) fn metadata(context: &TcContext, direction: Direction) -> Metadata {
             len
         } else {
             // SAFETY: the kernel hands the program a valid context.
-            unsafe { (*skb).wire_len }
+            unsafe { (*skb).mark }
         },
         vlan: if tagged == 0 { 0 } else { tci as u16 & vlan::ID | vlan::PRESENT },
         offloaded: segment_size != 0,

@@ -1,5 +1,6 @@
 //! Runs otel-flow-exporter in a namespace and takes what it says.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -11,11 +12,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::harness::until;
+use crate::isolated::{self, Isolated};
 use crate::netns::Netns;
 
 /// A running program. Killed when dropped.
 pub struct Program {
     child: Child,
+    /// What is told to end: the program, where the child is another's that runs it.
+    process: Pid,
     errors: BufReader<ChildStderr>,
     said: String,
 }
@@ -39,18 +43,34 @@ const PROGRAM: &str = "CARGO_BIN_EXE_otel-flow-exporter";
 /// Outside of the tests of the program's package, or where they are not run by Cargo.
 #[must_use]
 pub fn command(namespace: &Netns, arguments: &[&str]) -> Command {
-    let program = std::env::var_os(PROGRAM)
-        .unwrap_or_else(|| panic!("{PROGRAM} is not set: run the tests by `scripts/test` or `cargo test`"));
     let mut command = Command::new("ip");
+    command.args(["netns", "exec", namespace.name()]);
+    completed(command, arguments)
+}
+
+/// The command of a program that sees no network namespaces and processes but those that it is shown.
+///
+/// # Panics
+/// As [`command`].
+#[must_use]
+pub fn isolated_command(arguments: &[&str]) -> Command {
+    completed(isolated::command(), arguments)
+}
+
+fn completed(mut command: Command, arguments: &[&str]) -> Command {
     command
-        .args(["netns", "exec", namespace.name()])
-        .arg(program)
+        .arg(program())
         .args(arguments)
         .env_remove("RUST_LOG")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command
+}
+
+fn program() -> OsString {
+    std::env::var_os(PROGRAM)
+        .unwrap_or_else(|| panic!("{PROGRAM} is not set: run the tests by `scripts/test` or `cargo test`"))
 }
 
 /// Runs to the end.
@@ -90,9 +110,20 @@ impl Program {
     pub fn start_until(mut command: Command, words: &str) -> Result<Self> {
         let mut child = command.spawn().context("starting the program")?;
         let errors = BufReader::new(child.stderr.take().context("stderr is piped")?);
-        let mut program = Self { child, errors, said: String::new() };
+        let mut program = Self { process: Pid::from_child(&child), child, errors, said: String::new() };
         program.says(words)?;
         Ok(program)
+    }
+
+    /// Starts an [`isolated_command`], and returns when it runs.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_isolated(namespace: &Netns, command: Command) -> Result<(Self, Isolated)> {
+        let mut program = namespace.enter(|| Self::start(command))??;
+        let isolated = Isolated::of(program.child.id())?;
+        program.process = i32::try_from(isolated.id()).ok().and_then(Pid::from_raw).context("no process")?;
+        Ok((program, isolated))
     }
 
     /// Waits until it has said something.
@@ -126,7 +157,7 @@ impl Program {
     /// # Errors
     /// If it cannot be told.
     pub fn terminate(&self) -> Result<()> {
-        Ok(kill_process(Pid::from_child(&self.child), Signal::TERM)?)
+        Ok(kill_process(self.process, Signal::TERM)?)
     }
 
     /// Lets it do nothing while this is done, as on a machine where it gets no time.
@@ -134,7 +165,7 @@ impl Program {
     /// # Errors
     /// If it cannot be told, or the work's own error.
     pub fn while_paused<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        let pid = Pid::from_child(&self.child);
+        let pid = self.process;
         kill_process(pid, Signal::STOP)?;
         let done = work();
         kill_process(pid, Signal::CONT)?;

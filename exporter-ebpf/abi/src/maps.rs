@@ -35,7 +35,8 @@ pub const FRAGMENT_ENTRIES: u32 = 4096;
 
 /// Read-only global of a program instance: the network namespace its hooks are in.
 pub const SCOPE_GLOBAL: &str = "SCOPE";
-/// Read-only global, a `u32`: not 0 if packets come from a capture, whose bytes may end before the packet does.
+/// Read-only global, a `u32`: not 0 if packets come from a capture, whose bytes may end before the packet does. Its mark is then its
+/// length on the wire.
 pub const REPLAY_GLOBAL: &str = "REPLAY";
 
 /// Read-only global, a `u32`: not 0 if the first data of connections is shipped.

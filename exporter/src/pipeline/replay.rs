@@ -21,8 +21,6 @@ use crate::table::{FlowTable, Output};
 
 /// The most bytes of a packet that the kernel takes on all machines.
 const MOST_BYTES: usize = 3520;
-/// The longest packet that a context can tell of.
-const MOST_WIRE_LEN: u32 = 65_536;
 /// Ethernet and IPv6 header: of a shorter packet, headers may be missing, and then the kernel does not take it.
 const HEADERS: usize = 54;
 /// A frame is one observation.
@@ -191,7 +189,7 @@ impl<O: Outlet> Replay<O> {
                 return Ok(());
             }
         };
-        let context = PacketContext { wire_len: wire_len.min(MOST_WIRE_LEN), ..PacketContext::default() };
+        let context = PacketContext { mark: wire_len, ..PacketContext::default() };
         let program = self.loaded.programs.fd(link, Direction::Ingress);
         match test_run(program, &self.packet, &context) {
             Ok(_) => self.read(wire_len, seen),
@@ -246,7 +244,6 @@ impl Seen {
         let Handshake { syn, syn_ack, ack, .. } = counted.handshake;
         Observation {
             hook: self.hook,
-            // A packet may be longer than a context can tell of.
             counts: Counts { bytes: wire_len.into(), ..counted.counts },
             first: self.at,
             last: self.at,

@@ -1,7 +1,7 @@
 //! The format pcapng: sections of blocks, which describe interfaces and hold their frames.
 
 use pcap_parser::traits::PcapNGPacketBlock;
-use pcap_parser::{Block, InterfaceDescriptionBlock, parse_block_be, parse_block_le};
+use pcap_parser::{Block, InterfaceDescriptionBlock, OptionCode, parse_block_be, parse_block_le};
 
 use super::capture::{Found, Interface, LARGEST, Reading};
 use super::error::Problem;
@@ -89,7 +89,8 @@ impl Format {
         };
         match block {
             Block::InterfaceDescription(description) => {
-                let (interface, clock) = (interface(&description), Clock::of(&description));
+                let (interface, clock) =
+                    (interface(&description), Clock::of(&description, self.is_big_endian));
                 let Some(clock) = clock else {
                     return Err(reading.broken("an interface of no resolution of time"));
                 };
@@ -139,13 +140,18 @@ fn interface(description: &InterfaceDescriptionBlock<'_>) -> Interface {
 
 impl Clock {
     /// `None` for a resolution beyond any use.
-    fn of(description: &InterfaceDescriptionBlock<'_>) -> Option<Self> {
+    fn of(description: &InterfaceDescriptionBlock<'_>, is_big_endian: bool) -> Option<Self> {
         /// The resolution is a power of two.
         const BINARY: u8 = 0x80;
         let resolution = description.if_tsresol;
         let exponent = u32::from(resolution & !BINARY);
         let base: u128 = if resolution & BINARY == 0 { 10 } else { 2 };
-        Some(Self { units_per_second: base.checked_pow(exponent)?, offset: description.if_tsoffset })
+        // Read here, because the parser takes it for little-endian in every section.
+        let offset = description.options.iter().find(|option| option.code == OptionCode::IfTsoffset);
+        let offset = offset.and_then(|option| option.value().first_chunk()).map_or(0, |bytes| {
+            if is_big_endian { i64::from_be_bytes(*bytes) } else { i64::from_le_bytes(*bytes) }
+        });
+        Some(Self { units_per_second: base.checked_pow(exponent)?, offset })
     }
 
     /// Since the Unix epoch; a time that does not fit is the nearest that does.

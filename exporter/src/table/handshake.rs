@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use abi::Direction;
 
-use crate::flow::{HandshakeTimes, Hook, Observation};
+use crate::flow::{HandshakeTimes, Hook, Observation, Role};
 use crate::table::conversation::Side;
 
 /// A duration that is not known. So four bytes do: a flow lives long after its handshake.
@@ -60,6 +60,8 @@ impl Handshake {
             return;
         }
         let along = match side {
+            // One hook has both directions of the interface, and both sides are seen where they pass it.
+            _ if hook.role == Role::Capture => hook.direction,
             Side::Along => hook.direction,
             Side::Against => opposite(hook.direction),
         };
@@ -197,7 +199,7 @@ fn unpack(microseconds: u32) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::tests::support::{Build, SYN, seen, tcp};
+    use crate::table::tests::support::{ACK, Build, SYN, seen, tcp};
 
     #[test]
     fn a_handshake_that_goes_on_keeps_the_interface_of_the_first_syn_alone() {
@@ -209,5 +211,21 @@ mod tests {
         handshake.go_on(Side::Against);
         let Handshake::Running(Some(crossing)) = handshake else { panic!("{handshake:?}") };
         assert_eq!((crossing.place.1, crossing.next.is_none()), (2, true));
+    }
+
+    #[test]
+    fn a_capture_has_both_ends_segments_at_one_place() {
+        let hook = Hook { role: Role::Capture, ..Hook::named(0, 1, Direction::Ingress, "") };
+        let mut handshake = Handshake::default();
+        let segments = [
+            (Side::Against, seen(tcp(1)).at(10).flags(SYN)),
+            (Side::Along, seen(tcp(1)).back().at(30).flags(SYN | ACK)),
+            (Side::Against, seen(tcp(1)).at(50).flags(ACK)),
+        ];
+        for (side, segment) in segments {
+            handshake.absorb(side, &segment, &hook);
+        }
+        handshake.end(Some(Side::Against));
+        assert_eq!(handshake.times().round_trip(), Some(Duration::from_millis(40)));
     }
 }

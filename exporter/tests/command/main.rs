@@ -1,5 +1,6 @@
 //! The program itself, on real interfaces: what it prints and exports is what crossed them.
 
+mod captures;
 mod collector;
 mod connection;
 mod exact;
@@ -13,9 +14,11 @@ mod orientation;
 mod output;
 mod own_traffic;
 mod path;
+mod pods;
 mod quality;
 mod replay;
 mod telemetry;
+mod tshark;
 
 use std::process::ExitCode;
 
@@ -23,7 +26,7 @@ use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
-    let tests: [Test; 70] = [
+    let tests: [Test; 73] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -38,6 +41,9 @@ fn main() -> ExitCode {
         ("what_crosses_a_router_counts_once_and_has_a_path", path::through_a_router),
         ("what_crosses_a_bridge_counts_once_at_its_port", path::over_a_bridge),
         ("the_path_is_left_out_on_request", path::left_out),
+        ("what_crosses_pods_and_a_router_counts_once_and_its_path_has_each_hook", pods::chain),
+        ("a_pods_second_interface_has_flows_of_its_own", pods::second_interface),
+        ("many_short_connections_through_pods_count_once_each", pods::many_connections),
         ("a_connection_to_a_delayed_backend_has_its_round_trip", connection::delayed_backend),
         ("a_connection_of_a_delayed_client_has_its_round_trip", connection::delayed_client),
         ("a_connection_that_is_refused_says_so", connection::refused),
@@ -57,8 +63,8 @@ fn main() -> ExitCode {
         ("bytes_from_the_middle_of_a_connection_say_nothing", facts::from_the_middle),
         ("a_tls_handshake_in_pieces_is_counted_as_incomplete", facts::cut),
         ("a_question_to_dns_says_its_answer_and_how_long_it_took", facts::dns),
-        ("a_capture_counts_as_its_frames_were_on_the_wire", replay::counts),
-        ("a_capture_that_is_cut_off_gives_what_is_before", replay::cut),
+        ("captures_of_every_kind_have_their_flows", captures::as_expected),
+        ("random_captures_add_up_as_tshark_has_them", tshark::same_sums),
         ("an_interface_that_left_is_in_the_balance", lifetime::interface),
         ("a_collector_receives_what_was_sent", collector::receives),
         ("a_collector_receives_over_http", collector::receives_over_http),

@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use crate::program::{Ended, Program, command};
 use crate::topology::{CLIENT, FAR_SERVER, Pair, Routed, SERVER};
 
-const ASKED: u64 = 100;
-const ANSWERED: u64 = 50;
+pub(crate) const ASKED: u64 = 100;
+pub(crate) const ANSWERED: u64 = 50;
 const PAYLOAD: usize = 58;
-const FRAME: u64 = 14 + 20 + 8 + PAYLOAD as u64;
+pub(crate) const FRAME: u64 = 14 + 20 + 8 + PAYLOAD as u64;
 
 /// 100 datagrams one way, 50 back.
-fn exchange(asking: &UdpSocket, answering: &UdpSocket) -> Result<()> {
+pub(crate) fn exchange(asking: &UdpSocket, answering: &UdpSocket) -> Result<()> {
     answering.connect(asking.local_addr()?)?;
     asking.connect(answering.local_addr()?)?;
     let mut buffer = [0; 200];
@@ -30,7 +30,7 @@ fn exchange(asking: &UdpSocket, answering: &UdpSocket) -> Result<()> {
 }
 
 /// The flow's only record. The program has run for less than an interval.
-fn record(ended: &Ended) -> Result<Value> {
+pub(crate) fn record(ended: &Ended) -> Result<Value> {
     ensure!(ended.stderr.contains("balances"), "{}", ended.stderr);
     let records = ended.records()?;
     let [record] = &records[..] else { anyhow::bail!("not one record: {records:?}") };
@@ -43,7 +43,7 @@ fn record(ended: &Ended) -> Result<Value> {
     Ok(record.clone())
 }
 
-fn path(record: &Value, name: &str) -> Value {
+pub(crate) fn path(record: &Value, name: &str) -> Value {
     record[format!("network.flow.path.{name}")].clone()
 }
 

@@ -10,8 +10,8 @@ use super::bpf::{Command, bpf};
 pub struct PacketContext {
     /// Interface of the packet, in the caller's network namespace; 0 and 1 are the loopback interface.
     pub ifindex: u32,
-    /// Length on the wire, at least that of the packet; 0 for the packet's own.
-    pub wire_len: u32,
+    /// The packet's mark; a program that is loaded for replay takes it for the length on the wire.
+    pub mark: u32,
     /// Segments of a GSO or GRO packet.
     pub gso_segs: u32,
     /// Payload bytes of a segment.
@@ -48,7 +48,10 @@ struct Attributes {
 #[repr(C)]
 #[derive(Default)]
 struct Context {
-    len_to_ingress_ifindex: [u32; 10],
+    len: u32,
+    pkt_type: u32,
+    mark: u32,
+    queue_mapping_to_ingress_ifindex: [u32; 7],
     ifindex: u32,
     tc_index_to_data: [u32; 9],
     data_end: u32,
@@ -67,7 +70,8 @@ const CONTEXT_LEN: u32 = 192;
 
 const _: () = {
     assert!(size_of::<Attributes>() == 80 && size_of::<Context>() == CONTEXT_LEN as usize);
-    assert!(std::mem::offset_of!(Context, ifindex) == 40 && std::mem::offset_of!(Context, data_end) == 80);
+    assert!(std::mem::offset_of!(Context, mark) == 8 && std::mem::offset_of!(Context, ifindex) == 40);
+    assert!(std::mem::offset_of!(Context, data_end) == 80);
     assert!(std::mem::offset_of!(Context, tstamp) == 152 && std::mem::offset_of!(Context, gso_size) == 176);
 };
 
@@ -83,7 +87,7 @@ pub fn test_run(program: BorrowedFd<'_>, packet: &[u8], context: &PacketContext)
         ifindex: context.ifindex,
         data_end: context.linear_len,
         tstamp: context.tstamp,
-        wire_len: context.wire_len,
+        mark: context.mark,
         gso_segs: context.gso_segs,
         gso_size: context.gso_size,
         ..Context::default()

@@ -201,10 +201,10 @@ fn every_record_from_the_first_that_knows_them_has_the_times() {
 }
 
 /// Segments of a handshake at two interfaces, some sent again and some lost on the way between. The client's ACK comes after its
-/// last SYN: a later SYN may be a new connection's.
+/// last SYN: a later SYN may be a new connection's. No two interfaces see a SYN at the same time: which is first would be chance.
 fn segments() -> impl Strategy<Value = Vec<Segment>> {
     let again = || vec(1..2_000_000_u64, 0..3);
-    let at_far = (0..3_000_u64, vec(any::<bool>(), 12));
+    let at_far = (1..3_000_u64, vec(any::<bool>(), 12));
     (again(), 1..2_500_000_u64, again(), 1..3_000_000_u64, again(), at_far).prop_map(
         |(syns, answer, answers, ack, acks, (distance, kept))| {
             let last_syn = syns.iter().copied().max().unwrap_or_default();

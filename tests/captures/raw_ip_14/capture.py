@@ -1,0 +1,7 @@
+"""Link type 14: what OpenBSD writes for raw IP."""
+from files import pcap
+from packets import bare, exchange
+
+
+def capture():
+    return pcap(exchange(bare) + exchange(bare, version=6), link=14)
