@@ -110,10 +110,10 @@ fn ensure_as(expected: &Expected, ended: &Ended) -> Result<()> {
 
 /// Every frame is in a record, was seen at a second interface, or is not IP.
 fn ensure_all_counted(records: &[Value], said: &str) -> Result<()> {
-    // N frames: N packets in flows, N seen at a second interface, N not IP, N without endpoints
+    // N frames: N packets in flows, N seen at a second interface, N not IP, 0 filtered, N without endpoints
     let Some(summary) = said.lines().find(|line| line.contains(" frames: ")) else { return Ok(()) };
     let numbers: Vec<u64> = summary.split(' ').filter_map(|word| word.parse().ok()).collect();
-    let [frames, _, second, not_ip, _] = numbers[..] else { bail!("another summary: {summary}") };
+    let [frames, _, second, not_ip, 0, _] = numbers[..] else { bail!("another summary: {summary}") };
     let count = |record: &Value, of: semconv::Attribute| record[of.key].as_u64().unwrap_or_default();
     let counted: u64 = records
         .iter()
