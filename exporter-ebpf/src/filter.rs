@@ -81,14 +81,7 @@ fn rule(at: u32) -> &'static FilterRule {
 /// Without a call in most cases, or this would cost more than an entry.
 #[inline(never)]
 fn leave_out(packet: &Packet, wire: Wire) {
-    let flow = packet.key.unpack();
-    let key = LossKey {
-        ifindex: flow.ifindex,
-        scope: flow.scope,
-        direction: flow.direction,
-        reason: Reason::Filtered as u8,
-        pad: 0,
-    };
+    let key = losses::key(&packet.key, Reason::Filtered);
     let (packets, bytes) = (u64::from(wire.packets), u64::from(wire.bytes));
     let Some(slot) = slot(&key, packet.key.cpu) else {
         return losses::grow(key, packets, bytes);

@@ -30,15 +30,20 @@ pub(crate) fn add(context: &TcContext, direction: Direction, reject: Reject) {
 /// For a packet of which there is no room for an entry.
 #[inline(always)]
 pub(crate) fn overflow(flow: &PackedKey, wire: Wire) {
+    grow(key(flow, Reason::Overflow), u64::from(wire.packets), u64::from(wire.bytes));
+}
+
+/// Of the hook that saw a packet of this key.
+#[inline(always)]
+pub(crate) fn key(flow: &PackedKey, reason: Reason) -> LossKey {
     let flow = flow.unpack();
-    let key = LossKey {
+    LossKey {
         ifindex: flow.ifindex,
         scope: flow.scope,
         direction: flow.direction,
-        reason: Reason::Overflow as u8,
+        reason: reason as u8,
         pad: 0,
-    };
-    grow(key, u64::from(wire.packets), u64::from(wire.bytes));
+    }
 }
 
 #[inline(always)]

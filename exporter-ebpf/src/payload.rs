@@ -17,7 +17,7 @@ use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
 use aya_ebpf::programs::TcContext;
 use packet::{Fragment, Link, Packet};
 
-use crate::account::Counted;
+use crate::account::{Counted, constant};
 use crate::maps::{AWAITED, AWAITED_KEY, PAYLOADS, UNSHIPPED};
 use crate::{clock, headers};
 
@@ -36,8 +36,7 @@ const MOST_WITHOUT_DATA: u32 = 16;
 /// Whether anything is shipped. If not, the verifier removes what depends on it.
 #[inline(always)]
 pub(crate) fn are_shipped() -> bool {
-    // SAFETY: a read-only global; the volatile read keeps the compiler from folding the value that user space replaces.
-    unsafe { core::ptr::read_volatile(&raw const SHIP_PAYLOADS) != 0 }
+    constant(&SHIP_PAYLOADS) != 0
 }
 
 /// Reads a plain packet again and looks at it. Not inlined: seldom.

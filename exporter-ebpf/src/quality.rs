@@ -10,7 +10,7 @@ use aya_ebpf::helpers::generated::{bpf_sk_fullsock, bpf_tcp_sock};
 use aya_ebpf::programs::TcContext;
 use packet::{Fragment, Frame, Header, MAX_OFFSET, Packet, Segment, SentAt, Wire};
 
-use crate::account::Counted;
+use crate::account::{Counted, constant};
 use crate::clock;
 use crate::frame::DirectFrame;
 use crate::maps::TCP_QUALITY;
@@ -47,8 +47,7 @@ pub(crate) fn note(context: &TcContext, packet: &Packet, wire: Wire, counted: Co
 /// A segment without any flag is none that TCP sends.
 #[inline(always)]
 fn is_noted(packet: &Packet) -> bool {
-    // SAFETY: a read-only global; the volatile read keeps the compiler from folding the value that user space replaces.
-    packet.tcp_flags != 0 && unsafe { (&raw const KEEPS_TCP_QUALITY).read_volatile() } != 0
+    packet.tcp_flags != 0 && constant(&KEEPS_TCP_QUALITY) != 0
 }
 
 /// Notes a segment that is one of the commonest. The others are left to [`segment`].

@@ -11,19 +11,13 @@ use crate::command::outgoing::Outgoing;
 use crate::command::{Failure, FlowsOptions, observe};
 use crate::kernel::InstanceLock;
 use crate::ledger::Ledger;
-use crate::print::Columns;
 
 /// Prints until the duration is over or a signal comes. Data goes to stdout, everything else to stderr.
 ///
 /// # Errors
 /// [`Failure`], before anything is observed or when observing ends early.
 pub async fn flows(options: FlowsOptions) -> Result<(), Failure> {
-    let columns = options
-        .columns
-        .as_deref()
-        .map(Columns::parse)
-        .transpose()
-        .map_err(|error| Failure::Usage(format!("--columns: {error}")))?;
+    let columns = observe::columns(options.columns.as_deref())?;
     let mut signals = Signals::listen()?;
     let instance = InstanceLock::temporary().map_err(|error| Failure::System(error.to_string()))?;
     let settings = observe::settings(&options.common, instance, options.interval, Exports::default())?;

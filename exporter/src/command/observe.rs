@@ -79,6 +79,12 @@ fn globs(option: &str, patterns: &[String]) -> Result<Vec<Glob>, Failure> {
         .collect()
 }
 
+/// The columns that the option chooses, if it does.
+pub(super) fn columns(names: Option<&str>) -> Result<Option<Columns>, Failure> {
+    let columns = names.map(Columns::parse).transpose();
+    columns.map_err(|error| Failure::Usage(format!("--columns: {error}")))
+}
+
 /// Prints to the standard output, as wide as the terminal.
 pub(super) fn printing(
     format: Format,

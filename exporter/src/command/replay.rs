@@ -12,7 +12,6 @@ use crate::kernel::budget;
 use crate::kernel::probe::{kernel_release, privileges};
 use crate::ledger::Ledger;
 use crate::pipeline::{Replay, ReplayError};
-use crate::print::Columns;
 use crate::replay::{Capture, CaptureError, Problem};
 use crate::table::{self, FlowTable};
 
@@ -21,12 +20,7 @@ use crate::table::{self, FlowTable};
 /// # Errors
 /// [`Failure`]: the file cannot be read, or not to its end; or the programs cannot run.
 pub fn replay(options: &ReplayOptions) -> Result<(), Failure> {
-    let columns = options
-        .columns
-        .as_deref()
-        .map(Columns::parse)
-        .transpose()
-        .map_err(|error| Failure::Usage(format!("--columns: {error}")))?;
+    let columns = observe::columns(options.columns.as_deref())?;
     let filter = options.filter.filter()?;
     let mut capture = Capture::open(&options.file).map_err(|error| failure(&error.into()))?;
     let proc = Path::new("/proc");
