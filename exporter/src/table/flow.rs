@@ -16,8 +16,8 @@ use crate::table::handshake::Handshake;
 use crate::table::quality::Quality;
 use crate::table::reuse::{self, Reading};
 use crate::table::settings::Settings;
+use crate::table::shared::Shared;
 use crate::table::tcp::Tcp;
-use crate::table::uses::Uses;
 
 /// How long a closed connection may still get packets of one end if every drain brings some, in nanoseconds.
 const LINGER: u64 = 5_000_000_000;
@@ -149,7 +149,7 @@ impl Flow {
         observation: &Observation,
         reading: Reading,
         hooks: &Hooks,
-        uses: &mut Uses,
+        shared: &mut Shared,
     ) {
         if self.is_closing() {
             self.stirred.add(side);
@@ -161,7 +161,7 @@ impl Flow {
         }
         if !self.excluded {
             self.quality.absorb(side, observation);
-            self.accounting.take(side, observation, hooks, uses);
+            self.accounting.take(side, observation, hooks, shared);
         }
     }
 
@@ -232,13 +232,13 @@ impl Flow {
         reason: EndReason,
         settings: &Settings,
         listeners: &Listeners,
-        uses: &mut Uses,
+        shared: &mut Shared,
         out: &mut Output<'_, S>,
     ) {
         let facts = *self.facts.get_or_insert_with(|| {
             Facts::of(&self.conversation, self.tcp, &self.accounting, listeners, out.hooks)
         });
-        let Settled { shares, accounted, hops } = self.accounting.settle(out.ledger, uses);
+        let Settled { shares, accounted, hops } = self.accounting.settle(out.ledger, &mut shared.uses);
         let path = if settings.with_path { path(&hops, facts.source, out.hooks) } else { SmallVec::new() };
         let (interval_start, timestamp) = self.interval(shares, out.clock);
         self.interval_start = timestamp;
@@ -278,13 +278,14 @@ impl Flow {
             path: &path,
         };
         out.sink.record(Record::Flow(&record), &by_hook(&accounted, source));
+        shared.take_back(hops);
         self.sequence += 1;
     }
 
     /// The flow is over, and its last record made. What other hooks saw since then is on the path.
-    pub(super) fn end(mut self, uses: &mut Uses, ledger: &Ledger) {
-        self.accounting.settle(ledger, uses);
-        self.accounting.end(uses);
+    pub(super) fn end(mut self, shared: &mut Shared, ledger: &Ledger) {
+        self.accounting.settle(ledger, &mut shared.uses);
+        self.accounting.end(&mut shared.uses);
     }
 
     /// What a record of this reason says of the connection.
