@@ -1,7 +1,7 @@
 """Packets that the cases share."""
 import struct
 
-from scapy.layers.inet import IP, UDP
+from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
@@ -40,6 +40,13 @@ def datagram(is_answer=False, version=4, payload=None):
     """58 bytes from the client (IP: 86 in all, 106 with IPv6), or 108 as answer (136 in all, 156)."""
     payload = payload or (108 if is_answer else 58)
     return ip(is_answer, version) / UDP(**ports(is_answer)) / Raw(b"x" * payload)
+
+
+def segment(milliseconds, is_answer, flags, data=b"", **fields):
+    """A segment of a connection to port 443, so many milliseconds after the first frame: its time and its bytes."""
+    source, destination = (443, PORT) if is_answer else (PORT, 443)
+    packet = ip(is_answer) / TCP(sport=source, dport=destination, flags=flags, **fields) / Raw(data)
+    return BEGIN + milliseconds * SECOND // 1000, ethernet(packet, is_answer)
 
 
 # Who sent which of three datagrams.
