@@ -15,6 +15,7 @@ mod output;
 mod own_traffic;
 mod path;
 mod pods;
+mod proxy;
 mod quality;
 mod replay;
 mod telemetry;
@@ -26,7 +27,7 @@ use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
-    let tests: [Test; 73] = [
+    let tests: [Test; 75] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -71,6 +72,8 @@ fn main() -> ExitCode {
         ("a_collector_receives_what_is_compressed", collector::receives_compressed),
         ("a_collector_receives_at_a_unix_socket", collector::receives_at_a_socket),
         ("a_collector_receives_over_mutual_tls", collector::receives_over_mutual_tls),
+        ("a_collector_receives_through_the_tunnel_of_a_proxy", proxy::tunnel_to_collector),
+        ("no_proxy_leads_round_the_proxy", proxy::without),
         ("a_collector_that_comes_late_still_receives", collector::comes_late),
         ("a_collector_that_refuses_and_is_killed_gets_everything", faults::refused_and_killed),
         ("the_agents_own_export_is_not_reported", own_traffic::excluded),
