@@ -42,11 +42,31 @@ def datagram(is_answer=False, version=4, payload=None):
     return ip(is_answer, version) / UDP(**ports(is_answer)) / Raw(b"x" * payload)
 
 
-def segment(milliseconds, is_answer, flags, data=b"", **fields):
-    """A segment of a connection to port 443, so many milliseconds after the first frame: its time and its bytes."""
-    source, destination = (443, PORT) if is_answer else (PORT, 443)
+def segment(milliseconds, is_answer, flags, data=b"", port=443, **fields):
+    """A segment of a connection to a port, so many milliseconds after the first frame: its time and its bytes."""
+    source, destination = (port, PORT) if is_answer else (PORT, port)
     packet = ip(is_answer) / TCP(sport=source, dport=destination, flags=flags, **fields) / Raw(data)
     return BEGIN + milliseconds * SECOND // 1000, ethernet(packet, is_answer)
+
+
+def connection(from_client, from_server, first=0, **fields):
+    """A connection that opens and in which each side says something, then closes: 10 ms between frames."""
+    here, there = 1000, 5000
+    said, answered = here + 1 + len(from_client), there + 1 + len(from_server)
+    steps = [
+        (False, "S", b"", here, 0),
+        (True, "SA", b"", there, here + 1),
+        (False, "A", b"", here + 1, there + 1),
+        (False, "PA", from_client, here + 1, there + 1),
+        (True, "PA", from_server, there + 1, said),
+        (False, "FA", b"", said, answered),
+        (True, "FA", b"", answered, said + 1),
+        (False, "A", b"", said + 1, answered + 1),
+    ]
+    return [
+        segment(first + 10 * number, is_answer, flags, data, seq=sequence, ack=acknowledged, **fields)
+        for number, (is_answer, flags, data, sequence, acknowledged) in enumerate(steps)
+    ]
 
 
 # Who sent which of three datagrams.
