@@ -16,7 +16,7 @@ use crate::kernel::{
     Filter, LoadError, Loaded, Loss, PacketContext, ReadError, Sizes, load_for_replay, test_run,
 };
 use crate::ledger::Ledger;
-use crate::replay::{Capture, CaptureError, Frame, Packet};
+use crate::replay::{Capture, CaptureError, Frame, Interface, Packet};
 use crate::table::{FlowTable, Output};
 
 /// The most bytes of a packet that the kernel takes on all machines.
@@ -39,6 +39,8 @@ pub(crate) struct Replay<O> {
     hooks: Hooks,
     /// By number in the capture and index in the frame.
     known: HashMap<(u32, u32), HookId, foldhash::fast::FixedState>,
+    /// Where the last frame was captured: mostly the next one was, too.
+    last: Option<((u32, u32), HookId)>,
     table: FlowTable,
     ledger: Arc<Ledger>,
     outlet: O,
@@ -92,6 +94,7 @@ impl<O: Outlet> Replay<O> {
             unnamed: Hooks::default(),
             hooks: Hooks::default(),
             known: HashMap::default(),
+            last: None,
             table,
             ledger,
             outlet,
@@ -112,11 +115,10 @@ impl<O: Outlet> Replay<O> {
                 Packet::Of { ifindex, .. } => ifindex,
                 Packet::NotIp | Packet::Short => 0,
             };
-            let name = |of: &Capture| of.interfaces().get(interface).and_then(|known| known.name.clone());
             let scope = u32::try_from(interface).unwrap_or(u32::MAX);
-            let hook = match self.known.get(&(scope, ifindex)) {
-                Some(&hook) => hook,
-                None => self.register(scope, ifindex, name(capture)),
+            let hook = match self.last {
+                Some((place, hook)) if place == (scope, ifindex) => hook,
+                _ => self.hook(scope, ifindex, capture.interfaces().get(interface)),
             };
             self.advance(timestamp)?;
             let sighting = Sighting { time: MonotonicTime(timestamp), scope, ifindex };
@@ -138,16 +140,19 @@ impl<O: Outlet> Replay<O> {
         self.table.lost_payloads().refused
     }
 
-    fn register(&mut self, scope: u32, ifindex: u32, name: Option<Box<str>>) -> HookId {
-        let hook = self.hooks.register(Hook {
-            scope,
-            ifindex,
-            direction: Direction::Ingress,
-            interface: name.unwrap_or_default(),
-            role: Role::Capture,
-            namespace: None,
+    /// The number of a place of the capture, new or known.
+    fn hook(&mut self, scope: u32, ifindex: u32, interface: Option<&Interface>) -> HookId {
+        let hook = *self.known.entry((scope, ifindex)).or_insert_with(|| {
+            self.hooks.register(Hook {
+                scope,
+                ifindex,
+                direction: Direction::Ingress,
+                interface: interface.and_then(|known| known.name.clone()).unwrap_or_default(),
+                role: Role::Capture,
+                namespace: None,
+            })
         });
-        self.known.insert((scope, ifindex), hook);
+        self.last = Some(((scope, ifindex), hook));
         hook
     }
 
@@ -198,7 +203,9 @@ impl<O: Outlet> Replay<O> {
                 return Ok(());
             }
         };
-        let context = PacketContext { mark: wire_len, ..PacketContext::default() };
+        // Of a whole frame the bytes say it, and a run without a context is faster.
+        let is_whole = usize::try_from(wire_len) == Ok(self.packet.len());
+        let context = PacketContext { mark: if is_whole { 0 } else { wire_len }, ..PacketContext::default() };
         let program = self.loaded.programs.fd(link, Direction::Ingress);
         match test_run(program, &self.packet, &context) {
             Ok(_) => self.read(wire_len, seen),
