@@ -15,10 +15,12 @@ mod output;
 mod own_traffic;
 mod path;
 mod pods;
+mod proxy;
 mod quality;
 mod replay;
 mod telemetry;
 mod tshark;
+mod tshark_facts;
 
 use std::process::ExitCode;
 
@@ -26,7 +28,7 @@ use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
-    let tests: [Test; 73] = [
+    let tests: [Test; 76] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -65,12 +67,15 @@ fn main() -> ExitCode {
         ("a_question_to_dns_says_its_answer_and_how_long_it_took", facts::dns),
         ("captures_of_every_kind_have_their_flows", captures::as_expected),
         ("random_captures_add_up_as_tshark_has_them", tshark::same_sums),
+        ("random_captures_say_what_tshark_reads", tshark_facts::same_facts),
         ("an_interface_that_left_is_in_the_balance", lifetime::interface),
         ("a_collector_receives_what_was_sent", collector::receives),
         ("a_collector_receives_over_http", collector::receives_over_http),
         ("a_collector_receives_what_is_compressed", collector::receives_compressed),
         ("a_collector_receives_at_a_unix_socket", collector::receives_at_a_socket),
         ("a_collector_receives_over_mutual_tls", collector::receives_over_mutual_tls),
+        ("a_collector_receives_through_the_tunnel_of_a_proxy", proxy::tunnel_to_collector),
+        ("no_proxy_leads_round_the_proxy", proxy::without),
         ("a_collector_that_comes_late_still_receives", collector::comes_late),
         ("a_collector_that_refuses_and_is_killed_gets_everything", faults::refused_and_killed),
         ("the_agents_own_export_is_not_reported", own_traffic::excluded),
