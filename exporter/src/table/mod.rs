@@ -12,6 +12,7 @@ mod facts;
 mod flow;
 mod handshake;
 mod others;
+mod path;
 mod ports;
 mod quality;
 mod reuse;
