@@ -15,6 +15,7 @@ use crate::clock::MonotonicTime;
 use crate::flow::{Counts, Direction, Ecn, Hook, HookId, Hooks, Mac, Observation, Role, TcpFlags, Vlan};
 use crate::ledger::Ledger;
 use crate::table::conversation::Side;
+use crate::table::path::Settled;
 use crate::table::shared::Shared;
 use crate::table::uses::Uses;
 
@@ -75,16 +76,6 @@ pub(super) struct Share {
     pub(super) ecn: Ecn,
     pub(super) tcp_flags: TcpFlags,
     pub(super) dscp: Option<u8>,
-}
-
-/// What a record takes.
-#[derive(Debug, Default)]
-pub(super) struct Settled {
-    pub(super) shares: [Share; 2],
-    /// Which hooks' packets are in the shares.
-    pub(super) accounted: SmallVec<[(Side, HookId, Counts); 2]>,
-    /// All that was seen, accounted for or not.
-    pub(super) hops: Vec<Tally>,
 }
 
 impl Point {

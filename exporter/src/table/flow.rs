@@ -4,12 +4,12 @@ use smallvec::SmallVec;
 
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
-    Application, CommunityId, Connection, Counts, Disorder, EndReason, Endpoint, FlowId, FlowRecord, HookId,
-    Hooks, Hop, Listeners, Observation, Record, RecordSink, RoundTrips, TcpFlags, Tuple,
+    Application, CommunityId, Connection, Disorder, EndReason, Endpoint, FlowId, FlowRecord, Hooks,
+    Listeners, Observation, Record, RecordSink, RoundTrips, TcpFlags, Tuple,
 };
 use crate::ledger::Ledger;
 use crate::table::Output;
-use crate::table::accounting::{Accounting, Settled, Share, Tally};
+use crate::table::accounting::{Accounting, Share};
 use crate::table::conversation::{Side, Sides};
 use crate::table::facts::Facts;
 use crate::table::handshake::Handshake;
@@ -238,13 +238,14 @@ impl Flow {
         let facts = *self.facts.get_or_insert_with(|| {
             Facts::of(&self.conversation, self.tcp, &self.accounting, listeners, out.hooks)
         });
-        let Settled { shares, accounted, hops } = self.accounting.settle(out.ledger, &mut shared.uses);
-        let path = if settings.with_path { path(&hops, facts.source, out.hooks) } else { SmallVec::new() };
+        let settled = self.accounting.settle(out.ledger, &mut shared.uses);
+        let path = if settings.with_path { settled.path(facts.source, out.hooks) } else { SmallVec::new() };
+        let shares = settled.shares;
         let (interval_start, timestamp) = self.interval(shares, out.clock);
         self.interval_start = timestamp;
         self.not_before = settings.record_after(out.clock.monotonic(), self.id);
 
-        let (round_trips, disorder) = self.quality.settle(&accounted, self.tcp.is_opened());
+        let (round_trips, disorder) = self.quality.settle(&settled.accounted, self.tcp.is_opened());
         let connection = self.conversation.is_tcp().then(|| self.connection(reason, round_trips));
         let shown = self.accounting.lead(facts.shown);
         let (source, destination) = (facts.source, facts.source.other());
@@ -277,8 +278,8 @@ impl Flow {
             icmp: self.tuple(source).icmp,
             path: &path,
         };
-        out.sink.record(Record::Flow(&record), &by_hook(&accounted, source));
-        shared.take_back(hops);
+        out.sink.record(Record::Flow(&record), &settled.by_hook(source));
+        shared.take_back(settled.hops);
         self.sequence += 1;
     }
 
@@ -367,40 +368,4 @@ impl Flow {
             }),
         }
     }
-}
-
-/// The hooks whose packets a record carries, the source's first; one that counts both directions once.
-fn by_hook(accounted: &[(Side, HookId, Counts)], source: Side) -> SmallVec<[(HookId, Counts); 2]> {
-    let mut sums = SmallVec::<[(HookId, Counts); 2]>::new();
-    for side in [source, source.other()] {
-        for &(_, hook, counts) in accounted.iter().filter(|(of, ..)| *of == side) {
-            match sums.iter_mut().find(|(known, _)| *known == hook) {
-                Some((_, sum)) => *sum += counts,
-                None => sums.push((hook, counts)),
-            }
-        }
-    }
-    sums
-}
-
-/// The hooks that the packets passed, in their order, the source's packets first. Empty if one hook saw all there was to see of
-/// each direction.
-fn path<'a>(hops: &[Tally], source: Side, hooks: &'a Hooks) -> SmallVec<[Hop<'a>; 4]> {
-    let of = |side| hops.iter().filter(move |hop: &&Tally| hop.side == side);
-    if Side::BOTH.into_iter().all(|side| of(side).count() < 2) {
-        return SmallVec::new();
-    }
-    let mut path = SmallVec::new();
-    for side in [source, source.other()] {
-        let mut of_side: SmallVec<[&Tally; 4]> = of(side).collect();
-        of_side.sort_unstable_by_key(|hop| (hop.first, hop.hook));
-        path.extend(of_side.into_iter().map(|hop| Hop {
-            hook: hooks.get(hop.hook),
-            is_reverse: side != source,
-            macs: hop.macs,
-            first: hop.first,
-            counts: hop.counts,
-        }));
-    }
-    path
 }

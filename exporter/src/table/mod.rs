@@ -13,6 +13,7 @@ mod flow;
 mod handshake;
 mod index;
 mod others;
+mod path;
 mod ports;
 mod quality;
 mod reuse;
