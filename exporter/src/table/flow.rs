@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
     Application, CommunityId, Connection, Counts, Disorder, EndReason, Endpoint, FlowId, FlowRecord, HookId,
-    Hooks, Hop, Listeners, Observation, Record, RecordSink, RoundTrips, TcpFlags, Tuple,
+    Hooks, Hop, Listeners, Observation, Record, RecordSink, ResetSide, RoundTrips, TcpFlags, Tuple,
 };
 use crate::ledger::Ledger;
 use crate::table::Output;
@@ -245,7 +245,8 @@ impl Flow {
         self.not_before = settings.record_after(out.clock.monotonic(), self.id);
 
         let (round_trips, disorder) = self.quality.settle(&accounted, self.tcp.is_opened());
-        let connection = self.conversation.is_tcp().then(|| self.connection(reason, round_trips));
+        let connection =
+            self.conversation.is_tcp().then(|| self.connection(reason, facts.source, round_trips));
         let shown = self.accounting.lead(facts.shown);
         let (source, destination) = (facts.source, facts.source.other());
         let record = FlowRecord {
@@ -288,7 +289,7 @@ impl Flow {
     }
 
     /// What a record of this reason says of the connection.
-    fn connection(&mut self, reason: EndReason, round_trips: RoundTrips) -> Connection {
+    fn connection(&mut self, reason: EndReason, source: Side, round_trips: RoundTrips) -> Connection {
         let client = self.tcp.client();
         let is_answered = client.is_none_or(|client| self.accounting.lead(client.other()).is_some());
         let opening = self.tcp.opening(reason, is_answered).filter(|_| !self.is_opening_told);
@@ -300,8 +301,12 @@ impl Flow {
             _ => self.handshake.end(client),
         }
         Connection {
-            state: self.tcp.state(),
+            state: self.tcp.state(source),
             error: self.tcp.error(reason, is_answered),
+            reset: self
+                .tcp
+                .reset(reason)
+                .map(|side| if side == source { ResetSide::Source } else { ResetSide::Destination }),
             times: self.handshake.times(),
             round_trips,
             opening,
