@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
     Application, CommunityId, Connection, Disorder, EndReason, Endpoint, FlowId, FlowRecord, Hooks,
-    Listeners, Observation, Record, RecordSink, RoundTrips, TcpFlags, Tuple,
+    Listeners, Observation, Record, RecordSink, ResetSide, RoundTrips, TcpFlags, Tuple,
 };
 use crate::ledger::Ledger;
 use crate::table::Output;
@@ -246,7 +246,8 @@ impl Flow {
         self.not_before = settings.record_after(out.clock.monotonic(), self.id);
 
         let (round_trips, disorder) = self.quality.settle(&settled.accounted, self.tcp.is_opened());
-        let connection = self.conversation.is_tcp().then(|| self.connection(reason, round_trips));
+        let connection =
+            self.conversation.is_tcp().then(|| self.connection(reason, facts.source, round_trips));
         let shown = self.accounting.lead(facts.shown);
         let (source, destination) = (facts.source, facts.source.other());
         let record = FlowRecord {
@@ -290,7 +291,7 @@ impl Flow {
     }
 
     /// What a record of this reason says of the connection.
-    fn connection(&mut self, reason: EndReason, round_trips: RoundTrips) -> Connection {
+    fn connection(&mut self, reason: EndReason, source: Side, round_trips: RoundTrips) -> Connection {
         let client = self.tcp.client();
         let is_answered = client.is_none_or(|client| self.accounting.lead(client.other()).is_some());
         let opening = self.tcp.opening(reason, is_answered).filter(|_| !self.is_opening_told);
@@ -302,8 +303,12 @@ impl Flow {
             _ => self.handshake.end(client),
         }
         Connection {
-            state: self.tcp.state(),
+            state: self.tcp.state(source),
             error: self.tcp.error(reason, is_answered),
+            reset: self
+                .tcp
+                .reset(reason)
+                .map(|side| if side == source { ResetSide::Source } else { ResetSide::Destination }),
             times: self.handshake.times(),
             round_trips,
             opening,

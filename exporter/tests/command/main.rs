@@ -18,6 +18,7 @@ mod pods;
 mod proxy;
 mod quality;
 mod replay;
+mod states;
 mod telemetry;
 mod tshark;
 mod tshark_facts;
@@ -28,7 +29,7 @@ use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
-    let tests: [Test; 76] = [
+    let tests: [Test; 80] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -51,6 +52,9 @@ fn main() -> ExitCode {
         ("a_connection_that_is_refused_says_so", connection::refused),
         ("a_connection_that_is_reset_says_so", connection::reset),
         ("a_connection_that_nobody_answers_times_out", connection::timed_out),
+        ("a_connection_that_one_side_reset_says_which", states::reset_side),
+        ("a_connection_that_is_half_open_says_so", states::half_open),
+        ("a_connection_that_is_half_closed_says_so", states::half_closed),
         ("a_connection_that_lives_has_the_round_trip_of_its_socket", quality::round_trip),
         ("a_socket_tells_what_was_sent_again", quality::of_a_socket),
         ("where_packets_are_forwarded_their_numbers_tell_what_was_sent_again", quality::forwarded),
@@ -82,6 +86,7 @@ fn main() -> ExitCode {
         ("the_agents_own_export_is_reported_on_request", own_traffic::reported),
         ("a_collector_takes_configurations_for_users", collector::takes_configurations_for_users),
         ("metrics_say_what_the_records_say", metrics::equal_records),
+        ("metrics_say_what_the_records_say_was_sent_again", metrics::sent_again),
         ("metrics_go_without_records_where_only_they_are_wanted", metrics::alone),
         ("metrics_go_beside_printed_flows", metrics::beside_print),
         ("metrics_arrive_at_a_collector_that_comes_late", metrics::to_a_late_collector),
