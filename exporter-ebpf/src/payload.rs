@@ -1,4 +1,4 @@
-//! Ships the first data that each side of a TCP connection sends, and DNS messages.
+//! Ships the first data that each side of a TCP connection sends, DNS messages, and the first packets of QUIC.
 //!
 //! A side's SYN says the sequence number of its first data, which [`AWAITED`] keeps. Until that is seen, an entry of this side keeps
 //! [`tcp_flags::ACK`] out of what it has seen, so each of its segments shows something new and leaves the fast way: others pay nothing.
@@ -7,6 +7,9 @@
 //!
 //! An entry of UDP at the port of DNS keeps the ECN codepoint out instead, which every packet has: so each message is shipped, at every
 //! hook, where it tells how long its answer takes.
+//!
+//! Of other UDP, the first packet of an entry is looked at, and shipped if it has QUIC's long header. One that negotiates versions
+//! has another one follow, which is looked at by the same means as messages of DNS.
 
 use core::arch::asm;
 use core::mem::MaybeUninit;
@@ -29,6 +32,11 @@ static SHIP_PAYLOADS: u32 = 0;
 const DNS: u16 = 53;
 /// Bytes of a UDP header.
 const UDP_LEN: u32 = 8;
+
+/// The bits of a QUIC packet's first byte that say what the others mean.
+const LONG_AND_FIXED: u32 = 3;
+/// Instead of a version: the server names those that it speaks.
+const NEGOTIATION: u32 = 0;
 
 /// An entry with this many packets and no data looks no further: its side may only ever acknowledge.
 const MOST_WITHOUT_DATA: u32 = 16;
@@ -55,6 +63,9 @@ pub(crate) fn look(context: &TcContext, counted: Counted, packet: &Packet) {
     let Some(entry) = counted.entry() else { return };
     if is_dns(entry) {
         return dns(context, entry, packet);
+    }
+    if entry.kind as u8 == protocol::UDP {
+        return quic(context, entry, packet);
     }
     let opens = packet.tcp_flags & tcp_flags::SYN != 0;
     let is_of_interest = entry.kind as u8 == protocol::TCP
@@ -109,10 +120,21 @@ fn withhold(entry: &mut Entry) {
     entry.counts.seen &= !tcp_flags::ACK;
 }
 
+/// Has the next packet looked at as well.
+#[inline(always)]
+fn withhold_ecn(entry: &mut Entry) {
+    entry.facts.withheld |= entry.counts.seen & seen::ECN;
+    entry.counts.seen &= !seen::ECN;
+}
+
 /// Whether packets of an entry may be shipped.
 #[inline(always)]
 fn is_looked_at(entry: &Entry) -> bool {
-    entry.kind as u8 == protocol::TCP || is_dns(entry)
+    match entry.kind as u8 {
+        protocol::TCP => true,
+        protocol::UDP => entry.facts.start == start::OPEN || is_dns(entry),
+        _ => false,
+    }
 }
 
 /// Whether an entry is of UDP from or to the port of DNS.
@@ -125,13 +147,43 @@ fn is_dns(entry: &Entry) -> bool {
 /// Ships a message, and has the next one looked at as well.
 #[inline(always)]
 fn dns(context: &TcContext, entry: &mut Entry, packet: &Packet) {
-    entry.facts.withheld |= entry.counts.seen & seen::ECN;
-    entry.counts.seen &= !seen::ECN;
+    withhold_ecn(entry);
     // A later fragment has no header.
     if !matches!(packet.fragment, Fragment::Later(_)) {
         let at = packet.transport_at + UDP_LEN;
         ship(context, entry, at, packet.payload_len);
     }
+}
+
+/// Ships a packet with QUIC's long header (RFC 8999 section 5.1), and has the next one looked at if it negotiates versions.
+#[inline(always)]
+fn quic(context: &TcContext, entry: &mut Entry, packet: &Packet) {
+    if entry.facts.start != start::OPEN {
+        return;
+    }
+    entry.facts.start = start::OVER;
+    let mut words = MaybeUninit::uninit();
+    if !matches!(packet.fragment, Fragment::None) || !read(context, packet, &mut words) {
+        return;
+    }
+    // SAFETY: they were read: length and checksum of UDP, and what is behind them.
+    let [_, first, second] = unsafe { words.assume_init() }.map(u32::from_be);
+    let version = first << 8 | second >> 24;
+    if first >> 30 != LONG_AND_FIXED || !is_known(version) {
+        return;
+    }
+    if version == NEGOTIATION && entry.counts.packets <= MOST_WITHOUT_DATA {
+        entry.facts.start = start::OPEN;
+        withhold_ecn(entry);
+    }
+    ship(context, entry, packet.transport_at + UDP_LEN, packet.payload_len);
+}
+
+/// Whether a version of QUIC is one that user space knows: of RFC 9000 or its drafts, of RFC 9369, one that is to be refused, or none.
+#[inline(always)]
+fn is_known(version: u32) -> bool {
+    matches!(version, NEGOTIATION | 1 | 0x6b33_43cf | 0xff00_0000..=0xff00_00ff)
+        || version & 0x0f0f_0f0f == 0x0a0a_0a0a
 }
 
 /// What a TCP header says of its data.

@@ -13,6 +13,7 @@ mod listeners;
 mod metric;
 mod observation;
 mod quality;
+mod quic;
 mod record;
 mod role;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub(crate) use self::metric::{Buckets, HistogramPoint, MetricPoint, MetricValue,
 pub use self::metric::{HistogramKind, Temporality};
 pub use self::observation::{Handshake, Observation, Unattributed};
 pub use self::quality::{Disorder, Quality, RoundTrips, SocketView};
+pub use self::quic::{ConnectionId, QuicHeader, QuicVersion};
 pub use self::record::{
     EndReason, Endpoint, Evidence, FlowRecord, Hop, OtherReason, OtherRecord, Record, RecordSink,
 };

@@ -4,6 +4,7 @@
 
 mod database;
 mod dns;
+mod quic;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -26,6 +27,15 @@ pub enum Outcome {
 #[must_use]
 pub fn read_dns(bytes: &[u8]) -> (Start, Outcome) {
     match dns::read(bytes) {
+        Some(start) => (start, Outcome::Parsed),
+        None => (Start::Unknown, Outcome::Unknown),
+    }
+}
+
+/// Reads a datagram of `len` bytes at other ports.
+#[must_use]
+pub fn read_datagram(bytes: &[u8], len: usize) -> (Start, Outcome) {
+    match quic::read(bytes, len) {
         Some(start) => (start, Outcome::Parsed),
         None => (Start::Unknown, Outcome::Unknown),
     }

@@ -17,8 +17,8 @@ impl<O> Pipeline<O> {
             let (start, outcome) = match (tuple.is_tcp(), has_port(&tuple, DNS)) {
                 (true, false) => payload::read(bytes, len),
                 (true, true) => payload::read_dns_stream(bytes, len),
-                // Of other protocols than TCP, DNS alone is shipped.
-                (false, _) => payload::read_dns(bytes),
+                (false, true) => payload::read_dns(bytes),
+                (false, false) => payload::read_datagram(bytes, len),
             };
             progress.add_payloads(Fate::from(outcome), 1);
             table.learn(&tuple, seen, start);

@@ -16,6 +16,7 @@ mod own_traffic;
 mod path;
 mod pods;
 mod quality;
+mod quic;
 mod replay;
 mod telemetry;
 mod tshark;
@@ -26,7 +27,7 @@ use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
-    let tests: [Test; 73] = [
+    let tests: [Test; 74] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         ("a_connection_without_tls_says_so", facts::without_tls),
         ("bytes_from_the_middle_of_a_connection_say_nothing", facts::from_the_middle),
         ("a_tls_handshake_in_pieces_is_counted_as_incomplete", facts::cut),
+        ("a_quic_connection_says_the_version_of_its_answer", quic::versions),
         ("a_question_to_dns_says_its_answer_and_how_long_it_took", facts::dns),
         ("captures_of_every_kind_have_their_flows", captures::as_expected),
         ("random_captures_add_up_as_tshark_has_them", tshark::same_sums),

@@ -127,7 +127,7 @@ pub mod network_flow_direction {
 
 /// Values of `network.flow.encryption`.
 pub mod network_flow_encryption {
-    /// It began with a TLS handshake, or agreed in its own protocol to go on with one.
+    /// It began with a TLS handshake, as QUIC always does, or agreed in its own protocol to go on with one.
     pub const TLS: &str = "tls";
 
     /// It began as SSH, which encrypts by itself.
@@ -225,6 +225,9 @@ pub mod network_protocol_name {
 
     /// DNS over UDP.
     pub const DNS: &str = "dns";
+
+    /// QUIC.
+    pub const QUIC: &str = "quic";
 }
 
 /// Values of `network.tcp.flags`.
