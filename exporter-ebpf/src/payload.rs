@@ -30,6 +30,8 @@ static SHIP_PAYLOADS: u32 = 0;
 
 /// Port of DNS (RFC 1035).
 const DNS: u16 = 53;
+/// Bytes of the length that is in front of a DNS message in a TCP connection (RFC 1035 section 4.2.2).
+const LENGTH_LEN: u32 = 2;
 /// Bytes of a UDP header.
 const UDP_LEN: u32 = 8;
 
@@ -51,21 +53,25 @@ pub(crate) fn are_shipped() -> bool {
 #[inline(never)]
 pub(crate) fn look_again(context: &TcContext, counted: Counted, link: Link, direction: Direction) {
     if counted.entry().is_some_and(|entry| is_looked_at(entry))
-        && let Some(packet) = headers::again(context, link, direction)
+        && read_again(context, link, direction)
+        && let Some(packet) = headers::parsed()
     {
         look(context, counted, packet);
     }
+}
+
+/// Not inlined: its stack is free again when the packet is looked at.
+#[inline(never)]
+fn read_again(context: &TcContext, link: Link, direction: Direction) -> bool {
+    headers::again(context, link, direction).is_some()
 }
 
 /// Ships what a packet carries if it is the first data, or a DNS message. Not inlined: seldom, and large.
 #[inline(never)]
 pub(crate) fn look(context: &TcContext, counted: Counted, packet: &Packet) {
     let Some(entry) = counted.entry() else { return };
-    if is_dns(entry) {
-        return dns(context, entry, packet);
-    }
     if entry.kind as u8 == protocol::UDP {
-        return quic(context, entry, packet);
+        return if has_dns_port(entry) { dns(context, entry, packet) } else { quic(context, entry, packet) };
     }
     let opens = packet.tcp_flags & tcp_flags::SYN != 0;
     let is_of_interest = entry.kind as u8 == protocol::TCP
@@ -86,9 +92,7 @@ pub(crate) fn look(context: &TcContext, counted: Counted, packet: &Packet) {
         // An entry may see several connections of a tuple.
         entry.facts.start = start::OPEN;
         if segment.len == 0 {
-            // A full map makes room, so it fails for want of memory alone.
-            let _ = AWAITED.insert(key, segment.sequence.wrapping_add(1), 0);
-            return withhold(entry);
+            return wait_for(entry, key, segment.sequence.wrapping_add(1));
         }
         // TCP Fast Open (RFC 7413): the segment carries the first data itself.
         segment.sequence
@@ -102,7 +106,10 @@ pub(crate) fn look(context: &TcContext, counted: Counted, packet: &Packet) {
             }
         }
     };
-    if segment.len != 0 && segment.sequence == first {
+    if segment.len == LENGTH_LEN && segment.sequence == first && has_dns_port(entry) {
+        // The message itself comes next.
+        wait_for(entry, key, first.wrapping_add(LENGTH_LEN));
+    } else if segment.len != 0 && segment.sequence == first {
         entry.facts.start = start::OVER;
         let _ = AWAITED.remove(key);
         ship(context, entry, segment.at, segment.len);
@@ -111,6 +118,14 @@ pub(crate) fn look(context: &TcContext, counted: Counted, packet: &Packet) {
     } else {
         withhold(entry);
     }
+}
+
+/// Waits for data that has this sequence number.
+#[inline(always)]
+fn wait_for(entry: &mut Entry, key: &Awaited, sequence: u32) {
+    // A full map makes room, so it fails for want of memory alone.
+    let _ = AWAITED.insert(key, sequence, 0);
+    withhold(entry);
 }
 
 /// Has the next segment with an ACK looked at as well.
@@ -132,16 +147,16 @@ fn withhold_ecn(entry: &mut Entry) {
 fn is_looked_at(entry: &Entry) -> bool {
     match entry.kind as u8 {
         protocol::TCP => true,
-        protocol::UDP => entry.facts.start == start::OPEN || is_dns(entry),
+        protocol::UDP => entry.facts.start == start::OPEN || has_dns_port(entry),
         _ => false,
     }
 }
 
-/// Whether an entry is of UDP from or to the port of DNS.
+/// Whether an entry is of packets from or to the port of DNS.
 #[inline(always)]
-fn is_dns(entry: &Entry) -> bool {
+fn has_dns_port(entry: &Entry) -> bool {
     let [_, _, _, _, ports, _] = entry.words;
-    entry.kind as u8 == protocol::UDP && (ports as u16 == DNS || (ports >> 16) as u16 == DNS)
+    ports as u16 == DNS || (ports >> 16) as u16 == DNS
 }
 
 /// Ships a message, and has the next one looked at as well.

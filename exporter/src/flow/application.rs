@@ -18,7 +18,7 @@ pub struct Application {
     tls_request: Option<TlsRequest>,
     /// The server's answer to that.
     tls_answer: Option<bool>,
-    /// The first question to DNS.
+    /// Questions to DNS.
     dns: Option<Box<Dns>>,
     /// The QUIC connection.
     quic: Option<Box<Quic>>,
@@ -135,10 +135,7 @@ impl Application {
             }
             Start::Dns(message) => {
                 self.protocol.get_or_insert(Protocol::Dns);
-                match &mut self.dns {
-                    Some(known) => known.learn(&message, seen),
-                    None => self.dns = Some(Box::new(Dns::new(message, seen))),
-                }
+                self.dns.get_or_insert_default().learn(message, seen);
             }
             Start::Quic(header) => {
                 self.protocol.get_or_insert(Protocol::Quic);
@@ -169,7 +166,14 @@ impl Application {
         self.tls.as_ref()
     }
 
-    /// The first question to DNS.
+    /// A record said what there is to say.
+    pub fn told(&mut self) {
+        if let Some(dns) = &mut self.dns {
+            dns.told();
+        }
+    }
+
+    /// Questions to DNS.
     #[must_use]
     pub fn dns(&self) -> Option<&Dns> {
         self.dns.as_deref()
@@ -207,7 +211,7 @@ impl Application {
             let offered = tls.offered.iter().map(|name| name.len() + size_of::<Box<str>>() + ALLOCATION);
             text(&tls.server_name) + text(&tls.next_protocol) + offered.sum::<usize>() + ALLOCATION
         });
-        let dns = self.dns.as_ref().map_or(0, |dns| size_of::<Dns>() + dns.name().len() + 2 * ALLOCATION);
+        let dns = self.dns.as_ref().map_or(0, |dns| size_of::<Dns>() + ALLOCATION + dns.bytes(ALLOCATION));
         let quic = self.quic.as_ref().map_or(0, |quic| {
             size_of::<Quic>() + quic.version().map_or(0, |version| version.len() + ALLOCATION) + ALLOCATION
         });

@@ -27,7 +27,7 @@ pub use self::attributes::AttributeSink;
 pub use self::community::CommunityId;
 pub use self::connection::{Connection, ConnectionError, ConnectionState, HandshakeTimes, Opening};
 pub use self::counts::Counts;
-pub use self::dns::{Dns, DnsMessage, Sighting};
+pub use self::dns::{Dns, DnsMessage, Question, Sighting};
 pub use self::hook::{Hook, HookId};
 pub use self::hooks::Hooks;
 pub use self::identity::{FlowId, FlowIds};

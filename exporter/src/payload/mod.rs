@@ -44,7 +44,7 @@ pub fn read_datagram(bytes: &[u8], len: usize) -> (Start, Outcome) {
 /// Reads the first bytes of a TCP connection from or to the port of DNS: whatever they are.
 #[must_use]
 pub fn read_dns_stream(bytes: &[u8], len: usize) -> (Start, Outcome) {
-    match dns::read_stream(bytes, len) {
+    match dns::read_stream(bytes) {
         Some(start) => (start, Outcome::Parsed),
         None => read(bytes, len),
     }

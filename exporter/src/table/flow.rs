@@ -279,6 +279,7 @@ impl Flow {
         };
         out.sink.record(Record::Flow(&record), &by_hook(&accounted, source));
         self.sequence += 1;
+        self.application.iter_mut().for_each(|application| application.told());
     }
 
     /// The flow is over, and its last record made. What other hooks saw since then is on the path.

@@ -223,7 +223,7 @@ pub mod network_protocol_name {
     /// MySQL.
     pub const MYSQL: &str = "mysql";
 
-    /// DNS over UDP.
+    /// DNS over UDP or TCP.
     pub const DNS: &str = "dns";
 
     /// QUIC.
