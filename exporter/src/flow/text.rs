@@ -195,15 +195,15 @@ pub fn timestamp(time: WallTime) -> Text<30> {
         (26, nanoseconds / 10 % 100),
     ];
     for (place, number) in pairs {
-        [bytes[place], bytes[place + 1]] = [digit(number / 10), digit(number % 10)];
+        [bytes[place], bytes[place + 1]] = [digit(number / 10), digit(number)];
     }
-    bytes[28] = digit(nanoseconds % 10);
+    bytes[28] = digit(nanoseconds);
     bytes.into()
 }
 
-/// Of a number below 10.
+/// The last one of a number.
 fn digit(number: u64) -> u8 {
-    b'0' + number as u8
+    b'0' + (number % 10) as u8
 }
 
 /// Year, month and day of a day since 1970-01-01, by eras of 400 years that begin in March (Hinnant, `civil_from_days`).

@@ -282,6 +282,7 @@ impl Flow {
         out.sink.record(Record::Flow(&record), &settled.by_hook(source));
         shared.take_back(settled.hops);
         self.sequence += 1;
+        self.application.iter_mut().for_each(|application| application.told());
     }
 
     /// The flow is over, and its last record made. What other hooks saw since then is on the path.

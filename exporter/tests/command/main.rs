@@ -3,6 +3,7 @@
 mod captures;
 mod collector;
 mod connection;
+mod dns;
 mod exact;
 mod exits;
 mod facts;
@@ -17,6 +18,7 @@ mod path;
 mod pods;
 mod proxy;
 mod quality;
+mod quic;
 mod replay;
 mod states;
 mod telemetry;
@@ -29,7 +31,7 @@ use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
-    let tests: [Test; 80] = [
+    let tests: [Test; 83] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -68,7 +70,10 @@ fn main() -> ExitCode {
         ("a_connection_without_tls_says_so", facts::without_tls),
         ("bytes_from_the_middle_of_a_connection_say_nothing", facts::from_the_middle),
         ("a_tls_handshake_in_pieces_is_counted_as_incomplete", facts::cut),
-        ("a_question_to_dns_says_its_answer_and_how_long_it_took", facts::dns),
+        ("a_quic_connection_says_the_version_of_its_answer", quic::versions),
+        ("a_question_to_dns_says_its_answer_and_how_long_it_took", dns::answers),
+        ("each_question_to_dns_of_a_flow_is_told", dns::several_questions),
+        ("a_question_to_dns_over_tcp_comes_in_whatever_segments", dns::over_tcp),
         ("captures_of_every_kind_have_their_flows", captures::as_expected),
         ("random_captures_add_up_as_tshark_has_them", tshark::same_sums),
         ("random_captures_say_what_tshark_reads", tshark_facts::same_facts),
