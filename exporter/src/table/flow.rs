@@ -15,7 +15,7 @@ use crate::table::facts::Facts;
 use crate::table::handshake::Handshake;
 use crate::table::quality::Quality;
 use crate::table::reuse::{self, Reading};
-use crate::table::settings::Settings;
+use crate::table::settings::{Phase, Settings};
 use crate::table::shared::Shared;
 use crate::table::tcp::Tcp;
 
@@ -28,6 +28,7 @@ const ADJUSTMENT: u64 = 1_000_000_000;
 #[derive(Debug)]
 pub(super) struct Flow {
     id: FlowId,
+    phase: Phase,
     /// Its name: the tuple of [`Side::Along`].
     conversation: Tuple,
     /// First packet of its life. Both move only until the first record.
@@ -71,10 +72,17 @@ pub(super) enum Closing {
 }
 
 impl Flow {
-    pub(super) fn new(id: FlowId, conversation: Tuple, first: MonotonicTime, clock: Clock) -> Self {
+    pub(super) fn new(
+        id: FlowId,
+        phase: Phase,
+        conversation: Tuple,
+        first: MonotonicTime,
+        clock: Clock,
+    ) -> Self {
         let start = clock.wall_at(first);
         Self {
             id,
+            phase,
             conversation,
             start,
             first,
@@ -243,7 +251,7 @@ impl Flow {
         let shares = settled.shares;
         let (interval_start, timestamp) = self.interval(shares, out.clock);
         self.interval_start = timestamp;
-        self.not_before = settings.record_after(out.clock.monotonic(), self.id);
+        self.not_before = settings.record_after(out.clock.monotonic(), self.phase);
 
         let (round_trips, disorder) = self.quality.settle(&settled.accounted, self.tcp.is_opened());
         let connection =
@@ -328,7 +336,7 @@ impl Flow {
     }
 
     fn record_due(&self, settings: &Settings) -> Option<MonotonicTime> {
-        Some(settings.record_after(self.first()?, self.id).max(self.not_before))
+        Some(settings.record_after(self.first()?, self.phase).max(self.not_before))
     }
 
     /// Begin and end of the interval. A wall clock that was stepped back between begin and end leaves an interval of no length.

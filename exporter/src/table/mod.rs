@@ -41,7 +41,7 @@ use self::flow::{Closing, Flow};
 use self::index::Index;
 use self::others::Others;
 use self::reuse::Reading;
-use self::settings::Settings;
+use self::settings::{Phase, Settings};
 use self::shared::Shared;
 use self::slab::{Slab, Slot};
 use self::wheel::Wheel;
@@ -276,7 +276,8 @@ impl FlowTable {
             self.make_room(out);
         }
         self.wheel.turn_empty(out.clock.monotonic());
-        let flow = Flow::new(self.ids.next_id(), conversation, observation.first, out.clock);
+        let phase = Phase::of(self.flows.next());
+        let flow = Flow::new(self.ids.next_id(), phase, conversation, observation.first, out.clock);
         let is_own = self.excluded.have(&conversation, reuse::opening(observation), observation.first);
         self.wants_listeners |= !is_own && facts::may_need_listeners(observation);
         let slot = self.flows.insert(if is_own { flow.excluded() } else { flow });
