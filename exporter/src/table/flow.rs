@@ -16,6 +16,7 @@ use crate::table::handshake::Handshake;
 use crate::table::quality::Quality;
 use crate::table::reuse::{self, Reading};
 use crate::table::settings::Settings;
+use crate::table::stretch::{Readings, Way};
 use crate::table::tcp::Tcp;
 use crate::table::uses::Uses;
 
@@ -51,12 +52,21 @@ pub(super) struct Flow {
     facts: Option<Facts>,
     /// Of the next record.
     sequence: u32,
+    /// `None` if its records have no path.
+    way: Option<Way>,
     /// Of an own connection: it has no record, no tallies and no leads.
     excluded: bool,
     /// The reading that brought the end of its connection.
     closed: Reading,
     /// Closing, and the running drain brought something of a side.
     stirred: Sides,
+}
+
+/// What the table knows beyond the flow when it makes a record.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known<'a> {
+    pub(super) listeners: &'a Listeners,
+    pub(super) readings: Readings,
 }
 
 /// What becomes of a closing flow.
@@ -71,7 +81,13 @@ pub(super) enum Closing {
 }
 
 impl Flow {
-    pub(super) fn new(id: FlowId, conversation: Tuple, first: MonotonicTime, clock: Clock) -> Self {
+    pub(super) fn new(
+        id: FlowId,
+        conversation: Tuple,
+        first: MonotonicTime,
+        way: Option<Way>,
+        clock: Clock,
+    ) -> Self {
         let start = clock.wall_at(first);
         Self {
             id,
@@ -89,6 +105,7 @@ impl Flow {
             is_opening_told: false,
             facts: None,
             sequence: 0,
+            way,
             excluded: false,
             closed: Reading::NEVER,
             stirred: Sides::NONE,
@@ -101,6 +118,10 @@ impl Flow {
 
     pub(super) fn tcp(&self) -> Tcp {
         self.tcp
+    }
+
+    pub(super) fn set_opener(&mut self, opener: Side) {
+        self.tcp.set_tracked(opener);
     }
 
     /// The first packet that a record would carry.
@@ -155,6 +176,9 @@ impl Flow {
             self.stirred.add(side);
         }
         self.live_at(observation);
+        if let Some(way) = &mut self.way {
+            way.hear(observation, reading);
+        }
         if self.conversation.is_tcp() {
             self.tcp.absorb(side, observation, reading);
             self.handshake.absorb(side, observation, hooks.get(observation.hook));
@@ -231,7 +255,7 @@ impl Flow {
         &mut self,
         reason: EndReason,
         settings: &Settings,
-        listeners: &Listeners,
+        Known { listeners, readings }: Known<'_>,
         uses: &mut Uses,
         out: &mut Output<'_, S>,
     ) {
@@ -239,7 +263,10 @@ impl Flow {
             Facts::of(&self.conversation, self.tcp, &self.accounting, listeners, out.hooks)
         });
         let settled = self.accounting.settle(out.ledger, uses);
-        let path = if settings.with_path { settled.path(facts.source, out.hooks) } else { SmallVec::new() };
+        let path = self.way.as_mut().map_or_else(SmallVec::new, |way| {
+            let passed = way.settle(&settled.hops, readings, out.hooks, uses);
+            settled.path(facts.source, passed.as_deref(), out.hooks)
+        });
         let shares = settled.shares;
         let (interval_start, timestamp) = self.interval(shares, out.clock);
         self.interval_start = timestamp;
@@ -286,6 +313,9 @@ impl Flow {
     pub(super) fn end(mut self, uses: &mut Uses, ledger: &Ledger) {
         self.accounting.settle(ledger, uses);
         self.accounting.end(uses);
+        if let Some(way) = self.way {
+            way.end(uses);
+        }
     }
 
     /// What a record of this reason says of the connection.
