@@ -50,6 +50,7 @@ pub fn replay(options: &ReplayOptions) -> Result<(), Failure> {
     let finished = replay.finish();
     let ended = played.and(finished);
     summary(&capture, &ledger);
+    unkept(replay.payloads_unkept());
     match ended {
         // Whoever read the output has enough of it.
         Err(ReplayError::Outlet(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
@@ -68,6 +69,14 @@ fn summary(capture: &Capture, ledger: &Ledger) {
         total.filtered.packets,
         total.all_lost().packets
     ));
+}
+
+fn unkept(payloads: u64) {
+    if payloads > 0 {
+        say(format_args!(
+            "what {payloads} first payloads and DNS messages say is not in the flows: it has a sixteenth of --memory; raise that"
+        ));
+    }
 }
 
 fn failure(error: &ReplayError) -> Failure {

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
     Application, CommunityId, Connection, Disorder, EndReason, Endpoint, FlowId, FlowRecord, Hooks,
-    Listeners, Observation, Record, RecordSink, RoundTrips, TcpFlags, Tuple,
+    Observation, Record, RecordSink, ResetSide, RoundTrips, TcpFlags, Tuple,
 };
 use crate::ledger::Ledger;
 use crate::table::Output;
@@ -16,9 +16,9 @@ use crate::table::handshake::Handshake;
 use crate::table::quality::Quality;
 use crate::table::reuse::{self, Reading};
 use crate::table::settings::Settings;
-use crate::table::stretch::{Readings, Way};
+use crate::table::shared::{Known, Shared};
+use crate::table::stretch::Way;
 use crate::table::tcp::Tcp;
-use crate::table::uses::Uses;
 
 /// How long a closed connection may still get packets of one end if every drain brings some, in nanoseconds.
 const LINGER: u64 = 5_000_000_000;
@@ -60,13 +60,6 @@ pub(super) struct Flow {
     closed: Reading,
     /// Closing, and the running drain brought something of a side.
     stirred: Sides,
-}
-
-/// What the table knows beyond the flow when it makes a record.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Known<'a> {
-    pub(super) listeners: &'a Listeners,
-    pub(super) readings: Readings,
 }
 
 /// What becomes of a closing flow.
@@ -170,7 +163,7 @@ impl Flow {
         observation: &Observation,
         reading: Reading,
         hooks: &Hooks,
-        uses: &mut Uses,
+        shared: &mut Shared,
     ) {
         if self.is_closing() {
             self.stirred.add(side);
@@ -185,7 +178,7 @@ impl Flow {
         }
         if !self.excluded {
             self.quality.absorb(side, observation);
-            self.accounting.take(side, observation, hooks, uses);
+            self.accounting.take(side, observation, hooks, shared);
         }
     }
 
@@ -256,15 +249,15 @@ impl Flow {
         reason: EndReason,
         settings: &Settings,
         Known { listeners, readings }: Known<'_>,
-        uses: &mut Uses,
+        shared: &mut Shared,
         out: &mut Output<'_, S>,
     ) {
         let facts = *self.facts.get_or_insert_with(|| {
             Facts::of(&self.conversation, self.tcp, &self.accounting, listeners, out.hooks)
         });
-        let settled = self.accounting.settle(out.ledger, uses);
+        let settled = self.accounting.settle(out.ledger, &mut shared.uses);
         let path = self.way.as_mut().map_or_else(SmallVec::new, |way| {
-            let passed = way.settle(&settled.hops, readings, out.hooks, uses);
+            let passed = way.settle(&settled.hops, readings, out.hooks, &mut shared.uses);
             settled.path(facts.source, passed.as_deref(), out.hooks)
         });
         let shares = settled.shares;
@@ -273,7 +266,8 @@ impl Flow {
         self.not_before = settings.record_after(out.clock.monotonic(), self.id);
 
         let (round_trips, disorder) = self.quality.settle(&settled.accounted, self.tcp.is_opened());
-        let connection = self.conversation.is_tcp().then(|| self.connection(reason, round_trips));
+        let connection =
+            self.conversation.is_tcp().then(|| self.connection(reason, facts.source, round_trips));
         let shown = self.accounting.lead(facts.shown);
         let (source, destination) = (facts.source, facts.source.other());
         let record = FlowRecord {
@@ -306,20 +300,22 @@ impl Flow {
             path: &path,
         };
         out.sink.record(Record::Flow(&record), &settled.by_hook(source));
+        shared.take_back(settled.hops);
         self.sequence += 1;
+        self.application.iter_mut().for_each(|application| application.told());
     }
 
     /// The flow is over, and its last record made. What other hooks saw since then is on the path.
-    pub(super) fn end(mut self, uses: &mut Uses, ledger: &Ledger) {
-        self.accounting.settle(ledger, uses);
-        self.accounting.end(uses);
+    pub(super) fn end(mut self, shared: &mut Shared, ledger: &Ledger) {
+        self.accounting.settle(ledger, &mut shared.uses);
+        self.accounting.end(&mut shared.uses);
         if let Some(way) = self.way {
-            way.end(uses);
+            way.end(&mut shared.uses);
         }
     }
 
     /// What a record of this reason says of the connection.
-    fn connection(&mut self, reason: EndReason, round_trips: RoundTrips) -> Connection {
+    fn connection(&mut self, reason: EndReason, source: Side, round_trips: RoundTrips) -> Connection {
         let client = self.tcp.client();
         let is_answered = client.is_none_or(|client| self.accounting.lead(client.other()).is_some());
         let opening = self.tcp.opening(reason, is_answered).filter(|_| !self.is_opening_told);
@@ -331,8 +327,12 @@ impl Flow {
             _ => self.handshake.end(client),
         }
         Connection {
-            state: self.tcp.state(),
+            state: self.tcp.state(source),
             error: self.tcp.error(reason, is_answered),
+            reset: self
+                .tcp
+                .reset(reason)
+                .map(|side| if side == source { ResetSide::Source } else { ResetSide::Destination }),
             times: self.handshake.times(),
             round_trips,
             opening,

@@ -10,8 +10,10 @@
 //! - the way is not a line: two hooks of a namespace and a direction that are no layers of one link share packets, as after another
 //!   choice of route, or one of them saw copies, as a switch sends while it learns;
 //! - there were fragments, which a router cuts and puts together;
-//! - the kernel had no room to count a packet of whatever flow;
+//! - the kernel had no room to count a packet of whatever flow in the stretch;
 //! - a later hook has more packets than the one before.
+//!
+//! Where another program hands packets on past a hook, or hardware does, they look lost.
 
 use smallvec::SmallVec;
 
@@ -35,7 +37,7 @@ pub(super) struct Way {
     passed: Option<Box<Passages>>,
 }
 
-type Passages = SmallVec<[Passage; 4]>;
+pub(super) type Passages = SmallVec<[Passage; 4]>;
 
 /// What a hook counted of one direction in the stretch.
 #[derive(Clone, Copy, Debug)]
@@ -94,14 +96,14 @@ impl Way {
         readings: Readings,
         hooks: &Hooks,
         uses: &mut Uses,
-    ) -> Option<SmallVec<[Passage; 4]>> {
+    ) -> Option<Passages> {
         let is_silent = self.heard < readings.complete;
         let had = self.passed.take();
         if had.is_none() && !is_crossing(tallies) {
             self.begin(!is_silent);
             return None;
         }
-        let mut passed: Box<Passages> = had.unwrap_or_default();
+        let mut passed = had.map_or_else(Passages::new, |had| *had);
         let known = passed.len();
         for passage in tallies.iter().map(Passage::of) {
             let is_same = |other: &&mut Passage| (other.hook, other.side) == (passage.hook, passage.side);
@@ -115,15 +117,15 @@ impl Way {
             }
         }
         if !is_silent {
-            self.passed = Some(passed);
+            self.passed = Some(Box::new(passed));
             return None;
         }
-        for passage in &*passed {
+        for passage in &passed {
             uses.remove(passage.hook);
         }
         let is_whole = !self.is_open && !self.is_cut && compare(&mut passed, readings.overflowed, hooks);
         self.begin(false);
-        is_whole.then_some(*passed)
+        is_whole.then_some(passed)
     }
 
     /// The flow is over.
