@@ -19,7 +19,7 @@ use crate::kernel::{
     Namespaces, NamespacesOptions, Reach, Selection, StartError, Summary, load, load_shared,
 };
 use crate::ledger::Ledger;
-use crate::pipeline::{Finished, Limits, Listening, Outlet, Pipeline, PipelineError, Progress};
+use crate::pipeline::{Finished, Limits, Listening, Origins, Outlet, Pipeline, PipelineError, Progress};
 use crate::table::{self, FlowTable};
 
 /// The namespace that the process runs in.
@@ -146,6 +146,7 @@ impl Agent {
                 OWN_SCOPE,
                 usize::try_from(settings.plan.listeners).unwrap_or(usize::MAX),
             ),
+            origins: Origins::default(),
             ledger,
             progress: Arc::clone(&progress),
             outlet,

@@ -155,6 +155,9 @@ fn path(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
     }
     sink.ints(attribute::NETWORK_FLOW_PATH_BYTES, hops.clone().map(|hop| integer(hop.counts.bytes)));
     sink.ints(attribute::NETWORK_FLOW_PATH_PACKETS, hops.clone().map(|hop| integer(hop.counts.packets)));
+    if hops.clone().all(|hop| hop.lost.is_some()) {
+        sink.ints(attribute::NETWORK_FLOW_PATH_LOST, hops.clone().filter_map(|hop| hop.lost).map(integer));
+    }
     // Later on, the first packet of the interval at one hook need not be that at the next.
     if record.sequence == 0 {
         let begin = |is_reverse| {

@@ -93,6 +93,9 @@ pub struct Hop<'a> {
     pub first: MonotonicTime,
     /// How much.
     pub counts: Counts,
+    /// Packets that the hop before counted and this one did not, since the flow was last silent; `None` in all hops of a record
+    /// that does not know.
+    pub lost: Option<u64>,
 }
 
 /// One end of a flow.
@@ -157,6 +160,8 @@ pub enum EndReason {
 pub enum Evidence {
     /// The source sent a SYN, or the destination a SYN-ACK.
     Syn,
+    /// The kernel's connection tracking saw the source open the connection.
+    Conntrack,
     /// A socket of this machine listens at the destination's address and port.
     ListeningSocket,
     /// Only the destination's port is a well-known one.
@@ -196,6 +201,7 @@ impl Evidence {
         use semconv::value::network_flow_initiator_evidence as value;
         match self {
             Self::Syn => value::SYN,
+            Self::Conntrack => value::CONNTRACK,
             Self::ListeningSocket => value::LISTENING_SOCKET,
             Self::WellKnownPort => value::WELL_KNOWN_PORT,
             Self::FirstPacket => value::FIRST_PACKET,

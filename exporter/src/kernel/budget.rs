@@ -3,10 +3,11 @@
 use crate::kernel::Sizes;
 
 /// A flow in the flow table with its index entries, seen at two hooks in both directions while its connection opens
-/// (`make bench`).
-const BYTES_PER_FLOW: u64 = 730;
-/// The process without flows: code, runtime, buffers for reading the kernel.
-const PROCESS: u64 = 16 << 20;
+/// (`cargo bench --bench table`).
+const BYTES_PER_FLOW: u64 = 740;
+/// The process without flows: runtime, buffers for reading the kernel. With 1000 flows, their records and a queue for them it takes
+/// half of this (`cargo bench --bench footprint`).
+const PROCESS: u64 = 10 << 20;
 /// One in so many bytes is for the export queue: some seconds of records at any size, and the rest for flows.
 const QUEUE_SHARE: u64 = 16;
 /// One in so many bytes is for what payloads say of flows: enough for a quarter of them.
@@ -18,6 +19,8 @@ const RING_LIMITS: (u64, u64) = (1 << 18, 1 << 22);
 const LISTENERS_SHARE: u64 = 128;
 /// One in a hash table that has just grown, twice: a new list is made beside the old one.
 const BYTES_PER_LISTENER: u64 = 100;
+/// Sockets and addresses beyond this are those of no machine.
+const MOST_LISTENERS: u64 = 1 << 15;
 /// All shares are whole numbers of such parts.
 const SHARES_OF: u64 = 256;
 /// One full request.
@@ -131,7 +134,7 @@ fn of_flows(flows: u64, granted: u64, wants: Wants) -> Plan {
         process_bytes: PROCESS + flows * BYTES_PER_FLOW,
         queue_bytes: (granted / QUEUE_SHARE).max(MIN_QUEUE),
         application_bytes: if payloads { granted / APPLICATION_SHARE } else { 0 },
-        listeners: granted / LISTENERS_SHARE / BYTES_PER_LISTENER,
+        listeners: (granted / LISTENERS_SHARE / BYTES_PER_LISTENER).min(MOST_LISTENERS),
         metrics_bytes: metrics,
     }
 }

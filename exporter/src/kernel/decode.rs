@@ -33,6 +33,7 @@ pub(super) fn observation(entry: &Entry, quality: TcpQuality, tick: u64, hooks: 
         tcp_flags: TcpFlags(seen::tcp_flags(seen)),
         dscp: facts.dscp,
         ecn: Ecn(seen::ecn(seen)),
+        is_fragmented: key.flags & key_flags::FRAGMENT != 0,
         quality: self::quality(quality),
     }
 }

@@ -2,6 +2,7 @@
 
 mod attach;
 pub mod budget;
+mod conntrack;
 mod decode;
 mod filter;
 mod glob;
@@ -27,6 +28,7 @@ pub use self::attach::{
     AttachCounters, AttachOptions, AttachView, Attacher, Cause, ClsactError, Failure, Foreign, HookError,
     Mechanism, Method, OwnNamespace, StartError, Stopped, Summary, Supply,
 };
+pub use self::conntrack::{Conntrack, ConntrackError};
 pub use self::filter::{Filter, FilterError, ListProblem, PrefixError, RuleProblem};
 pub use self::glob::{Glob, GlobError};
 pub use self::instance::{InstanceError, InstanceLock};

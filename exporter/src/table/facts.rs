@@ -41,7 +41,9 @@ impl Facts {
             [false, true] => (Side::Against, Evidence::Syn),
             [true, true] => (earlier, Evidence::Syn),
             [false, false] => {
-                if let Some(server) = listening() {
+                if let Some(opener) = tcp.tracked() {
+                    (opener, Evidence::Conntrack)
+                } else if let Some(server) = listening() {
                     (server.other(), Evidence::ListeningSocket)
                 } else if let Some(server) = ports::server(conversation) {
                     (server.other(), Evidence::WellKnownPort)
@@ -58,10 +60,15 @@ impl Facts {
 /// Whether who listens may tell who began the flow that an observation is the first of.
 pub(super) fn may_need_listeners(observation: &Observation) -> bool {
     match observation.tuple.protocol {
-        TCP => reuse::opening(observation).is_none(),
+        TCP => is_unopened(observation),
         UDP => true,
         _ => false,
     }
+}
+
+/// Whether an observation is the first of a connection whose opening was not seen.
+pub(super) fn is_unopened(observation: &Observation) -> bool {
+    observation.tuple.protocol == TCP && reuse::opening(observation).is_none()
 }
 
 /// The only end at which a socket listens. A UDP socket that waits for answers looks as if it listened: it does not count where the

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
     Application, CommunityId, Connection, Disorder, EndReason, Endpoint, FlowId, FlowRecord, Hooks,
-    Listeners, Observation, Record, RecordSink, ResetSide, RoundTrips, TcpFlags, Tuple,
+    Observation, Record, RecordSink, ResetSide, RoundTrips, TcpFlags, Tuple,
 };
 use crate::ledger::Ledger;
 use crate::table::Output;
@@ -16,7 +16,8 @@ use crate::table::handshake::Handshake;
 use crate::table::quality::Quality;
 use crate::table::reuse::{self, Reading};
 use crate::table::settings::{Phase, Settings};
-use crate::table::shared::Shared;
+use crate::table::shared::{Known, Shared};
+use crate::table::stretch::Way;
 use crate::table::tcp::Tcp;
 
 /// How long a closed connection may still get packets of one end if every drain brings some, in nanoseconds.
@@ -52,6 +53,8 @@ pub(super) struct Flow {
     facts: Option<Facts>,
     /// Of the next record.
     sequence: u32,
+    /// `None` if its records have no path.
+    way: Option<Way>,
     /// Of an own connection: it has no record, no tallies and no leads.
     excluded: bool,
     /// The reading that brought the end of its connection.
@@ -77,6 +80,7 @@ impl Flow {
         phase: Phase,
         conversation: Tuple,
         first: MonotonicTime,
+        way: Option<Way>,
         clock: Clock,
     ) -> Self {
         let start = clock.wall_at(first);
@@ -97,6 +101,7 @@ impl Flow {
             is_opening_told: false,
             facts: None,
             sequence: 0,
+            way,
             excluded: false,
             closed: Reading::NEVER,
             stirred: Sides::NONE,
@@ -109,6 +114,10 @@ impl Flow {
 
     pub(super) fn tcp(&self) -> Tcp {
         self.tcp
+    }
+
+    pub(super) fn set_opener(&mut self, opener: Side) {
+        self.tcp.set_tracked(opener);
     }
 
     /// The first packet that a record would carry.
@@ -163,6 +172,9 @@ impl Flow {
             self.stirred.add(side);
         }
         self.live_at(observation);
+        if let Some(way) = &mut self.way {
+            way.hear(observation, reading);
+        }
         if self.conversation.is_tcp() {
             self.tcp.absorb(side, observation, reading);
             self.handshake.absorb(side, observation, hooks.get(observation.hook));
@@ -239,7 +251,7 @@ impl Flow {
         &mut self,
         reason: EndReason,
         settings: &Settings,
-        listeners: &Listeners,
+        Known { listeners, readings }: Known<'_>,
         shared: &mut Shared,
         out: &mut Output<'_, S>,
     ) {
@@ -247,7 +259,10 @@ impl Flow {
             Facts::of(&self.conversation, self.tcp, &self.accounting, listeners, out.hooks)
         });
         let settled = self.accounting.settle(out.ledger, &mut shared.uses);
-        let path = if settings.with_path { settled.path(facts.source, out.hooks) } else { SmallVec::new() };
+        let path = self.way.as_mut().map_or_else(SmallVec::new, |way| {
+            let passed = way.settle(&settled.hops, readings, out.hooks, &mut shared.uses);
+            settled.path(facts.source, passed.as_deref(), out.hooks)
+        });
         let shares = settled.shares;
         let (interval_start, timestamp) = self.interval(shares, out.clock);
         self.interval_start = timestamp;
@@ -297,6 +312,9 @@ impl Flow {
     pub(super) fn end(mut self, shared: &mut Shared, ledger: &Ledger) {
         self.accounting.settle(ledger, &mut shared.uses);
         self.accounting.end(&mut shared.uses);
+        if let Some(way) = self.way {
+            way.end(&mut shared.uses);
+        }
     }
 
     /// What a record of this reason says of the connection.

@@ -20,6 +20,7 @@ mod reuse;
 mod settings;
 mod shared;
 mod slab;
+mod stretch;
 mod tcp;
 #[cfg(test)]
 mod tests;
@@ -31,7 +32,7 @@ use std::sync::Arc;
 use crate::clock::{Clock, MonotonicTime};
 use crate::connections::OwnConnections;
 use crate::flow::{
-    EndReason, FlowIds, HookId, Hooks, Listeners, Observation, RecordSink, Tuple, Unattributed,
+    EndReason, FlowIds, HookId, Hooks, Listeners, Observation, OtherReason, RecordSink, Tuple, Unattributed,
 };
 use crate::ledger::{Ledger, LossReason};
 
@@ -42,12 +43,17 @@ use self::index::Index;
 use self::others::Others;
 use self::reuse::Reading;
 use self::settings::{Phase, Settings};
-use self::shared::Shared;
+use self::shared::{Known, Shared};
 use self::slab::{Slab, Slot};
+use self::stretch::{Readings, Way};
 use self::wheel::Wheel;
 
 pub use self::applications::Losses;
 pub use self::settings::Config;
+
+/// Connections of which it is asked who opened them, at most (a quarter MiB): more that begin between two readings are told by
+/// other evidence.
+const MOST_UNOPENED: usize = 4096;
 
 /// All live flows.
 #[derive(Debug)]
@@ -62,6 +68,9 @@ pub struct FlowTable {
     closing: Vec<Slot>,
     /// The running one.
     reading: Reading,
+    readings: Readings,
+    /// The running one brought packets for which the kernel had no room.
+    overflows: bool,
     /// What may be a new connection's, until the reading is over.
     held: Vec<Observation>,
     others: Others,
@@ -73,6 +82,8 @@ pub struct FlowTable {
     listeners: Listeners,
     /// Flows were made since then whose opening was not seen, and who listens may tell who began them.
     wants_listeners: bool,
+    /// New connections whose opening was not seen.
+    unopened: Vec<Tuple>,
 }
 
 /// Where records go, and what it takes to make them. One reading of the clock serves one step: all observations of a drain share
@@ -101,6 +112,8 @@ impl FlowTable {
             wheel: Wheel::new(),
             closing: Vec::new(),
             reading: Reading::FIRST,
+            readings: Readings { complete: Reading::FIRST, overflowed: None },
+            overflows: false,
             held: Vec::new(),
             others: Others::default(),
             shared: Shared::default(),
@@ -108,6 +121,7 @@ impl FlowTable {
             excluded: Arc::default(),
             listeners: Listeners::default(),
             wants_listeners: false,
+            unopened: Vec::new(),
         }
     }
 
@@ -127,6 +141,21 @@ impl FlowTable {
     pub fn set_listeners(&mut self, listeners: Listeners) {
         self.listeners = listeners;
         self.wants_listeners = false;
+    }
+
+    /// Tuples of the connections that came since the last call to hooks of the agent's own network namespace and whose opening was
+    /// not seen: those that [`set_opener`](Self::set_opener) could tell more of. The oldest, if there are very many.
+    pub fn take_unopened(&mut self) -> Vec<Tuple> {
+        std::mem::take(&mut self.unopened)
+    }
+
+    /// Connection tracking has it that a connection was opened by the side that sends such packets. For flows whose first record is
+    /// still to come.
+    pub fn set_opener(&mut self, packets: &Tuple) {
+        let (conversation, side) = conversation::of(packets);
+        if let Some(slot) = self.index.find(&conversation, &self.flows) {
+            self.flows[slot].set_opener(side);
+        }
     }
 
     /// Takes what a hook saw of a tuple, and enters it in the ledger as observed. Makes a record only if a flow has to end for a
@@ -149,6 +178,9 @@ impl FlowTable {
     /// Takes packets that the kernel counted without a flow, and enters them in the ledger as lost.
     pub fn apply_unattributed<S: RecordSink>(&mut self, packets: &Unattributed, out: &mut Output<'_, S>) {
         out.ledger.lost_in_kernel(packets.hook, LossReason::from(packets.reason), packets.counts);
+        if packets.reason == OtherReason::Overflow {
+            self.overflows = true;
+        }
         self.others.apply(packets, &mut self.ids, &mut self.shared.uses, out.clock);
     }
 
@@ -157,6 +189,10 @@ impl FlowTable {
     pub fn emit_due<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
         let now = out.clock.monotonic();
         self.settle_held(out);
+        self.readings.complete = self.reading;
+        if std::mem::take(&mut self.overflows) {
+            self.readings.overflowed = Some(now);
+        }
         self.place_said();
         self.end_closed(now, out);
         while let Some(slot) = self.wheel.take_due(self.settings.due_by(now, out.sink)) {
@@ -166,7 +202,8 @@ impl FlowTable {
                 continue;
             }
             if flow.is_due(now, &self.settings) {
-                flow.emit(EndReason::ActiveTimeout, &self.settings, &self.listeners, &mut self.shared, out);
+                let known = Known { listeners: &self.listeners, readings: self.readings };
+                flow.emit(EndReason::ActiveTimeout, &self.settings, known, &mut self.shared, out);
             }
             self.wheel.set(slot, flow.deadline(&self.settings));
         }
@@ -187,7 +224,8 @@ impl FlowTable {
                 continue;
             }
             if flow.is_due(now, &self.settings) {
-                flow.emit(EndReason::ActiveTimeout, &self.settings, &self.listeners, &mut self.shared, out);
+                let known = Known { listeners: &self.listeners, readings: self.readings };
+                flow.emit(EndReason::ActiveTimeout, &self.settings, known, &mut self.shared, out);
             }
             self.wheel.set(slot, flow.deadline(&self.settings));
         }
@@ -277,9 +315,14 @@ impl FlowTable {
         }
         self.wheel.turn_empty(out.clock.monotonic());
         let phase = Phase::of(self.flows.next());
-        let flow = Flow::new(self.ids.next_id(), phase, conversation, observation.first, out.clock);
+        let way = self.settings.with_path.then(|| Way::new(self.reading));
+        let flow = Flow::new(self.ids.next_id(), phase, conversation, observation.first, way, out.clock);
         let is_own = self.excluded.have(&conversation, reuse::opening(observation), observation.first);
         self.wants_listeners |= !is_own && facts::may_need_listeners(observation);
+        let is_here = || out.hooks.get(observation.hook).scope == self.listeners.scope();
+        if !is_own && facts::is_unopened(observation) && self.unopened.len() < MOST_UNOPENED && is_here() {
+            self.unopened.push(conversation);
+        }
         let slot = self.flows.insert(if is_own { flow.excluded() } else { flow });
         self.index.insert(slot, &self.flows);
         slot
@@ -321,7 +364,8 @@ impl FlowTable {
         let mut flow = self.flows.remove(slot);
         self.index.remove(flow.conversation(), slot);
         if flow.is_to_be_told() {
-            flow.emit(reason, &self.settings, &self.listeners, &mut self.shared, out);
+            let known = Known { listeners: &self.listeners, readings: self.readings };
+            flow.emit(reason, &self.settings, known, &mut self.shared, out);
         }
         if let Some(application) = flow.application() {
             self.applications.release(application);

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use crate::flow::{Counts, HookId, Hooks, Hop};
 use crate::table::accounting::{Share, Tally};
 use crate::table::conversation::Side;
+use crate::table::stretch::Passage;
 
 /// What a record takes.
 #[derive(Debug, Default)]
@@ -32,8 +33,16 @@ impl Settled {
     }
 
     /// The hooks that the packets passed, in their order, the source's packets first. Empty if one hook saw all there was to see
-    /// of each direction.
-    pub(super) fn path<'a>(&self, source: Side, hooks: &'a Hooks) -> SmallVec<[Hop<'a>; 4]> {
+    /// of each direction. `passed` are those of the stretch that has ended, if it is known what was lost in it.
+    pub(super) fn path<'a>(
+        &self,
+        source: Side,
+        passed: Option<&[Passage]>,
+        hooks: &'a Hooks,
+    ) -> SmallVec<[Hop<'a>; 4]> {
+        if let Some(passed) = passed {
+            return self.path_with_losses(source, passed, hooks);
+        }
         let of = |side| self.hops.iter().filter(move |hop| hop.side == side);
         if Side::BOTH.into_iter().all(|side| of(side).count() < 2) {
             return SmallVec::new();
@@ -48,6 +57,32 @@ impl Settled {
                 macs: hop.macs,
                 first: hop.first,
                 counts: hop.counts,
+                lost: None,
+            }));
+        }
+        path
+    }
+
+    /// A hook may have had its packets of the stretch in earlier intervals.
+    fn path_with_losses<'a>(
+        &self,
+        source: Side,
+        passed: &[Passage],
+        hooks: &'a Hooks,
+    ) -> SmallVec<[Hop<'a>; 4]> {
+        let mut path = SmallVec::new();
+        for side in [source, source.other()] {
+            path.extend(passed.iter().filter(|passage| passage.side == side).map(|passage| {
+                let is_its = |tally: &&Tally| (tally.hook, tally.side) == (passage.hook, passage.side);
+                let tally = self.hops.iter().find(is_its);
+                Hop {
+                    hook: hooks.get(passage.hook),
+                    is_reverse: side != source,
+                    macs: tally.and_then(|tally| tally.macs),
+                    first: passage.first,
+                    counts: tally.map(|tally| tally.counts).unwrap_or_default(),
+                    lost: Some(passage.lost),
+                }
             }));
         }
         path

@@ -14,7 +14,7 @@ pub(super) struct Tcp {
     spoke: [Reading; 2],
 }
 
-/// What a side has sent, by its place in [`Tcp::sent`].
+/// What a side has sent or is known for, by its place in [`Tcp::sent`].
 #[derive(Clone, Copy, Debug)]
 enum Sent {
     Syn = 0,
@@ -23,6 +23,8 @@ enum Sent {
     Ack = 4,
     Fin = 6,
     Rst = 8,
+    /// Connection tracking has it that the side opened the connection.
+    Tracked = 10,
 }
 
 impl Default for Tcp {
@@ -57,6 +59,16 @@ impl Tcp {
                 self.note(Sent::Rst, side);
             }
         }
+    }
+
+    /// The kernel's connection tracking knows who opened the connection.
+    pub(super) fn set_tracked(&mut self, opener: Side) {
+        self.note(Sent::Tracked, opener);
+    }
+
+    /// Who opened the connection, if connection tracking was asked and knew.
+    pub(super) fn tracked(self) -> Option<Side> {
+        Side::BOTH.into_iter().find(|side| self.sides(Sent::Tracked).has(*side))
     }
 
     /// Both ends have said their last word, or one has broken off.

@@ -31,7 +31,7 @@ use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
-    let tests: [Test; 83] = [
+    let tests: [Test; 87] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -45,6 +45,7 @@ fn main() -> ExitCode {
         ("a_connection_has_one_oriented_flow_that_ends_once", exact::one_connection),
         ("what_crosses_a_router_counts_once_and_has_a_path", path::through_a_router),
         ("what_crosses_a_bridge_counts_once_at_its_port", path::over_a_bridge),
+        ("what_a_router_drops_is_lost_between_its_hooks", path::loses_some),
         ("the_path_is_left_out_on_request", path::left_out),
         ("what_crosses_pods_and_a_router_counts_once_and_its_path_has_each_hook", pods::chain),
         ("a_pods_second_interface_has_flows_of_its_own", pods::second_interface),
@@ -65,6 +66,12 @@ fn main() -> ExitCode {
         ("after_a_restart_a_listening_socket_tells_who_began", orientation::restart),
         ("a_socket_listens_at_all_addresses", orientation::all_addresses),
         ("who_began_through_a_router_is_told_by_ports", orientation::through_a_router),
+        ("connection_tracking_tells_who_began", orientation::conntrack),
+        (
+            "connection_tracking_tells_who_began_behind_a_translation",
+            orientation::conntrack_behind_a_translation,
+        ),
+        ("connection_tracking_that_began_late_does_not_tell", orientation::conntrack_that_began_late),
         ("a_udp_server_that_answers_did_not_begin", orientation::datagrams),
         ("a_tls_handshake_says_name_version_and_protocols", facts::tls),
         ("a_connection_without_tls_says_so", facts::without_tls),

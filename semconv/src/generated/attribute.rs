@@ -285,6 +285,13 @@ pub const NETWORK_FLOW_PATH_INTERFACE_NAME: Attribute = Attribute {
     brief: "Interface of each hop.",
 };
 
+/// Packets of a side that the hop before counted and this one did not; 0 for its first hop.
+pub const NETWORK_FLOW_PATH_LOST: Attribute = Attribute {
+    key: "network.flow.path.lost",
+    kind: Kind::IntArray,
+    brief: "Packets of a side that the hop before counted and this one did not; 0 for its first hop.",
+};
+
 /// Packets of the interval at each hop.
 pub const NETWORK_FLOW_PATH_PACKETS: Attribute = Attribute {
     key: "network.flow.path.packets",

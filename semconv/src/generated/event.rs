@@ -81,6 +81,7 @@ pub const NETWORK_FLOW: Event = Event {
         attribute::NETWORK_FLOW_PATH_BYTES,
         attribute::NETWORK_FLOW_PATH_PACKETS,
         attribute::NETWORK_FLOW_PATH_DELAY,
+        attribute::NETWORK_FLOW_PATH_LOST,
         attribute::NETWORK_FLOW_OTHER_REASON,
         attribute::LOG_RECORD_UID,
     ],

@@ -73,6 +73,7 @@ pub(in crate::table) fn seen(tuple: Tuple) -> Observation {
         tcp_flags: TcpFlags(if tuple.is_tcp() { ACK } else { 0 }),
         dscp: 0,
         ecn: Ecn(1),
+        is_fragmented: false,
         quality: Quality::default(),
     }
 }
@@ -172,6 +173,8 @@ pub(in crate::table) struct SeenFlow {
     pub(in crate::table) icmp: Option<Icmp>,
     /// Name of each hop, who sent its packets, how many.
     pub(in crate::table) path: Vec<(String, bool, u64)>,
+    /// What was lost before each hop.
+    pub(in crate::table) lost: Vec<Option<u64>>,
 }
 
 impl SeenFlow {
@@ -198,6 +201,7 @@ impl SeenFlow {
                 .iter()
                 .map(|hop| (hop.hook.to_string(), hop.is_reverse, hop.counts.packets))
                 .collect(),
+            lost: record.path.iter().map(|hop| hop.lost).collect(),
         }
     }
 }
