@@ -104,7 +104,7 @@ pub(crate) fn look(context: &TcContext, counted: Counted, packet: &Packet) {
 
 /// Has the next segment with an ACK looked at as well.
 #[inline(always)]
-fn withhold(entry: &mut Entry) {
+pub(crate) fn withhold(entry: &mut Entry) {
     entry.facts.withheld |= entry.counts.seen & tcp_flags::ACK;
     entry.counts.seen &= !tcp_flags::ACK;
 }

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
     Application, CommunityId, Connection, Counts, Disorder, EndReason, Endpoint, FlowId, FlowRecord, HookId,
-    Hooks, Hop, Listeners, Observation, Record, RecordSink, ResetSide, RoundTrips, TcpFlags, Tuple,
+    Hooks, Hop, Listeners, Observation, Record, RecordSink, RoundTrips, TcpFlags, Tuple,
 };
 use crate::ledger::Ledger;
 use crate::table::Output;
@@ -160,7 +160,7 @@ impl Flow {
             self.handshake.absorb(side, observation, hooks.get(observation.hook));
         }
         if !self.excluded {
-            self.quality.absorb(side, observation);
+            self.quality.absorb(side, observation, hooks.get(observation.hook));
             self.accounting.take(side, observation, hooks, uses);
         }
     }
@@ -244,7 +244,7 @@ impl Flow {
         self.interval_start = timestamp;
         self.not_before = settings.record_after(out.clock.monotonic(), self.id);
 
-        let (round_trips, disorder) = self.quality.settle(&accounted, self.tcp.is_opened());
+        let (round_trips, disorder) = self.quality.settle(&accounted, facts.source, self.tcp.is_opened());
         let connection =
             self.conversation.is_tcp().then(|| self.connection(reason, facts.source, round_trips));
         let shown = self.accounting.lead(facts.shown);
@@ -303,10 +303,7 @@ impl Flow {
         Connection {
             state: self.tcp.state(source),
             error: self.tcp.error(reason, is_answered),
-            reset: self
-                .tcp
-                .reset(reason)
-                .map(|side| if side == source { ResetSide::Source } else { ResetSide::Destination }),
+            reset: self.tcp.reset(reason, source),
             times: self.handshake.times(),
             round_trips,
             opening,
