@@ -18,6 +18,8 @@ use crate::topology::quiet;
 
 /// Bytes in one direction, more than fit into a segment.
 const MUCH: usize = 1 << 18;
+/// The longest way.
+const LONG: Duration = Duration::from_secs(1);
 /// Of a sum of times in microseconds.
 const ROUNDING: Duration = Duration::from_micros(3);
 
@@ -139,16 +141,18 @@ fn check(record: &Value, rounds: &[[Instant; 2]], way: Duration, from_far: bool)
 }
 
 pub(crate) fn forwarded() -> Result<()> {
-    for (way, rounds) in [(1, 50), (40, 10), (1_000, 4)] {
-        let way = Duration::from_millis(way);
+    for (way, rounds) in [(Duration::from_millis(1), 50), (Duration::from_millis(40), 10), (LONG, 4)] {
         let middle = Middle::new(way)?;
         for (addresses, from_far) in [(ENDS[0], false), (ENDS[0], true), (ENDS[1], false)] {
             let program = flows(&middle.router, "slow")?;
             let mut streams = middle.connect(addresses, from_far)?;
             let rounds = talk(&mut streams, rounds)?;
             let [client, server] = &mut streams;
-            send(client, server)?;
-            send(server, client)?;
+            // A window takes long to open over a long way.
+            if way < LONG {
+                send(client, server)?;
+                send(server, client)?;
+            }
             let records = program.stop()?.records()?;
             let record = records.last().context("no record")?;
             check(record, &rounds, way, from_far)
