@@ -133,7 +133,7 @@ pub mod network_flow_direction {
 
 /// Values of `network.flow.encryption`.
 pub mod network_flow_encryption {
-    /// It began with a TLS handshake, or agreed in its own protocol to go on with one.
+    /// It began with a TLS handshake, as QUIC always does, or agreed in its own protocol to go on with one.
     pub const TLS: &str = "tls";
 
     /// It began as SSH, which encrypts by itself.
@@ -229,8 +229,11 @@ pub mod network_protocol_name {
     /// MySQL.
     pub const MYSQL: &str = "mysql";
 
-    /// DNS over UDP.
+    /// DNS over UDP or TCP.
     pub const DNS: &str = "dns";
+
+    /// QUIC.
+    pub const QUIC: &str = "quic";
 }
 
 /// Values of `network.tcp.flags`.
