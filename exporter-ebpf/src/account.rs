@@ -79,6 +79,12 @@ impl Counted {
         self.0 & Self::NEW_TICK != 0
     }
 
+    /// It is either: one test.
+    #[inline(always)]
+    pub(crate) fn is_new_tick_or_notable(self) -> bool {
+        self.0 & (Self::NEW_TICK | Self::NOTABLE) != 0
+    }
+
     #[inline(always)]
     pub(crate) fn is_notable(self) -> bool {
         self.0 & Self::NOTABLE != 0

@@ -24,6 +24,7 @@ mod losses;
 mod maps;
 mod payload;
 mod quality;
+mod timestamps;
 
 use core::mem::MaybeUninit;
 

@@ -130,7 +130,7 @@ fn wait_for(entry: &mut Entry, key: &Awaited, sequence: u32) {
 
 /// Has the next segment with an ACK looked at as well.
 #[inline(always)]
-fn withhold(entry: &mut Entry) {
+pub(crate) fn withhold(entry: &mut Entry) {
     entry.facts.withheld |= entry.counts.seen & tcp_flags::ACK;
     entry.counts.seen &= !tcp_flags::ACK;
 }

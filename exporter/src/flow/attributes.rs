@@ -239,12 +239,28 @@ fn connection(connection: &Connection, sink: &mut impl AttributeSink) {
     if let Some(side) = connection.reset {
         sink.text(attribute::NETWORK_TCP_RESET_SIDE, side.name());
     }
-    let RoundTrips { smoothed, min } = connection.round_trips;
+    round_trips(&connection.round_trips, sink);
+}
+
+fn round_trips(times: &RoundTrips, sink: &mut impl AttributeSink) {
+    let RoundTrips { smoothed, min, view, to_source, to_destination } = times;
     for (attribute, time) in
         [(attribute::NETWORK_TCP_RTT_SMOOTHED, smoothed), (attribute::NETWORK_TCP_RTT_MIN, min)]
     {
         if let Some(time) = time {
             sink.double(attribute, time.as_secs_f64());
+        }
+    }
+    if let Some(view) = view {
+        sink.text(attribute::NETWORK_TCP_RTT_VIEW, view.name());
+    }
+    for (smoothed, min, way) in [
+        (attribute::SOURCE_TCP_RTT_SMOOTHED, attribute::SOURCE_TCP_RTT_MIN, to_source),
+        (attribute::DESTINATION_TCP_RTT_SMOOTHED, attribute::DESTINATION_TCP_RTT_MIN, to_destination),
+    ] {
+        if let Some(way) = way {
+            sink.double(smoothed, way.smoothed.as_secs_f64());
+            sink.double(min, way.min.as_secs_f64());
         }
     }
 }

@@ -37,7 +37,7 @@ pub use self::listeners::{Listener, Listeners};
 pub(crate) use self::metric::{Buckets, HistogramPoint, MetricPoint, MetricValue, SeriesValue};
 pub use self::metric::{HistogramKind, Temporality};
 pub use self::observation::{Handshake, Observation, Unattributed};
-pub use self::quality::{Disorder, Quality, RoundTrips, SocketView};
+pub use self::quality::{Disorder, EchoView, Quality, RoundTripView, RoundTrips, SocketView, Way};
 pub use self::quic::{ConnectionId, QuicHeader, QuicVersion};
 pub use self::record::{
     EndReason, Endpoint, Evidence, FlowRecord, Hop, OtherReason, OtherRecord, Record, RecordSink,

@@ -9,7 +9,7 @@ use crate::clock::WallTime;
 use crate::flow::{
     CommunityId, Connection, ConnectionError, ConnectionState, Counts, Direction, Disorder, Ecn, EndReason,
     Endpoint, Evidence, FlowId, FlowRecord, HandshakeTimes, Hook, Icmp, Mac, Opening, OtherReason,
-    OtherRecord, ResetSide, RoundTrips, TcpFlags, Vlan,
+    OtherRecord, ResetSide, RoundTripView, RoundTrips, TcpFlags, Vlan, Way,
 };
 
 pub(crate) fn hook() -> Hook {
@@ -65,6 +65,9 @@ pub(crate) fn tcp(hook: &Hook) -> FlowRecord<'_> {
             round_trips: RoundTrips {
                 smoothed: Some(Duration::from_micros(43_112)),
                 min: Some(Duration::from_micros(41_790)),
+                view: Some(RoundTripView::Socket),
+                to_source: None,
+                to_destination: None,
             },
             opening: Some(Opening::Established),
         }),
@@ -137,7 +140,16 @@ pub(crate) fn any_connection() -> impl Strategy<Value = Connection> {
     };
     let opening = prop_oneof![Just(Opening::Established), error().prop_map(Opening::Failed)];
     let times = (time(), time(), time());
-    let round_trips = (time(), time()).prop_map(|(smoothed, min)| RoundTrips { smoothed, min });
+    let way = || {
+        (time(), time())
+            .prop_map(|(smoothed, min)| smoothed.zip(min).map(|(smoothed, min)| Way { smoothed, min }))
+    };
+    let view =
+        proptest::option::of(prop_oneof![Just(RoundTripView::Socket), Just(RoundTripView::Timestamps)]);
+    let round_trips =
+        (time(), time(), view, way(), way()).prop_map(|(smoothed, min, view, to_source, to_destination)| {
+            RoundTrips { smoothed, min, view, to_source, to_destination }
+        });
     let reset = prop_oneof![Just(ResetSide::Source), Just(ResetSide::Destination)];
     let end = (proptest::option::of(error()), proptest::option::of(reset));
     (proptest::option::of(state), end, times, round_trips, proptest::option::of(opening)).prop_map(

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use abi::maps::{
     AWAITED, BUCKETS_GLOBAL, ENTRIES, ENTRIES_GLOBAL, FILTER_LEN_GLOBAL, FILTER_RULES_GLOBAL,
     HASH_KEY_GLOBAL, INDEX, LOSS_SLOTS, LOSS_SLOTS_GLOBAL, LOSSES, PAYLOADS, PAYLOADS_GLOBAL, REPLAY_GLOBAL,
-    SCOPE_GLOBAL, TCP_QUALITY, TCP_QUALITY_GLOBAL,
+    SCOPE_GLOBAL, TCP_QUALITY, TCP_QUALITY_GLOBAL, TIMINGS,
 };
 use abi::{Direction, FilterRule};
 use aya::programs::{ProgramError, SchedClassifier};
@@ -197,6 +197,7 @@ fn instance(
         .override_global(FILTER_RULES_GLOBAL, &rules[..], true)
         .map_max_entries(ENTRIES, sizes.entries_in_map())
         .map_max_entries(TCP_QUALITY, sizes.tcp_quality_in_map())
+        .map_max_entries(TIMINGS, sizes.timings())
         .map_max_entries(INDEX, sizes.buckets_in_map())
         .map_max_entries(PAYLOADS, sizes.payload_bytes.max(1))
         .map_max_entries(AWAITED, sizes.awaited())

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
     Application, CommunityId, Connection, Disorder, EndReason, Endpoint, FlowId, FlowRecord, Hooks,
-    Observation, Record, RecordSink, ResetSide, RoundTrips, TcpFlags, Tuple,
+    Observation, Record, RecordSink, RoundTrips, TcpFlags, Tuple,
 };
 use crate::ledger::Ledger;
 use crate::table::Output;
@@ -180,7 +180,7 @@ impl Flow {
             self.handshake.absorb(side, observation, hooks.get(observation.hook));
         }
         if !self.excluded {
-            self.quality.absorb(side, observation);
+            self.quality.absorb(side, observation, hooks.get(observation.hook));
             self.accounting.take(side, observation, hooks, shared);
         }
     }
@@ -268,7 +268,8 @@ impl Flow {
         self.interval_start = timestamp;
         self.not_before = settings.record_after(out.clock.monotonic(), self.phase);
 
-        let (round_trips, disorder) = self.quality.settle(&settled.accounted, self.tcp.is_opened());
+        let (round_trips, disorder) =
+            self.quality.settle(&settled.accounted, facts.source, self.tcp.is_opened());
         let connection =
             self.conversation.is_tcp().then(|| self.connection(reason, facts.source, round_trips));
         let shown = self.accounting.lead(facts.shown);
@@ -332,10 +333,7 @@ impl Flow {
         Connection {
             state: self.tcp.state(source),
             error: self.tcp.error(reason, is_answered),
-            reset: self
-                .tcp
-                .reset(reason)
-                .map(|side| if side == source { ResetSide::Source } else { ResetSide::Destination }),
+            reset: self.tcp.reset(reason, source),
             times: self.handshake.times(),
             round_trips,
             opening,

@@ -8,6 +8,7 @@
 mod accounting;
 mod applications;
 mod conversation;
+mod echoes;
 mod facts;
 mod flow;
 mod handshake;

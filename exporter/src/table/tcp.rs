@@ -2,7 +2,7 @@
 
 use abi::tcp_flags::{FIN, RST};
 
-use crate::flow::{ConnectionError, ConnectionState, EndReason, Observation, Opening};
+use crate::flow::{ConnectionError, ConnectionState, EndReason, Observation, Opening, ResetSide};
 use crate::table::conversation::{Side, Sides};
 use crate::table::reuse::{self, Reading};
 
@@ -152,10 +152,16 @@ impl Tcp {
     }
 
     /// The side that broke it off, if the record is its last. Which of two was first, is not known.
-    pub(super) fn reset(self, reason: EndReason) -> Option<Side> {
-        let is_end = reason != EndReason::ActiveTimeout && self.sides(Sent::Fin) != Sides::BOTH;
+    pub(super) fn reset(self, reason: EndReason, source: Side) -> Option<ResetSide> {
+        if reason == EndReason::ActiveTimeout || self.sides(Sent::Fin) == Sides::BOTH {
+            return None;
+        }
         let resets = self.sides(Sent::Rst);
-        Side::BOTH.into_iter().find(|side| is_end && resets.has(*side) && !resets.has(side.other()))
+        match (resets.has(source), resets.has(source.other())) {
+            (true, false) => Some(ResetSide::Source),
+            (false, true) => Some(ResetSide::Destination),
+            _ => None,
+        }
     }
 
     fn note(&mut self, what: Sent, side: Side) {

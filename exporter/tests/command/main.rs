@@ -22,6 +22,7 @@ mod quic;
 mod replay;
 mod states;
 mod telemetry;
+mod timestamps;
 mod tshark;
 mod tshark_facts;
 
@@ -31,7 +32,7 @@ use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
-    let tests: [Test; 87] = [
+    let tests: [Test; 89] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -61,6 +62,8 @@ fn main() -> ExitCode {
         ("a_connection_that_lives_has_the_round_trip_of_its_socket", quality::round_trip),
         ("a_socket_tells_what_was_sent_again", quality::of_a_socket),
         ("where_packets_are_forwarded_their_numbers_tell_what_was_sent_again", quality::forwarded),
+        ("a_connection_that_is_forwarded_has_its_round_trip_by_timestamps", timestamps::forwarded),
+        ("round_trips_by_timestamps_are_left_out_on_request", timestamps::off),
         ("tcp_quality_is_left_out_on_request", quality::off),
         ("metrics_count_each_connection_once", connection::metrics),
         ("after_a_restart_a_listening_socket_tells_who_began", orientation::restart),

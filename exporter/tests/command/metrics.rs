@@ -197,8 +197,10 @@ pub(crate) fn sent_again() -> Result<()> {
         let in_records =
             SIDES.map(|(side, _)| logged(&records, &[side])).into_iter().collect::<Result<Vec<_>>>()?;
         let in_metrics = SIDES.map(|(_, direction)| {
-            last(&points, |point| point.attributes[attribute::NETWORK_FLOW_DIRECTION.key] == direction)
-                .sum(metric::NETWORK_FLOW_TCP_RETRANSMIT_COUNT)
+            last(&points, |point| {
+                point.attributes.get(attribute::NETWORK_FLOW_DIRECTION.key) == Some(&direction.into())
+            })
+            .sum(metric::NETWORK_FLOW_TCP_RETRANSMIT_COUNT)
         });
         ensure!(in_records == in_metrics, "{in_records:?} in records, {in_metrics:?} in metrics");
         ensure!((in_records[0] > 0) == quality, "{in_records:?}, {socket:?}");

@@ -68,6 +68,20 @@ pub const DESTINATION_TCP_RETRANSMITTED_BYTES: Attribute = Attribute {
     brief: "Payload bytes (`By`) that the destination sent again within the record's interval.",
 };
 
+/// Least time in seconds (`s`) to the destination and back, by timestamps.
+pub const DESTINATION_TCP_RTT_MIN: Attribute = Attribute {
+    key: "destination.tcp.rtt.min",
+    kind: Kind::Double,
+    brief: "Least time in seconds (`s`) to the destination and back, by timestamps.",
+};
+
+/// Smoothed time in seconds (`s`) to the destination and back, by timestamps.
+pub const DESTINATION_TCP_RTT_SMOOTHED: Attribute = Attribute {
+    key: "destination.tcp.rtt.smoothed",
+    kind: Kind::Double,
+    brief: "Smoothed time in seconds (`s`) to the destination and back, by timestamps.",
+};
+
 /// Segments (`{segment}`) with which the destination said that it has no room to receive.
 pub const DESTINATION_TCP_ZERO_WINDOWS: Attribute = Attribute {
     key: "destination.tcp.zero_windows",
@@ -394,11 +408,11 @@ pub const NETWORK_TCP_RTT_HANDSHAKE: Attribute = Attribute {
     brief: "Round-trip time in seconds (`s`) of the handshake: from the SYN to the ACK.",
 };
 
-/// Least round-trip time in seconds (`s`) that TCP has measured for a local socket.
+/// Least round-trip time in seconds (`s`) of a TCP connection while it lives.
 pub const NETWORK_TCP_RTT_MIN: Attribute = Attribute {
     key: "network.tcp.rtt.min",
     kind: Kind::Double,
-    brief: "Least round-trip time in seconds (`s`) that TCP has measured for a local socket.",
+    brief: "Least round-trip time in seconds (`s`) of a TCP connection while it lives.",
 };
 
 /// Time in seconds (`s`) from the SYN to the SYN-ACK: to the server and back.
@@ -408,11 +422,18 @@ pub const NETWORK_TCP_RTT_SERVER: Attribute = Attribute {
     brief: "Time in seconds (`s`) from the SYN to the SYN-ACK: to the server and back.",
 };
 
-/// Smoothed round-trip time in seconds (`s`), as TCP has it for a local socket.
+/// Smoothed round-trip time in seconds (`s`) of a TCP connection while it lives.
 pub const NETWORK_TCP_RTT_SMOOTHED: Attribute = Attribute {
     key: "network.tcp.rtt.smoothed",
     kind: Kind::Double,
-    brief: "Smoothed round-trip time in seconds (`s`), as TCP has it for a local socket.",
+    brief: "Smoothed round-trip time in seconds (`s`) of a TCP connection while it lives.",
+};
+
+/// What the times of a TCP connection that lives are known by.
+pub const NETWORK_TCP_RTT_VIEW: Attribute = Attribute {
+    key: "network.tcp.rtt.view",
+    kind: Kind::String,
+    brief: "What the times of a TCP connection that lives are known by.",
 };
 
 /// Protocols that the client offered in its TLS handshake (ALPN), the best first.
@@ -554,6 +575,20 @@ pub const SOURCE_TCP_RETRANSMITTED_BYTES: Attribute = Attribute {
     key: "source.tcp.retransmitted_bytes",
     kind: Kind::Int,
     brief: "Payload bytes (`By`) that the source sent again within the record's interval.",
+};
+
+/// Least time in seconds (`s`) to the source and back, by timestamps.
+pub const SOURCE_TCP_RTT_MIN: Attribute = Attribute {
+    key: "source.tcp.rtt.min",
+    kind: Kind::Double,
+    brief: "Least time in seconds (`s`) to the source and back, by timestamps.",
+};
+
+/// Smoothed time in seconds (`s`) to the source and back, by timestamps.
+pub const SOURCE_TCP_RTT_SMOOTHED: Attribute = Attribute {
+    key: "source.tcp.rtt.smoothed",
+    kind: Kind::Double,
+    brief: "Smoothed time in seconds (`s`) to the source and back, by timestamps.",
 };
 
 /// Segments (`{segment}`) with which the source said that it has no room to receive.

@@ -275,6 +275,15 @@ pub mod network_tcp_reset_side {
     pub const DESTINATION: &str = "destination";
 }
 
+/// Values of `network.tcp.rtt.view`.
+pub mod network_tcp_rtt_view {
+    /// A socket of this machine.
+    pub const SOCKET: &str = "socket";
+
+    /// Timestamps in segments that this machine forwards.
+    pub const TIMESTAMPS: &str = "timestamps";
+}
+
 /// Values of `network.transport`.
 pub mod network_transport {
     /// TCP.
