@@ -237,6 +237,9 @@ fn connection(connection: &Connection, sink: &mut impl AttributeSink) {
     if let Some(error) = connection.error {
         sink.text(attribute::ERROR_TYPE, error.name());
     }
+    if let Some(side) = connection.reset {
+        sink.text(attribute::NETWORK_TCP_RESET_SIDE, side.name());
+    }
     let RoundTrips { smoothed, min } = connection.round_trips;
     for (attribute, time) in
         [(attribute::NETWORK_TCP_RTT_SMOOTHED, smoothed), (attribute::NETWORK_TCP_RTT_MIN, min)]

@@ -25,7 +25,9 @@ mod tuple;
 pub use self::application::{Application, Protocol, Start, Tls, TlsRequest, TlsVersion};
 pub use self::attributes::AttributeSink;
 pub use self::community::CommunityId;
-pub use self::connection::{Connection, ConnectionError, ConnectionState, HandshakeTimes, Opening};
+pub use self::connection::{
+    Connection, ConnectionError, ConnectionState, HandshakeTimes, Opening, ResetSide,
+};
 pub use self::counts::Counts;
 pub use self::dns::{Dns, DnsMessage, Question, Sighting};
 pub use self::hook::{Hook, HookId};

@@ -16,12 +16,15 @@ mod output;
 mod own_traffic;
 mod path;
 mod pods;
+mod proxy;
 mod quality;
 mod quic;
 mod replay;
 mod sample;
+mod states;
 mod telemetry;
 mod tshark;
+mod tshark_facts;
 
 use std::process::ExitCode;
 
@@ -29,7 +32,7 @@ use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
-    let tests: [Test; 79] = [
+    let tests: [Test; 86] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -55,6 +58,9 @@ fn main() -> ExitCode {
         ("a_connection_that_is_refused_says_so", connection::refused),
         ("a_connection_that_is_reset_says_so", connection::reset),
         ("a_connection_that_nobody_answers_times_out", connection::timed_out),
+        ("a_connection_that_one_side_reset_says_which", states::reset_side),
+        ("a_connection_that_is_half_open_says_so", states::half_open),
+        ("a_connection_that_is_half_closed_says_so", states::half_closed),
         ("a_connection_that_lives_has_the_round_trip_of_its_socket", quality::round_trip),
         ("a_socket_tells_what_was_sent_again", quality::of_a_socket),
         ("where_packets_are_forwarded_their_numbers_tell_what_was_sent_again", quality::forwarded),
@@ -74,18 +80,22 @@ fn main() -> ExitCode {
         ("a_question_to_dns_over_tcp_comes_in_whatever_segments", dns::over_tcp),
         ("captures_of_every_kind_have_their_flows", captures::as_expected),
         ("random_captures_add_up_as_tshark_has_them", tshark::same_sums),
+        ("random_captures_say_what_tshark_reads", tshark_facts::same_facts),
         ("an_interface_that_left_is_in_the_balance", lifetime::interface),
         ("a_collector_receives_what_was_sent", collector::receives),
         ("a_collector_receives_over_http", collector::receives_over_http),
         ("a_collector_receives_what_is_compressed", collector::receives_compressed),
         ("a_collector_receives_at_a_unix_socket", collector::receives_at_a_socket),
         ("a_collector_receives_over_mutual_tls", collector::receives_over_mutual_tls),
+        ("a_collector_receives_through_the_tunnel_of_a_proxy", proxy::tunnel_to_collector),
+        ("no_proxy_leads_round_the_proxy", proxy::without),
         ("a_collector_that_comes_late_still_receives", collector::comes_late),
         ("a_collector_that_refuses_and_is_killed_gets_everything", faults::refused_and_killed),
         ("the_agents_own_export_is_not_reported", own_traffic::excluded),
         ("the_agents_own_export_is_reported_on_request", own_traffic::reported),
         ("a_collector_takes_configurations_for_users", collector::takes_configurations_for_users),
         ("metrics_say_what_the_records_say", metrics::equal_records),
+        ("metrics_say_what_the_records_say_was_sent_again", metrics::sent_again),
         ("metrics_go_without_records_where_only_they_are_wanted", metrics::alone),
         ("metrics_go_beside_printed_flows", metrics::beside_print),
         ("metrics_arrive_at_a_collector_that_comes_late", metrics::to_a_late_collector),

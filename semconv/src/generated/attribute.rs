@@ -373,6 +373,13 @@ pub const NETWORK_TCP_FLAGS: Attribute = Attribute {
     brief: "TCP flags seen in either direction within the record's interval.",
 };
 
+/// Which side's RST ended the connection.
+pub const NETWORK_TCP_RESET_SIDE: Attribute = Attribute {
+    key: "network.tcp.reset.side",
+    kind: Kind::String,
+    brief: "Which side's RST ended the connection.",
+};
+
 /// Time in seconds (`s`) from the SYN-ACK to the ACK: to the client and back.
 pub const NETWORK_TCP_RTT_CLIENT: Attribute = Attribute {
     key: "network.tcp.rtt.client",

@@ -52,6 +52,7 @@ pub const NETWORK_FLOW: Event = Event {
         attribute::NETWORK_TCP_CONNECT_DURATION,
         attribute::NETWORK_CONNECTION_STATE,
         attribute::ERROR_TYPE,
+        attribute::NETWORK_TCP_RESET_SIDE,
         attribute::NETWORK_FLOW_ENCRYPTION,
         attribute::NETWORK_PROTOCOL_NAME,
         attribute::NETWORK_PROTOCOL_VERSION,
