@@ -127,6 +127,7 @@ impl Agent {
                 max_flows: usize::try_from(settings.plan.flows).unwrap_or(usize::MAX),
                 with_path: settings.with_path,
                 community_id_seed: settings.community_id_seed,
+                sample: settings.filter.sample(),
                 application_bytes: usize::try_from(settings.plan.application_bytes).unwrap_or(usize::MAX),
             },
             FlowIds::random(),

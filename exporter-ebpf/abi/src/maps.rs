@@ -59,5 +59,7 @@ pub const LOSS_SLOTS_GLOBAL: &str = "LOSS_SLOTS_PER_GENERATION";
 pub const FILTER_LEN_GLOBAL: &str = "FILTER_LEN";
 /// Read-only global: the rules in their order, [`FilterRule::MAX`](crate::FilterRule::MAX) of them.
 pub const FILTER_RULES_GLOBAL: &str = "FILTER_RULES";
+/// Read-only global, a `u32`: of so many flows one is counted.
+pub const SAMPLE_GLOBAL: &str = "SAMPLE";
 /// Read-only global, a `u32`: not 0 if the programs keep [`TCP_QUALITY`].
 pub const TCP_QUALITY_GLOBAL: &str = "KEEPS_TCP_QUALITY";

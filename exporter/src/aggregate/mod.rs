@@ -2,7 +2,7 @@
 //!
 //! A record counts in the call that makes it, so that the sum over all series is the sum over all flow records. Series are
 //! bounded: what finds no room goes to one overflow series, and a series without records ends after a time. Records without
-//! endpoints are losses, and in no series. Time is passed in.
+//! endpoints are losses, and in no series. Where one flow in so many is counted, each counts for so many. Time is passed in.
 
 #[cfg(test)]
 mod connection_tests;
@@ -112,6 +112,7 @@ impl Aggregator {
             let of = Subject::Traffic(direction);
             let place = self.place(of, flow);
             let attributes = || dimension::attributes(of, flow, &self.config.dimensions);
+            let counts = counts.times(flow.sample.get().into());
             self.traffic.change(place, attributes, Counts::default, |sum| *sum += counts);
         }
     }
@@ -121,14 +122,16 @@ impl Aggregator {
             let of = Subject::Retransmits(direction);
             let place = self.place(of, flow);
             let attributes = || dimension::attributes(of, flow, &self.config.dimensions);
-            self.retransmits.change(place, attributes, || 0, |sum| *sum += u64::from(segments));
+            let counted = u64::from(segments) * u64::from(flow.sample.get());
+            self.retransmits.change(place, attributes, || 0, |sum| *sum += counted);
         }
     }
 
     fn count_opening(&mut self, of: Subject, flow: &FlowRecord<'_>) {
         let place = self.place(of, flow);
         let attributes = || dimension::attributes(of, flow, &self.config.dimensions);
-        self.connections.change(place, attributes, || 0, |sum| *sum += 1);
+        let counted = u64::from(flow.sample.get());
+        self.connections.change(place, attributes, || 0, |sum| *sum += counted);
     }
 
     /// The whole record is here: an exemplar of the sample would take its trace from it.
@@ -137,7 +140,8 @@ impl Aggregator {
         let place = self.place(of, flow);
         let attributes = || dimension::attributes(of, flow, &self.config.dimensions);
         let new = || Histogram::new(self.config.histogram);
-        self.round_trips.change(place, attributes, new, |histogram| histogram.record(time));
+        let times = u64::from(flow.sample.get());
+        self.round_trips.change(place, attributes, new, |histogram| histogram.record(time, times));
     }
 
     /// Where what is told of a flow belongs: the series, how many of its kind there may be, and when it begins if it is new.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -85,6 +86,20 @@ fn each_direction_has_a_series_by_transport() {
 }
 
 #[test]
+fn of_a_sample_each_flow_counts_for_others_and_the_series_says_so() {
+    let hook = samples::hook();
+    let mut aggregator = Aggregator::new(config(&[]), &clock(0));
+    let tcp = FlowRecord { sample: NonZeroU32::new(10).unwrap(), ..flow(&hook, 0, 443) };
+    aggregator.record(Record::Flow(&tcp));
+    let mut points = collect(&mut aggregator, 1);
+    points.sort_by_key(|(_, _, counts)| counts.packets);
+    let counts: Vec<_> = points.iter().map(|(.., counts)| *counts).collect();
+    assert_eq!(counts, [tcp.source.counts.times(10), tcp.destination.counts.times(10)]);
+    let rate = SeriesValue::Int(10);
+    assert_eq!(texts(&points, attribute::NETWORK_FLOW_SAMPLING_RATE), [rate.clone(), rate]);
+}
+
+#[test]
 fn what_each_direction_sent_again_has_a_series_by_transport() {
     let hook = samples::hook();
     let mut aggregator = Aggregator::new(config(&[]), &clock(0));
@@ -144,8 +159,12 @@ fn every_attribute_of_a_series_is_in_the_registry() {
     let registered = semconv::metric::NETWORK_FLOW_IO.attributes;
     assert_eq!(semconv::metric::NETWORK_FLOW_PACKET_COUNT.attributes, registered);
     assert_eq!(semconv::metric::NETWORK_FLOW_TCP_RETRANSMIT_COUNT.attributes, registered);
-    let own =
-        [attribute::NETWORK_FLOW_DIRECTION, attribute::NETWORK_TRANSPORT, attribute::OTEL_METRIC_OVERFLOW];
+    let own = [
+        attribute::NETWORK_FLOW_DIRECTION,
+        attribute::NETWORK_TRANSPORT,
+        attribute::NETWORK_FLOW_SAMPLING_RATE,
+        attribute::OTEL_METRIC_OVERFLOW,
+    ];
     for attribute in own.into_iter().chain(Dimension::ALL.map(Dimension::attribute)) {
         assert!(registered.contains(&attribute), "{}", attribute.key);
     }

@@ -175,11 +175,11 @@ pub(super) async fn print(
 /// Says that there is nothing to say, where a user would wonder.
 fn say_if_quiet(agent: &Agent, ledger: &Ledger) {
     let total = ledger.total();
-    if total.seen != total.not_ip + total.filtered {
+    if total.seen != total.not_ip + total.filtered + total.sampled_out {
         return;
     }
-    if !total.filtered.is_zero() {
-        return say("no packets but those that --filter leaves out");
+    if !(total.filtered + total.sampled_out).is_zero() {
+        return say("no packets but those that --filter or --sample leaves out");
     }
     if agent.attached() == 0 {
         say("no packets yet; waiting for an interface that is selected");

@@ -38,6 +38,7 @@ pub fn replay(options: &ReplayOptions) -> Result<(), Failure> {
             // A capture does not say in which direction a packet crossed an interface.
             with_path: false,
             community_id_seed: Some(options.community_id_seed),
+            sample: filter.sample(),
             application_bytes: usize::try_from(plan.application_bytes).unwrap_or(usize::MAX),
         },
         FlowIds::random(),
@@ -60,10 +61,14 @@ pub fn replay(options: &ReplayOptions) -> Result<(), Failure> {
 
 fn summary(capture: &Capture, ledger: &Ledger) {
     let total = ledger.total();
+    let sampled_out = match total.sampled_out.packets {
+        0 => String::new(),
+        packets => format!(", {packets} sampled out"),
+    };
     say(format_args!(
-        "{} frames: {} packets in flows, {} seen at a second interface, {} not IP, {} filtered, {} without endpoints",
+        "{} frames: {} packets in flows, {} seen at a second interface, {} not IP, {} filtered, {} without endpoints{sampled_out}",
         capture.frames(),
-        total.seen.packets - total.not_ip.packets - total.filtered.packets,
+        total.seen.packets - total.not_ip.packets - total.filtered.packets - total.sampled_out.packets,
         total.path.packets,
         total.not_ip.packets,
         total.filtered.packets,

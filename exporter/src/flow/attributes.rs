@@ -3,6 +3,7 @@
 //! The order is the registry's, which is also the order of the columns. A fact that is not known is left out.
 
 use std::borrow::Cow;
+use std::num::NonZeroU32;
 
 use semconv::{Attribute, attribute, value};
 use smallvec::SmallVec;
@@ -95,6 +96,9 @@ fn flow(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
     sink.text(attribute::NETWORK_FLOW_INITIATOR_EVIDENCE, record.evidence.name());
     if let Some(id) = record.community_id {
         sink.text(attribute::NETWORK_FLOW_COMMUNITY_ID, &text::community_id(id));
+    }
+    if record.sample != NonZeroU32::MIN {
+        sink.int(attribute::NETWORK_FLOW_SAMPLING_RATE, record.sample.get().into());
     }
     endpoint(&SOURCE, &record.source, sink);
     endpoint(&DESTINATION, &record.destination, sink);

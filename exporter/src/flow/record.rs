@@ -1,6 +1,7 @@
 //! What leaves the flow table.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use crate::clock::{MonotonicTime, WallTime};
 use crate::flow::{
@@ -73,6 +74,8 @@ pub struct FlowRecord<'a> {
     pub connection: Option<Connection>,
     /// What its first bytes say, if they were seen.
     pub application: Option<&'a Application>,
+    /// Of so many flows, this one is counted.
+    pub sample: NonZeroU32,
     /// Message of the source's packets; `None` if the flow is not ICMP.
     pub icmp: Option<Icmp>,
     /// The hooks that the packets of the interval passed, in their order, the source's packets first. Empty unless there are more

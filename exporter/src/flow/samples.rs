@@ -72,6 +72,7 @@ pub(crate) fn tcp(hook: &Hook) -> FlowRecord<'_> {
             opening: Some(Opening::Established),
         }),
         application: None,
+        sample: std::num::NonZeroU32::MIN,
         icmp: None,
         path: &[],
     }
@@ -211,6 +212,7 @@ pub(crate) fn any_flow() -> impl Strategy<Value = FlowRecord<'static>> {
             tcp_flags: facts.0.0.map(TcpFlags),
             connection: facts.0.1,
             application: None,
+            sample: std::num::NonZeroU32::MIN,
             icmp: facts.1.map(|(kind, code)| Icmp { kind, code }),
             path: &[],
         }

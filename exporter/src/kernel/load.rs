@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use abi::maps::{
     AWAITED, BUCKETS_GLOBAL, ENTRIES, ENTRIES_GLOBAL, FILTER_LEN_GLOBAL, FILTER_RULES_GLOBAL,
     HASH_KEY_GLOBAL, INDEX, LOSS_SLOTS, LOSS_SLOTS_GLOBAL, LOSSES, PAYLOADS, PAYLOADS_GLOBAL, REPLAY_GLOBAL,
-    SCOPE_GLOBAL, TCP_QUALITY, TCP_QUALITY_GLOBAL, TIMINGS,
+    SAMPLE_GLOBAL, SCOPE_GLOBAL, TCP_QUALITY, TCP_QUALITY_GLOBAL, TIMINGS,
 };
 use abi::{Direction, FilterRule};
 use aya::programs::{ProgramError, SchedClassifier};
@@ -143,9 +143,11 @@ struct Constants {
     slots: SlotCount,
     /// The index is one, so it is hashed in one way.
     hash_key: [u32; 10],
-    /// How many of the rules there are; without any, nothing is filtered.
+    /// How many of the rules there are.
     filter_len: u32,
     rules: Vec<FilterRule>,
+    /// Of so many flows, one is counted.
+    sample: u32,
 }
 
 impl Constants {
@@ -153,12 +155,12 @@ impl Constants {
         let mut rules = filter.compile();
         let filter_len = u32::try_from(rules.len()).unwrap_or(u32::MAX).min(FilterRule::MAX);
         rules.resize(FilterRule::MAX as usize, FilterRule::EVERY);
-        let slots = if filter_len == 0 {
+        let slots = if filter.is_everything() {
             SlotCount::NONE
         } else {
             SlotCount::of_this_machine().map_err(LoadError::Cpus)?
         };
-        Ok(Self { sizes, slots, hash_key: hash_key(), filter_len, rules })
+        Ok(Self { sizes, slots, hash_key: hash_key(), filter_len, rules, sample: filter.sample().get() })
     }
 }
 
@@ -178,7 +180,7 @@ fn instance(
     paths: &[(&'static str, PathBuf)],
     packets: Packets,
 ) -> Result<(Ebpf, Programs), LoadError> {
-    let Constants { sizes, slots, hash_key, filter_len, rules } = constants;
+    let Constants { sizes, slots, hash_key, filter_len, rules, sample } = constants;
     let (buckets, slots_per_generation) = (sizes.buckets(), slots.per_generation());
     let payloads = u32::from(sizes.payload_bytes != 0);
     let replay = u32::from(packets == Packets::OfCapture);
@@ -195,6 +197,7 @@ fn instance(
         .override_global(LOSS_SLOTS_GLOBAL, &slots_per_generation, true)
         .override_global(FILTER_LEN_GLOBAL, filter_len, true)
         .override_global(FILTER_RULES_GLOBAL, &rules[..], true)
+        .override_global(SAMPLE_GLOBAL, sample, true)
         .map_max_entries(ENTRIES, sizes.entries_in_map())
         .map_max_entries(TCP_QUALITY, sizes.tcp_quality_in_map())
         .map_max_entries(TIMINGS, sizes.timings())
@@ -207,7 +210,7 @@ fn instance(
         loader.map_pin_path(map, path.as_path());
     }
     let mut ebpf = loader.load(object::bytes()).map_err(LoadError::Maps)?;
-    let [ethernet, ip] = if *filter_len == 0 {
+    let [ethernet, ip] = if *slots == SlotCount::NONE {
         [["ethernet_ingress", "ethernet_egress"], ["ip_ingress", "ip_egress"]]
     } else {
         [

@@ -300,6 +300,7 @@ impl Flow {
                 .then(|| TcpFlags(shares[0].tcp_flags.0 | shares[1].tcp_flags.0)),
             connection,
             application: self.application.as_deref(),
+            sample: settings.sample,
             icmp: self.tuple(source).icmp,
             path: &path,
         };

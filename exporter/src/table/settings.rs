@@ -1,5 +1,6 @@
 //! What the user sets, and what follows from it for one flow.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::clock::MonotonicTime;
@@ -23,6 +24,8 @@ pub struct Config {
     pub community_id_seed: Option<u16>,
     /// Bytes for what payloads say of flows, at most.
     pub application_bytes: usize,
+    /// Of so many flows, one is counted.
+    pub sample: NonZeroU32,
 }
 
 impl Default for Config {
@@ -35,6 +38,7 @@ impl Default for Config {
             with_path: true,
             community_id_seed: None,
             application_bytes: 1 << 20,
+            sample: NonZeroU32::MIN,
         }
     }
 }
@@ -66,6 +70,7 @@ pub(super) struct Settings {
     pub(super) max_flows: usize,
     pub(super) with_path: bool,
     pub(super) community_id_seed: Option<u16>,
+    pub(super) sample: NonZeroU32,
 }
 
 impl Settings {
@@ -78,6 +83,7 @@ impl Settings {
             max_flows: config.max_flows.clamp(1, u32::MAX as usize - 1),
             with_path: config.with_path,
             community_id_seed: config.community_id_seed,
+            sample: config.sample,
         }
     }
 

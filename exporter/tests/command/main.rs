@@ -20,6 +20,7 @@ mod proxy;
 mod quality;
 mod quic;
 mod replay;
+mod sample;
 mod states;
 mod telemetry;
 mod timestamps;
@@ -32,7 +33,7 @@ use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
-    let tests: [Test; 89] = [
+    let tests: [Test; 92] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -42,6 +43,9 @@ fn main() -> ExitCode {
         ("a_filter_takes_both_directions_of_a_conversation", filter::both_directions),
         ("a_stream_is_left_out_to_the_packet", filter::stream_is_left_out),
         ("a_filter_of_many_rules_comes_from_the_environment", filter::many_rules),
+        ("the_flows_of_a_sample_are_chosen_by_a_rule_and_are_whole", sample::chosen),
+        ("without_a_sample_all_flows_are_counted", sample::none),
+        ("a_capture_has_a_sample_too", replay::sampled),
         ("a_capture_is_filtered_as_an_interface_is", replay::filtered),
         ("a_connection_has_one_oriented_flow_that_ends_once", exact::one_connection),
         ("what_crosses_a_router_counts_once_and_has_a_path", path::through_a_router),

@@ -320,6 +320,13 @@ pub const NETWORK_FLOW_PATH_SOURCE_MAC: Attribute = Attribute {
     brief: "Source of the first frame at each hop; empty for a device without link layer.",
 };
 
+/// Of so many flows, one is counted.
+pub const NETWORK_FLOW_SAMPLING_RATE: Attribute = Attribute {
+    key: "network.flow.sampling.rate",
+    kind: Kind::Int,
+    brief: "Of so many flows, one is counted.",
+};
+
 /// Position of the record among the records of its flow, from 0.
 pub const NETWORK_FLOW_SEQUENCE: Attribute = Attribute {
     key: "network.flow.sequence",

@@ -16,6 +16,7 @@ pub const NETWORK_FLOW: Event = Event {
         attribute::NETWORK_FLOW_END_REASON,
         attribute::NETWORK_FLOW_INITIATOR_EVIDENCE,
         attribute::NETWORK_FLOW_COMMUNITY_ID,
+        attribute::NETWORK_FLOW_SAMPLING_RATE,
         attribute::SOURCE_ADDRESS,
         attribute::SOURCE_PORT,
         attribute::SOURCE_MAC,

@@ -31,6 +31,15 @@ pub const FLOW_EXPORTER_PACKET_FILTERED: Metric = Metric {
     attributes: &[],
 };
 
+/// Packets whose flows are not among those that are counted.
+pub const FLOW_EXPORTER_PACKET_SAMPLED_OUT: Metric = Metric {
+    name: "flow_exporter.packet.sampled_out",
+    instrument: Instrument::Counter,
+    unit: "{packet}",
+    brief: "Packets whose flows are not among those that are counted.",
+    attributes: &[],
+};
+
 /// Packets that another hook accounts for.
 pub const FLOW_EXPORTER_PACKET_PATH: Metric = Metric {
     name: "flow_exporter.packet.path",
@@ -207,6 +216,7 @@ pub const NETWORK_FLOW_IO: Metric = Metric {
         attribute::SOURCE_ADDRESS,
         attribute::DESTINATION_ADDRESS,
         attribute::DESTINATION_PORT,
+        attribute::NETWORK_FLOW_SAMPLING_RATE,
         attribute::OTEL_METRIC_OVERFLOW,
     ],
 };
@@ -225,6 +235,7 @@ pub const NETWORK_FLOW_PACKET_COUNT: Metric = Metric {
         attribute::SOURCE_ADDRESS,
         attribute::DESTINATION_ADDRESS,
         attribute::DESTINATION_PORT,
+        attribute::NETWORK_FLOW_SAMPLING_RATE,
         attribute::OTEL_METRIC_OVERFLOW,
     ],
 };
@@ -243,6 +254,7 @@ pub const NETWORK_FLOW_TCP_RETRANSMIT_COUNT: Metric = Metric {
         attribute::SOURCE_ADDRESS,
         attribute::DESTINATION_ADDRESS,
         attribute::DESTINATION_PORT,
+        attribute::NETWORK_FLOW_SAMPLING_RATE,
         attribute::OTEL_METRIC_OVERFLOW,
     ],
 };
@@ -261,6 +273,7 @@ pub const NETWORK_FLOW_TCP_CONNECTION_COUNT: Metric = Metric {
         attribute::SOURCE_ADDRESS,
         attribute::DESTINATION_ADDRESS,
         attribute::DESTINATION_PORT,
+        attribute::NETWORK_FLOW_SAMPLING_RATE,
         attribute::OTEL_METRIC_OVERFLOW,
     ],
 };
@@ -278,6 +291,7 @@ pub const NETWORK_FLOW_TCP_RTT_DURATION: Metric = Metric {
         attribute::SOURCE_ADDRESS,
         attribute::DESTINATION_ADDRESS,
         attribute::DESTINATION_PORT,
+        attribute::NETWORK_FLOW_SAMPLING_RATE,
         attribute::OTEL_METRIC_OVERFLOW,
     ],
 };
