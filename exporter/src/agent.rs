@@ -142,7 +142,10 @@ impl Agent {
             reader,
             hooks: Arc::clone(&hooks),
             table,
-            listening: Listening::open(OWN_SCOPE),
+            listening: Listening::open(
+                OWN_SCOPE,
+                usize::try_from(settings.plan.listeners).unwrap_or(usize::MAX),
+            ),
             ledger,
             progress: Arc::clone(&progress),
             outlet,

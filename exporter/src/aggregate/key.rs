@@ -32,6 +32,8 @@ impl FlowDirection {
 pub(super) enum Subject {
     /// What one end sent.
     Traffic(FlowDirection),
+    /// What one end sent again.
+    Retransmits(FlowDirection),
     /// That a connection was opened, or why it could not be.
     Opening(Option<ConnectionError>),
     /// How long a round trip took.
@@ -42,7 +44,9 @@ impl Subject {
     /// The attribute that it is.
     pub(super) fn attribute(self) -> Option<(Attribute, SeriesValue)> {
         let (attribute, value) = match self {
-            Self::Traffic(direction) => (attribute::NETWORK_FLOW_DIRECTION, direction.name()),
+            Self::Traffic(direction) | Self::Retransmits(direction) => {
+                (attribute::NETWORK_FLOW_DIRECTION, direction.name())
+            }
             Self::Opening(error) => (attribute::ERROR_TYPE, error?.name()),
             Self::RoundTrip => return None,
         };
@@ -67,7 +71,7 @@ impl Key {
     /// Of the series that takes what `of` says of the flow.
     pub(super) fn new(of: Subject, flow: &FlowRecord<'_>, dimensions: &[Dimension]) -> Self {
         let (direction, error) = match of {
-            Subject::Traffic(direction) => (Some(direction), None),
+            Subject::Traffic(direction) | Subject::Retransmits(direction) => (Some(direction), None),
             Subject::Opening(error) => (None, error),
             Subject::RoundTrip => (None, None),
         };

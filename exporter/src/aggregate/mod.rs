@@ -1,4 +1,4 @@
-//! Metrics: what flows sent, and how their connections were opened, by the little that a series says of them.
+//! Metrics: what flows sent and sent again, and how their connections were opened, by the little that a series says of them.
 //!
 //! A record counts in the call that makes it, so that the sum over all series is the sum over all flow records. Series are
 //! bounded: what finds no room goes to one overflow series, and a series without records ends after a time. Records without
@@ -27,8 +27,8 @@ pub use self::dimension::{Dimension, UnknownDimension};
 
 /// Bytes of a series with its place in the table, which may be half empty: key, times and up to seven attributes with their texts.
 const SERIES_BYTES: usize = 1 << 10;
-/// Of three kinds there are as many series as the limit allows.
-const KINDS: usize = 3;
+/// Of four kinds there are as many series as the limit allows.
+const KINDS: usize = 4;
 
 /// What series there are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +63,7 @@ impl Config {
 pub(crate) struct Aggregator {
     config: Config,
     traffic: SeriesSet<Counts>,
+    retransmits: SeriesSet<u64>,
     connections: SeriesSet<u64>,
     round_trips: SeriesSet<Histogram>,
     /// When points were last given, and before that when counting began. A series begins no earlier, so that it cannot overlap
@@ -76,6 +77,7 @@ impl Aggregator {
         Self {
             config,
             traffic: SeriesSet::default(),
+            retransmits: SeriesSet::default(),
             connections: SeriesSet::default(),
             round_trips: SeriesSet::default(),
             collected: now.wall(),
@@ -85,8 +87,12 @@ impl Aggregator {
     /// Counts a record. Allocates for the first one of a series only, unless series are told apart by interface.
     pub(crate) fn record(&mut self, record: Record<'_>) {
         let Record::Flow(flow) = record else { return };
-        self.count(FlowDirection::Forward, flow, flow.source.counts);
-        self.count(FlowDirection::Reverse, flow, flow.destination.counts);
+        for (direction, end) in
+            [(FlowDirection::Forward, &flow.source), (FlowDirection::Reverse, &flow.destination)]
+        {
+            self.count(direction, flow, end.counts);
+            self.count_retransmits(direction, flow, end.disorder.retransmits);
+        }
         let Some(connection) = &flow.connection else { return };
         // A connection is opened once, and its time is told by the same record.
         let error = match connection.opening {
@@ -107,6 +113,15 @@ impl Aggregator {
             let place = self.place(of, flow);
             let attributes = || dimension::attributes(of, flow, &self.config.dimensions);
             self.traffic.change(place, attributes, Counts::default, |sum| *sum += counts);
+        }
+    }
+
+    fn count_retransmits(&mut self, direction: FlowDirection, flow: &FlowRecord<'_>, segments: u32) {
+        if segments != 0 {
+            let of = Subject::Retransmits(direction);
+            let place = self.place(of, flow);
+            let attributes = || dimension::attributes(of, flow, &self.config.dimensions);
+            self.retransmits.change(place, attributes, || 0, |sum| *sum += u64::from(segments));
         }
     }
 
@@ -141,6 +156,8 @@ impl Aggregator {
         let idle_timeout = u64::try_from(self.config.idle_timeout.as_nanos()).unwrap_or(u64::MAX);
         let at = Collection { now: *now, time, idle_timeout, temporality: self.config.temporality };
         self.traffic.collect(&at, |series| give(point(series, time, MetricValue::Traffic(series.value))));
+        self.retransmits
+            .collect(&at, |series| give(point(series, time, MetricValue::Retransmits(series.value))));
         self.connections
             .collect(&at, |series| give(point(series, time, MetricValue::Connections(series.value))));
         self.round_trips
@@ -151,7 +168,7 @@ impl Aggregator {
     /// Series that there are now, of each kind.
     #[cfg(test)]
     pub(crate) fn series(&self) -> [usize; KINDS] {
-        [self.traffic.len(), self.connections.len(), self.round_trips.len()]
+        [self.traffic.len(), self.retransmits.len(), self.connections.len(), self.round_trips.len()]
     }
 }
 

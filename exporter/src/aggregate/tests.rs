@@ -9,7 +9,7 @@ use semconv::{Attribute, attribute};
 
 use super::*;
 use crate::clock::MonotonicTime;
-use crate::flow::{Endpoint, Hook, SeriesValue, samples};
+use crate::flow::{Disorder, Endpoint, Hook, SeriesValue, samples};
 
 /// A series and its begin: with this, series of the same attributes one after the other are told apart.
 type Identity = (Vec<(Attribute, SeriesValue)>, WallTime);
@@ -85,6 +85,44 @@ fn each_direction_has_a_series_by_transport() {
 }
 
 #[test]
+fn what_each_direction_sent_again_has_a_series_by_transport() {
+    let hook = samples::hook();
+    let mut aggregator = Aggregator::new(config(&[]), &clock(0));
+    let plain = flow(&hook, 0, 443);
+    let sent_again = |retransmits| Disorder { retransmits, ..Disorder::default() };
+    for [source, destination] in [[0, 0], [3, 0], [4, u32::MAX], [0, 1]] {
+        let source = Endpoint { disorder: sent_again(source), ..plain.source };
+        let destination = Endpoint { disorder: sent_again(destination), ..plain.destination };
+        aggregator.record(Record::Flow(&FlowRecord { source, destination, ..plain.clone() }));
+    }
+    let mut points = Vec::new();
+    aggregator.collect(&clock(1), |point| {
+        if let MetricValue::Retransmits(segments) = point.value {
+            points.push((point.attributes.to_vec(), segments));
+        }
+    });
+    points.sort_by_key(|(_, segments)| *segments);
+    let attributes = |direction| {
+        vec![
+            (attribute::NETWORK_FLOW_DIRECTION, text(direction)),
+            (attribute::NETWORK_TRANSPORT, text("tcp")),
+        ]
+    };
+    assert_eq!(points, [(attributes("forward"), 7), (attributes("reverse"), 1 << 32)]);
+}
+
+#[test]
+fn where_nothing_is_sent_again_there_is_no_series_of_it() {
+    let hook = samples::hook();
+    let mut aggregator = Aggregator::new(config(&[]), &clock(0));
+    let plain = flow(&hook, 0, 443);
+    let none = |end: Endpoint| Endpoint { disorder: Disorder::default(), ..end };
+    let (source, destination) = (none(plain.source), none(plain.destination));
+    aggregator.record(Record::Flow(&FlowRecord { source, destination, ..plain }));
+    assert_eq!(aggregator.series(), [2, 0, 0, 0]);
+}
+
+#[test]
 fn every_dimension_is_an_attribute_of_the_series() {
     let hook = samples::hook();
     let mut aggregator = Aggregator::new(config(&Dimension::ALL), &clock(0));
@@ -105,6 +143,7 @@ fn every_dimension_is_an_attribute_of_the_series() {
 fn every_attribute_of_a_series_is_in_the_registry() {
     let registered = semconv::metric::NETWORK_FLOW_IO.attributes;
     assert_eq!(semconv::metric::NETWORK_FLOW_PACKET_COUNT.attributes, registered);
+    assert_eq!(semconv::metric::NETWORK_FLOW_TCP_RETRANSMIT_COUNT.attributes, registered);
     let own =
         [attribute::NETWORK_FLOW_DIRECTION, attribute::NETWORK_TRANSPORT, attribute::OTEL_METRIC_OVERFLOW];
     for attribute in own.into_iter().chain(Dimension::ALL.map(Dimension::attribute)) {

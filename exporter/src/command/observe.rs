@@ -45,7 +45,7 @@ pub(super) fn settings(
     interval: Duration,
     exports: Exports,
 ) -> Result<Settings, Failure> {
-    let plan = budget::plan(common.memory, exports.metrics_bytes, common.tcp_quality)
+    let plan = budget::plan(common.memory, common.wants(exports.metrics_bytes))
         .map_err(|error| Failure::Configuration(error.to_string()))?;
     Ok(Settings {
         instance,
@@ -53,7 +53,7 @@ pub(super) fn settings(
         selection: selection(common)?,
         filter: common.filter.filter()?,
         reach: common.namespaces,
-        plan: if common.facts { plan } else { plan.without_payloads() },
+        plan,
         interval,
         idle_timeout: common.idle_timeout,
         tcp_idle_timeout: common.tcp_idle_timeout,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::command::end::say;
 use crate::command::{Failure, ReplayOptions, observe};
 use crate::flow::FlowIds;
-use crate::kernel::budget;
+use crate::kernel::budget::{self, Wants};
 use crate::kernel::probe::{kernel_release, privileges};
 use crate::ledger::Ledger;
 use crate::pipeline::{Replay, ReplayError};
@@ -26,8 +26,9 @@ pub fn replay(options: &ReplayOptions) -> Result<(), Failure> {
     let proc = Path::new("/proc");
     kernel_release(proc)?;
     privileges(proc)?;
+    let wants = Wants { metrics: 0, tcp_quality: false, payloads: true };
     let plan =
-        budget::plan(options.memory, 0, false).map_err(|error| Failure::Configuration(error.to_string()))?;
+        budget::plan(options.memory, wants).map_err(|error| Failure::Configuration(error.to_string()))?;
     let table = FlowTable::new(
         &table::Config {
             interval: options.interval.unwrap_or(Duration::MAX),

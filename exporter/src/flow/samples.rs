@@ -9,7 +9,7 @@ use crate::clock::WallTime;
 use crate::flow::{
     CommunityId, Connection, ConnectionError, ConnectionState, Counts, Direction, Disorder, Ecn, EndReason,
     Endpoint, Evidence, FlowId, FlowRecord, HandshakeTimes, Hook, Icmp, Mac, Opening, OtherReason,
-    OtherRecord, RoundTrips, TcpFlags, Vlan,
+    OtherRecord, ResetSide, RoundTrips, TcpFlags, Vlan,
 };
 
 pub(crate) fn hook() -> Hook {
@@ -56,6 +56,7 @@ pub(crate) fn tcp(hook: &Hook) -> FlowRecord<'_> {
         connection: Some(Connection {
             state: Some(ConnectionState::Established),
             error: None,
+            reset: None,
             times: HandshakeTimes {
                 server: Some(Duration::from_micros(41_803)),
                 client: Some(Duration::from_micros(51)),
@@ -123,6 +124,8 @@ pub(crate) fn any_connection() -> impl Strategy<Value = Connection> {
         Just(ConnectionState::SynSent),
         Just(ConnectionState::SynReceived),
         Just(ConnectionState::Established),
+        Just(ConnectionState::FinWait),
+        Just(ConnectionState::CloseWait),
         Just(ConnectionState::Closed),
     ];
     let error = || {
@@ -135,11 +138,13 @@ pub(crate) fn any_connection() -> impl Strategy<Value = Connection> {
     let opening = prop_oneof![Just(Opening::Established), error().prop_map(Opening::Failed)];
     let times = (time(), time(), time());
     let round_trips = (time(), time()).prop_map(|(smoothed, min)| RoundTrips { smoothed, min });
-    let (state, error) = (proptest::option::of(state), proptest::option::of(error()));
-    (state, error, times, round_trips, proptest::option::of(opening)).prop_map(
-        |(state, error, (server, client, connect), round_trips, opening)| Connection {
+    let reset = prop_oneof![Just(ResetSide::Source), Just(ResetSide::Destination)];
+    let end = (proptest::option::of(error()), proptest::option::of(reset));
+    (proptest::option::of(state), end, times, round_trips, proptest::option::of(opening)).prop_map(
+        |(state, (error, reset), (server, client, connect), round_trips, opening)| Connection {
             state,
             error,
+            reset,
             times: HandshakeTimes { server, client, connect },
             round_trips,
             opening,

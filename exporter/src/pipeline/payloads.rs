@@ -31,8 +31,8 @@ pub(super) fn understand(payload: &Payload<'_>) -> (Start, Outcome) {
     match (tuple.is_tcp(), has_port(tuple, DNS)) {
         (true, false) => payload::read(bytes, *len),
         (true, true) => payload::read_dns_stream(bytes, *len),
-        // Of other protocols than TCP, DNS alone is shipped.
-        (false, _) => payload::read_dns(bytes),
+        (false, true) => payload::read_dns(bytes),
+        (false, false) => payload::read_datagram(bytes, *len),
     }
 }
 

@@ -4,20 +4,20 @@ use smallvec::SmallVec;
 
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
-    Application, CommunityId, Connection, Counts, Disorder, EndReason, Endpoint, FlowId, FlowRecord, HookId,
-    Hooks, Hop, Listeners, Observation, Record, RecordSink, RoundTrips, TcpFlags, Tuple,
+    Application, CommunityId, Connection, Disorder, EndReason, Endpoint, FlowId, FlowRecord, Hooks,
+    Listeners, Observation, Record, RecordSink, ResetSide, RoundTrips, TcpFlags, Tuple,
 };
 use crate::ledger::Ledger;
 use crate::table::Output;
-use crate::table::accounting::{Accounting, Settled, Share, Tally};
+use crate::table::accounting::{Accounting, Share};
 use crate::table::conversation::{Side, Sides};
 use crate::table::facts::Facts;
 use crate::table::handshake::Handshake;
 use crate::table::quality::Quality;
 use crate::table::reuse::{self, Reading};
-use crate::table::settings::Settings;
+use crate::table::settings::{Phase, Settings};
+use crate::table::shared::Shared;
 use crate::table::tcp::Tcp;
-use crate::table::uses::Uses;
 
 /// How long a closed connection may still get packets of one end if every drain brings some, in nanoseconds.
 const LINGER: u64 = 5_000_000_000;
@@ -28,6 +28,7 @@ const ADJUSTMENT: u64 = 1_000_000_000;
 #[derive(Debug)]
 pub(super) struct Flow {
     id: FlowId,
+    phase: Phase,
     /// Its name: the tuple of [`Side::Along`].
     conversation: Tuple,
     /// First packet of its life. Both move only until the first record.
@@ -71,10 +72,17 @@ pub(super) enum Closing {
 }
 
 impl Flow {
-    pub(super) fn new(id: FlowId, conversation: Tuple, first: MonotonicTime, clock: Clock) -> Self {
+    pub(super) fn new(
+        id: FlowId,
+        phase: Phase,
+        conversation: Tuple,
+        first: MonotonicTime,
+        clock: Clock,
+    ) -> Self {
         let start = clock.wall_at(first);
         Self {
             id,
+            phase,
             conversation,
             start,
             first,
@@ -149,7 +157,7 @@ impl Flow {
         observation: &Observation,
         reading: Reading,
         hooks: &Hooks,
-        uses: &mut Uses,
+        shared: &mut Shared,
     ) {
         if self.is_closing() {
             self.stirred.add(side);
@@ -161,7 +169,7 @@ impl Flow {
         }
         if !self.excluded {
             self.quality.absorb(side, observation);
-            self.accounting.take(side, observation, hooks, uses);
+            self.accounting.take(side, observation, hooks, shared);
         }
     }
 
@@ -232,20 +240,22 @@ impl Flow {
         reason: EndReason,
         settings: &Settings,
         listeners: &Listeners,
-        uses: &mut Uses,
+        shared: &mut Shared,
         out: &mut Output<'_, S>,
     ) {
         let facts = *self.facts.get_or_insert_with(|| {
             Facts::of(&self.conversation, self.tcp, &self.accounting, listeners, out.hooks)
         });
-        let Settled { shares, accounted, hops } = self.accounting.settle(out.ledger, uses);
-        let path = if settings.with_path { path(&hops, facts.source, out.hooks) } else { SmallVec::new() };
+        let settled = self.accounting.settle(out.ledger, &mut shared.uses);
+        let path = if settings.with_path { settled.path(facts.source, out.hooks) } else { SmallVec::new() };
+        let shares = settled.shares;
         let (interval_start, timestamp) = self.interval(shares, out.clock);
         self.interval_start = timestamp;
-        self.not_before = settings.record_after(out.clock.monotonic(), self.id);
+        self.not_before = settings.record_after(out.clock.monotonic(), self.phase);
 
-        let (round_trips, disorder) = self.quality.settle(&accounted, self.tcp.is_opened());
-        let connection = self.conversation.is_tcp().then(|| self.connection(reason, round_trips));
+        let (round_trips, disorder) = self.quality.settle(&settled.accounted, self.tcp.is_opened());
+        let connection =
+            self.conversation.is_tcp().then(|| self.connection(reason, facts.source, round_trips));
         let shown = self.accounting.lead(facts.shown);
         let (source, destination) = (facts.source, facts.source.other());
         let record = FlowRecord {
@@ -277,18 +287,20 @@ impl Flow {
             icmp: self.tuple(source).icmp,
             path: &path,
         };
-        out.sink.record(Record::Flow(&record), &by_hook(&accounted, source));
+        out.sink.record(Record::Flow(&record), &settled.by_hook(source));
+        shared.take_back(settled.hops);
         self.sequence += 1;
+        self.application.iter_mut().for_each(|application| application.told());
     }
 
     /// The flow is over, and its last record made. What other hooks saw since then is on the path.
-    pub(super) fn end(mut self, uses: &mut Uses, ledger: &Ledger) {
-        self.accounting.settle(ledger, uses);
-        self.accounting.end(uses);
+    pub(super) fn end(mut self, shared: &mut Shared, ledger: &Ledger) {
+        self.accounting.settle(ledger, &mut shared.uses);
+        self.accounting.end(&mut shared.uses);
     }
 
     /// What a record of this reason says of the connection.
-    fn connection(&mut self, reason: EndReason, round_trips: RoundTrips) -> Connection {
+    fn connection(&mut self, reason: EndReason, source: Side, round_trips: RoundTrips) -> Connection {
         let client = self.tcp.client();
         let is_answered = client.is_none_or(|client| self.accounting.lead(client.other()).is_some());
         let opening = self.tcp.opening(reason, is_answered).filter(|_| !self.is_opening_told);
@@ -300,8 +312,12 @@ impl Flow {
             _ => self.handshake.end(client),
         }
         Connection {
-            state: self.tcp.state(),
+            state: self.tcp.state(source),
             error: self.tcp.error(reason, is_answered),
+            reset: self
+                .tcp
+                .reset(reason)
+                .map(|side| if side == source { ResetSide::Source } else { ResetSide::Destination }),
             times: self.handshake.times(),
             round_trips,
             opening,
@@ -320,7 +336,7 @@ impl Flow {
     }
 
     fn record_due(&self, settings: &Settings) -> Option<MonotonicTime> {
-        Some(settings.record_after(self.first()?, self.id).max(self.not_before))
+        Some(settings.record_after(self.first()?, self.phase).max(self.not_before))
     }
 
     /// Begin and end of the interval. A wall clock that was stepped back between begin and end leaves an interval of no length.
@@ -366,40 +382,4 @@ impl Flow {
             }),
         }
     }
-}
-
-/// The hooks whose packets a record carries, the source's first; one that counts both directions once.
-fn by_hook(accounted: &[(Side, HookId, Counts)], source: Side) -> SmallVec<[(HookId, Counts); 2]> {
-    let mut sums = SmallVec::<[(HookId, Counts); 2]>::new();
-    for side in [source, source.other()] {
-        for &(_, hook, counts) in accounted.iter().filter(|(of, ..)| *of == side) {
-            match sums.iter_mut().find(|(known, _)| *known == hook) {
-                Some((_, sum)) => *sum += counts,
-                None => sums.push((hook, counts)),
-            }
-        }
-    }
-    sums
-}
-
-/// The hooks that the packets passed, in their order, the source's packets first. Empty if one hook saw all there was to see of
-/// each direction.
-fn path<'a>(hops: &[Tally], source: Side, hooks: &'a Hooks) -> SmallVec<[Hop<'a>; 4]> {
-    let of = |side| hops.iter().filter(move |hop: &&Tally| hop.side == side);
-    if Side::BOTH.into_iter().all(|side| of(side).count() < 2) {
-        return SmallVec::new();
-    }
-    let mut path = SmallVec::new();
-    for side in [source, source.other()] {
-        let mut of_side: SmallVec<[&Tally; 4]> = of(side).collect();
-        of_side.sort_unstable_by_key(|hop| (hop.first, hop.hook));
-        path.extend(of_side.into_iter().map(|hop| Hop {
-            hook: hooks.get(hop.hook),
-            is_reverse: side != source,
-            macs: hop.macs,
-            first: hop.first,
-            counts: hop.counts,
-        }));
-    }
-    path
 }

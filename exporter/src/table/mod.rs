@@ -11,11 +11,14 @@ mod conversation;
 mod facts;
 mod flow;
 mod handshake;
+mod index;
 mod others;
+mod path;
 mod ports;
 mod quality;
 mod reuse;
 mod settings;
+mod shared;
 mod slab;
 mod tcp;
 #[cfg(test)]
@@ -23,7 +26,6 @@ mod tests;
 mod uses;
 mod wheel;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::clock::{Clock, MonotonicTime};
@@ -36,11 +38,12 @@ use crate::ledger::{Ledger, LossReason};
 use self::applications::Applications;
 use self::conversation::Side;
 use self::flow::{Closing, Flow};
+use self::index::Index;
 use self::others::Others;
 use self::reuse::Reading;
-use self::settings::Settings;
+use self::settings::{Phase, Settings};
+use self::shared::Shared;
 use self::slab::{Slab, Slot};
-use self::uses::Uses;
 use self::wheel::Wheel;
 
 pub use self::applications::Losses;
@@ -52,8 +55,7 @@ pub struct FlowTable {
     settings: Settings,
     ids: FlowIds,
     flows: Slab<Flow>,
-    /// Where each conversation's flow is. One entry per tuple, not per flow: more tuples may lead to a flow (NAT).
-    index: HashMap<Tuple, Slot, foldhash::fast::RandomState>,
+    index: Index,
     /// When to look at a flow that is not closing.
     wheel: Wheel,
     /// Flows whose connection is closed and whose last packets may still come.
@@ -63,7 +65,7 @@ pub struct FlowTable {
     /// What may be a new connection's, until the reading is over.
     held: Vec<Observation>,
     others: Others,
-    uses: Uses,
+    shared: Shared,
     applications: Applications,
     /// Flows of these are not reported.
     excluded: Arc<OwnConnections>,
@@ -95,13 +97,13 @@ impl FlowTable {
             settings: Settings::new(config),
             ids,
             flows: Slab::new(),
-            index: HashMap::default(),
+            index: Index::default(),
             wheel: Wheel::new(),
             closing: Vec::new(),
             reading: Reading::FIRST,
             held: Vec::new(),
             others: Others::default(),
-            uses: Uses::default(),
+            shared: Shared::default(),
             applications: Applications::new(config.application_bytes),
             excluded: Arc::default(),
             listeners: Listeners::default(),
@@ -132,7 +134,7 @@ impl FlowTable {
     pub fn apply<S: RecordSink>(&mut self, observation: &Observation, out: &mut Output<'_, S>) {
         out.ledger.observed(observation.hook, observation.counts);
         let (conversation, side) = conversation::of(&observation.tuple);
-        let slot = self.index.get(&conversation).copied();
+        let slot = self.index.find(&conversation, &self.flows);
         let is_flow = |slot: Slot| !self.flows[slot].may_give_way(observation, self.reading);
         if slot.is_none_or(is_flow) {
             self.count(conversation, side, slot, observation, out);
@@ -147,7 +149,7 @@ impl FlowTable {
     /// Takes packets that the kernel counted without a flow, and enters them in the ledger as lost.
     pub fn apply_unattributed<S: RecordSink>(&mut self, packets: &Unattributed, out: &mut Output<'_, S>) {
         out.ledger.lost_in_kernel(packets.hook, LossReason::from(packets.reason), packets.counts);
-        self.others.apply(packets, &mut self.ids, &mut self.uses, out.clock);
+        self.others.apply(packets, &mut self.ids, &mut self.shared.uses, out.clock);
     }
 
     /// Makes the records that are due. To be called once after each drain: a closed connection ends with the first drain that
@@ -164,11 +166,11 @@ impl FlowTable {
                 continue;
             }
             if flow.is_due(now, &self.settings) {
-                flow.emit(EndReason::ActiveTimeout, &self.settings, &self.listeners, &mut self.uses, out);
+                flow.emit(EndReason::ActiveTimeout, &self.settings, &self.listeners, &mut self.shared, out);
             }
             self.wheel.set(slot, flow.deadline(&self.settings));
         }
-        self.others.emit_due(&self.settings, &mut self.uses, out);
+        self.others.emit_due(&self.settings, &mut self.shared.uses, out);
         self.reading = self.reading.next();
     }
 
@@ -185,7 +187,7 @@ impl FlowTable {
                 continue;
             }
             if flow.is_due(now, &self.settings) {
-                flow.emit(EndReason::ActiveTimeout, &self.settings, &self.listeners, &mut self.uses, out);
+                flow.emit(EndReason::ActiveTimeout, &self.settings, &self.listeners, &mut self.shared, out);
             }
             self.wheel.set(slot, flow.deadline(&self.settings));
         }
@@ -206,7 +208,7 @@ impl FlowTable {
             self.end(slot, EndReason::ForcedEnd, out);
             from = slot.0;
         }
-        self.others.finish(&mut self.uses, out);
+        self.others.finish(&mut self.shared.uses, out);
     }
 
     /// Number of live flows.
@@ -224,7 +226,7 @@ impl FlowTable {
     /// Whether records to come may name the hook. Its packets in the table are in the ledger.
     #[must_use]
     pub fn names(&self, hook: HookId) -> bool {
-        !self.uses.are_none(hook)
+        !self.shared.uses.are_none(hook)
     }
 
     /// When [`Self::emit_due`] may have something to do at the earliest, if no observation comes before.
@@ -247,7 +249,7 @@ impl FlowTable {
         let slot = slot.unwrap_or_else(|| self.admit(conversation, observation, out));
         let flow = &mut self.flows[slot];
         let before = flow.first();
-        flow.absorb(side, observation, self.reading, out.hooks, &mut self.uses);
+        flow.absorb(side, observation, self.reading, out.hooks, &mut self.shared);
         if flow.is_excluded() {
             out.ledger.excluded(observation.hook, observation.counts);
         }
@@ -274,11 +276,12 @@ impl FlowTable {
             self.make_room(out);
         }
         self.wheel.turn_empty(out.clock.monotonic());
-        let flow = Flow::new(self.ids.next_id(), conversation, observation.first, out.clock);
+        let phase = Phase::of(self.flows.next());
+        let flow = Flow::new(self.ids.next_id(), phase, conversation, observation.first, out.clock);
         let is_own = self.excluded.have(&conversation, reuse::opening(observation), observation.first);
         self.wants_listeners |= !is_own && facts::may_need_listeners(observation);
         let slot = self.flows.insert(if is_own { flow.excluded() } else { flow });
-        self.index.insert(conversation, slot);
+        self.index.insert(slot, &self.flows);
         slot
     }
 
@@ -316,13 +319,14 @@ impl FlowTable {
     fn end<S: RecordSink>(&mut self, slot: Slot, reason: EndReason, out: &mut Output<'_, S>) {
         self.wheel.cancel(slot);
         let mut flow = self.flows.remove(slot);
-        self.index.remove(flow.conversation());
+        self.index.remove(flow.conversation(), slot);
         if flow.is_to_be_told() {
-            flow.emit(reason, &self.settings, &self.listeners, &mut self.uses, out);
+            flow.emit(reason, &self.settings, &self.listeners, &mut self.shared, out);
         }
         if let Some(application) = flow.application() {
             self.applications.release(application);
         }
-        flow.end(&mut self.uses, out.ledger);
+        flow.end(&mut self.shared, out.ledger);
+        self.shared.shrink(self.flows.len());
     }
 }

@@ -91,12 +91,14 @@ impl Tcp {
         Side::BOTH.into_iter().find(is_client).filter(|_| self.sides(Sent::Syn) != Sides::BOTH)
     }
 
-    /// Where it stands, as far as that shows.
-    pub(super) fn state(self) -> Option<ConnectionState> {
+    /// Where it stands, as far as that shows. Where the two ends differ, it is where the source stands.
+    pub(super) fn state(self, source: Side) -> Option<ConnectionState> {
         if self.is_over() {
             Some(ConnectionState::Closed)
+        } else if self.sides(Sent::Fin).has(source) {
+            Some(ConnectionState::FinWait)
         } else if self.sides(Sent::Fin) != Sides::NONE {
-            None
+            Some(ConnectionState::CloseWait)
         } else if self.is_established() {
             Some(ConnectionState::Established)
         } else if self.sides(Sent::SynAck) != Sides::NONE || self.sides(Sent::Syn) == Sides::BOTH {
@@ -135,6 +137,13 @@ impl Tcp {
             let is_refused = self.sides(Sent::SynAck) == Sides::NONE && Side::BOTH.into_iter().any(refuses);
             Some(if is_refused { ConnectionError::Refused } else { ConnectionError::Reset })
         }
+    }
+
+    /// The side that broke it off, if the record is its last. Which of two was first, is not known.
+    pub(super) fn reset(self, reason: EndReason) -> Option<Side> {
+        let is_end = reason != EndReason::ActiveTimeout && self.sides(Sent::Fin) != Sides::BOTH;
+        let resets = self.sides(Sent::Rst);
+        Side::BOTH.into_iter().find(|side| is_end && resets.has(*side) && !resets.has(side.other()))
     }
 
     fn note(&mut self, what: Sent, side: Side) {

@@ -3,6 +3,7 @@
 mod captures;
 mod collector;
 mod connection;
+mod dns;
 mod exact;
 mod exits;
 mod facts;
@@ -17,7 +18,9 @@ mod path;
 mod pods;
 mod proxy;
 mod quality;
+mod quic;
 mod replay;
+mod states;
 mod telemetry;
 mod tshark;
 mod tshark_facts;
@@ -28,7 +31,7 @@ use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
-    let tests: [Test; 76] = [
+    let tests: [Test; 83] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -51,6 +54,9 @@ fn main() -> ExitCode {
         ("a_connection_that_is_refused_says_so", connection::refused),
         ("a_connection_that_is_reset_says_so", connection::reset),
         ("a_connection_that_nobody_answers_times_out", connection::timed_out),
+        ("a_connection_that_one_side_reset_says_which", states::reset_side),
+        ("a_connection_that_is_half_open_says_so", states::half_open),
+        ("a_connection_that_is_half_closed_says_so", states::half_closed),
         ("a_connection_that_lives_has_the_round_trip_of_its_socket", quality::round_trip),
         ("a_socket_tells_what_was_sent_again", quality::of_a_socket),
         ("where_packets_are_forwarded_their_numbers_tell_what_was_sent_again", quality::forwarded),
@@ -64,7 +70,10 @@ fn main() -> ExitCode {
         ("a_connection_without_tls_says_so", facts::without_tls),
         ("bytes_from_the_middle_of_a_connection_say_nothing", facts::from_the_middle),
         ("a_tls_handshake_in_pieces_is_counted_as_incomplete", facts::cut),
-        ("a_question_to_dns_says_its_answer_and_how_long_it_took", facts::dns),
+        ("a_quic_connection_says_the_version_of_its_answer", quic::versions),
+        ("a_question_to_dns_says_its_answer_and_how_long_it_took", dns::answers),
+        ("each_question_to_dns_of_a_flow_is_told", dns::several_questions),
+        ("a_question_to_dns_over_tcp_comes_in_whatever_segments", dns::over_tcp),
         ("captures_of_every_kind_have_their_flows", captures::as_expected),
         ("random_captures_add_up_as_tshark_has_them", tshark::same_sums),
         ("random_captures_say_what_tshark_reads", tshark_facts::same_facts),
@@ -82,6 +91,7 @@ fn main() -> ExitCode {
         ("the_agents_own_export_is_reported_on_request", own_traffic::reported),
         ("a_collector_takes_configurations_for_users", collector::takes_configurations_for_users),
         ("metrics_say_what_the_records_say", metrics::equal_records),
+        ("metrics_say_what_the_records_say_was_sent_again", metrics::sent_again),
         ("metrics_go_without_records_where_only_they_are_wanted", metrics::alone),
         ("metrics_go_beside_printed_flows", metrics::beside_print),
         ("metrics_arrive_at_a_collector_that_comes_late", metrics::to_a_late_collector),

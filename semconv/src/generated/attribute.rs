@@ -127,25 +127,60 @@ pub const LOG_RECORD_UID: Attribute = Attribute {
 pub const NETWORK_CONNECTION_STATE: Attribute =
     Attribute { key: "network.connection.state", kind: Kind::String, brief: "State of the connection." };
 
-/// Time in seconds (`s`) from the flow's first question to DNS to its answer.
+/// Time in seconds (`s`) from the question to DNS to its answer.
 pub const NETWORK_DNS_DURATION: Attribute = Attribute {
     key: "network.dns.duration",
     kind: Kind::Double,
-    brief: "Time in seconds (`s`) from the flow's first question to DNS to its answer.",
+    brief: "Time in seconds (`s`) from the question to DNS to its answer.",
 };
 
-/// Type of record that the flow's first question to DNS asks for.
+/// Type of record that the question to DNS asks for.
 pub const NETWORK_DNS_QUESTION_TYPE: Attribute = Attribute {
     key: "network.dns.question.type",
     kind: Kind::String,
-    brief: "Type of record that the flow's first question to DNS asks for.",
+    brief: "Type of record that the question to DNS asks for.",
 };
 
-/// Response code of the answer to the flow's first question to DNS.
+/// How often something was asked in the interval, repeated questions included.
+pub const NETWORK_DNS_QUESTIONS_COUNT: Attribute = Attribute {
+    key: "network.dns.questions.count",
+    kind: Kind::Int,
+    brief: "How often something was asked in the interval, repeated questions included.",
+};
+
+/// Times in seconds (`s`) to their answers; -1 where it is not known.
+pub const NETWORK_DNS_QUESTIONS_DURATION: Attribute = Attribute {
+    key: "network.dns.questions.duration",
+    kind: Kind::DoubleArray,
+    brief: "Times in seconds (`s`) to their answers; -1 where it is not known.",
+};
+
+/// Names that the questions to DNS of the interval ask for, in lower case.
+pub const NETWORK_DNS_QUESTIONS_NAME: Attribute = Attribute {
+    key: "network.dns.questions.name",
+    kind: Kind::StringArray,
+    brief: "Names that the questions to DNS of the interval ask for, in lower case.",
+};
+
+/// Response codes of their answers, as `network.dns.response_code` has them.
+pub const NETWORK_DNS_QUESTIONS_RESPONSE_CODE: Attribute = Attribute {
+    key: "network.dns.questions.response_code",
+    kind: Kind::StringArray,
+    brief: "Response codes of their answers, as `network.dns.response_code` has them.",
+};
+
+/// Types of record that they ask for, as `network.dns.question.type` has them.
+pub const NETWORK_DNS_QUESTIONS_TYPE: Attribute = Attribute {
+    key: "network.dns.questions.type",
+    kind: Kind::StringArray,
+    brief: "Types of record that they ask for, as `network.dns.question.type` has them.",
+};
+
+/// Response code of the answer to the question to DNS.
 pub const NETWORK_DNS_RESPONSE_CODE: Attribute = Attribute {
     key: "network.dns.response_code",
     kind: Kind::String,
-    brief: "Response code of the answer to the flow's first question to DNS.",
+    brief: "Response code of the answer to the question to DNS.",
 };
 
 /// Community ID of the flow, version 1: a hash of its addresses, protocol and ports.
@@ -329,6 +364,13 @@ pub const NETWORK_TCP_FLAGS: Attribute = Attribute {
     key: "network.tcp.flags",
     kind: Kind::StringArray,
     brief: "TCP flags seen in either direction within the record's interval.",
+};
+
+/// Which side's RST ended the connection.
+pub const NETWORK_TCP_RESET_SIDE: Attribute = Attribute {
+    key: "network.tcp.reset.side",
+    kind: Kind::String,
+    brief: "Which side's RST ended the connection.",
 };
 
 /// Time in seconds (`s`) from the SYN-ACK to the ACK: to the client and back.

@@ -229,6 +229,24 @@ pub const NETWORK_FLOW_PACKET_COUNT: Metric = Metric {
     ],
 };
 
+/// TCP segments that flows sent again.
+pub const NETWORK_FLOW_TCP_RETRANSMIT_COUNT: Metric = Metric {
+    name: "network.flow.tcp.retransmit.count",
+    instrument: Instrument::Counter,
+    unit: "{segment}",
+    brief: "TCP segments that flows sent again.",
+    attributes: &[
+        attribute::NETWORK_FLOW_DIRECTION,
+        attribute::NETWORK_TRANSPORT,
+        attribute::NETWORK_TYPE,
+        attribute::NETWORK_INTERFACE_NAME,
+        attribute::SOURCE_ADDRESS,
+        attribute::DESTINATION_ADDRESS,
+        attribute::DESTINATION_PORT,
+        attribute::OTEL_METRIC_OVERFLOW,
+    ],
+};
+
 /// TCP connections that were opened, and those that could not be.
 pub const NETWORK_FLOW_TCP_CONNECTION_COUNT: Metric = Metric {
     name: "network.flow.tcp.connection.count",

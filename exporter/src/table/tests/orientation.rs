@@ -15,7 +15,7 @@ pub(super) fn unknown(tuple: Tuple) -> Tuple {
 impl Bench {
     /// Sockets listen in the hooks' namespace, each at its address.
     pub(super) fn listening(mut self, sockets: &[Listener]) -> Self {
-        let mut listeners = Listeners::of(0);
+        let mut listeners = Listeners::of(0, usize::MAX);
         for socket in sockets {
             listeners.add(*socket);
         }
