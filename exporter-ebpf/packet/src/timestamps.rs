@@ -119,6 +119,7 @@ const fn value(sample: u64, owner: u32) -> u32 {
 
 /// When it was seen.
 #[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "the lower half")]
 const fn time(sample: u64) -> u32 {
     sample as u32
 }
