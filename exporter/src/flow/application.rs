@@ -183,10 +183,9 @@ impl Application {
     #[must_use]
     pub fn encryption(&self) -> &'static str {
         match (self.protocol, &self.tls) {
-            (None, Some(_)) => encryption::TLS,
+            // QUIC's first packets carry a TLS handshake (RFC 9001).
+            (None, Some(_)) | (Some(Protocol::Quic), None) => encryption::TLS,
             (Some(Protocol::Ssh), None) => encryption::SSH,
-            // Its first packets carry a TLS handshake (RFC 9001).
-            (Some(Protocol::Quic), None) => encryption::TLS,
             (Some(protocol), None) if !protocol.may_turn_to_tls() => {
                 match (self.tls_request, self.tls_answer) {
                     (None, _) | (Some(TlsRequest::PostgreSql), Some(false)) => encryption::NONE,

@@ -88,7 +88,6 @@ impl Dns {
     }
 
     /// The questions that the next record tells.
-    #[must_use]
     pub fn questions(&self) -> impl Iterator<Item = &Question> + Clone {
         self.questions.iter().filter(|question| !question.is_told)
     }

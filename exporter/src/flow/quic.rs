@@ -98,7 +98,9 @@ mod tests {
     fn known(headers: &[QuicHeader]) -> Option<String> {
         let (first, others) = headers.split_first().unwrap();
         let mut quic = Quic::new(first.clone());
-        others.iter().for_each(|header| quic.learn(header));
+        for header in others {
+            quic.learn(header);
+        }
         quic.version().map(ToOwned::to_owned)
     }
 

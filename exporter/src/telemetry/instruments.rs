@@ -30,7 +30,7 @@ const INTEGERS: [(Metric, Observe); 27] = [
     (metric::FLOW_EXPORTER_PACKET_NOT_IP, |sources, put| put(sources.seen_last().not_ip.packets, &[])),
     (metric::FLOW_EXPORTER_PACKET_FILTERED, |sources, put| put(sources.seen_last().filtered.packets, &[])),
     (metric::FLOW_EXPORTER_PACKET_SAMPLED_OUT, |sources, put| {
-        put(sources.seen_last().sampled_out.packets, &[])
+        put(sources.seen_last().sampled_out.packets, &[]);
     }),
     (metric::FLOW_EXPORTER_PACKET_PATH, |sources, put| put(sources.seen_last().path.packets, &[])),
     (metric::FLOW_EXPORTER_PACKET_TABLE, |sources, put| put(sources.seen_last().table.packets, &[])),
