@@ -241,8 +241,8 @@ fn churn(router: &Netns, isolated: &Isolated, over: &AtomicBool) -> Result<()> {
     let mut number = 0_u32;
     while !over.load(Ordering::Relaxed) {
         number += 1;
-        let interface = format!("churn{number}");
-        router.ip(&format!("link add {interface} type dummy"))?;
+        let (interface, peer) = (format!("churn{number}"), format!("peer{number}"));
+        router.veth(&interface, &peer)?;
         router.ip(&format!("link set {interface} up"))?;
         sleep(Duration::from_millis(300));
         router.ip(&format!("link del {interface}"))?;
