@@ -108,16 +108,23 @@ fn note_handshake(facts: &mut Facts, packet: &Packet, now: u64) {
     }
 }
 
-/// Where the time of the first segment of this kind is.
+/// Where the time of the first segment of this kind is. A SYN has the first data of its side looked for, also in an entry that has seen
+/// a connection's.
 #[inline(always)]
 fn handshake_time<'facts>(facts: &'facts mut Facts, packet: &Packet) -> Option<&'facts mut u64> {
     if packet.key.unpack().protocol != protocol::TCP {
         return None;
     }
     match packet.tcp_flags & OF_HANDSHAKE {
-        tcp_flags::SYN => Some(&mut facts.syn_ns),
+        tcp_flags::SYN => {
+            facts.start = start::OPEN;
+            Some(&mut facts.syn_ns)
+        }
         tcp_flags::ACK => Some(&mut facts.ack_ns),
-        SYN_ACK => Some(&mut facts.syn_ack_ns),
+        SYN_ACK => {
+            facts.start = start::OPEN;
+            Some(&mut facts.syn_ack_ns)
+        }
         _ => None,
     }
 }

@@ -75,7 +75,7 @@ pub(crate) fn look(context: &TcContext, counted: Counted, packet: &Packet) {
     }
     let opens = packet.tcp_flags & tcp_flags::SYN != 0;
     let is_of_interest = entry.kind as u8 == protocol::TCP
-        && (opens || entry.facts.start == start::OPEN)
+        && entry.facts.start == start::OPEN
         && packet.tcp_flags & tcp_flags::RST == 0
         && matches!(packet.fragment, Fragment::None);
     if !is_of_interest {
@@ -89,8 +89,6 @@ pub(crate) fn look(context: &TcContext, counted: Counted, packet: &Packet) {
     let segment = Segment::of(packet, unsafe { words.assume_init() });
     let Some(key) = key(entry) else { return };
     let first = if opens {
-        // An entry may see several connections of a tuple.
-        entry.facts.start = start::OPEN;
         if segment.len == 0 {
             return wait_for(entry, key, segment.sequence.wrapping_add(1));
         }
@@ -146,7 +144,8 @@ fn withhold_ecn(entry: &mut Entry) {
 #[inline(always)]
 fn is_looked_at(entry: &Entry) -> bool {
     match entry.kind as u8 {
-        protocol::TCP => true,
+        // What is watched for its timestamps is notable, too.
+        protocol::TCP => entry.facts.start == start::OPEN,
         protocol::UDP => entry.facts.start == start::OPEN || has_dns_port(entry),
         _ => false,
     }
