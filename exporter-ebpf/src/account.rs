@@ -12,12 +12,13 @@
 use core::arch::asm;
 
 use abi::{Bucket, Entry, PackedKey, control, place};
+use aya_ebpf::bindings::__sk_buff;
 use aya_ebpf::programs::TcContext;
 use packet::{Packet, Wire};
 
 use crate::entry::Shown;
 use crate::maps::{CONTROL, ENTRIES, INDEX, TAKEN};
-use crate::{entry, hash, losses};
+use crate::{entry, hash, headers, losses};
 
 /// Of a bucket.
 const PLACES: usize = Bucket::PLACES as usize;
@@ -55,6 +56,18 @@ impl Counted {
         let tick = if shown.is_new_tick { Self::NEW_TICK } else { 0 };
         let notable = if shown.is_notable { Self::NOTABLE } else { 0 };
         Self(number | tick | notable)
+    }
+
+    /// What [`word`](Self::word) gave.
+    #[inline(always)]
+    pub(crate) fn of(word: u32) -> Self {
+        Self(word)
+    }
+
+    /// To be handed to a global function, which takes no structures.
+    #[inline(always)]
+    pub(crate) fn word(self) -> u32 {
+        self.0
     }
 
     #[inline(always)]
@@ -107,22 +120,34 @@ pub(crate) fn known(packet: &Packet, wire: Wire) -> Option<Counted> {
     None
 }
 
-/// Counts a packet, or its loss.
+/// Counts the packet that was [read](headers::parsed), or its loss.
 #[inline(always)]
-pub(crate) fn any(context: &TcContext, packet: &Packet, wire: Wire) -> Option<Counted> {
-    let counted = search(context, packet, wire, hash::of(&packet.key));
+pub(crate) fn any(context: &TcContext, wire: Wire) -> Option<Counted> {
+    let counted = Counted::of(count_parsed(context.skb.skb, wire.bytes, wire.packets));
     (counted.0 != Counted::NOWHERE.0).then_some(counted)
 }
 
-/// Finds the key's entry wherever in its bucket it is, or makes one. Not inlined: large.
+/// As [`any`], from and to words alone. Not inlined: large. Global: see [`crate`].
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn search(context: &TcContext, packet: &Packet, wire: Wire, hash: u64) -> Counted {
-    // Not handed over, as a function has five arguments at most. User space may have turned it meanwhile: either is right.
+extern "C" fn count_parsed(skb: *mut __sk_buff, bytes: u32, packets: u32) -> u32 {
+    let counted = match headers::parsed() {
+        Some(packet) => search(&TcContext::new(skb), packet, Wire { bytes, packets }),
+        None => Counted::NOWHERE, // Cannot be: each CPU has its place.
+    };
+    counted.word()
+}
+
+/// Finds the key's entry wherever in its bucket it is, or makes one.
+#[inline(always)]
+fn search(context: &TcContext, packet: &Packet, wire: Wire) -> Counted {
+    // Not the fast way's: user space may have turned it meanwhile, and either is right.
     let control = control();
+    let key = &packet.key;
+    let hash = hash::of(key);
     let Some(bucket) = bucket(control, hash) else {
         return Counted::NOWHERE; // Cannot be: the number is below the map's size.
     };
-    let key = &packet.key;
     let tag = tag(hash, key);
     // A full bucket forgets the place that the key would rather have.
     let mut free = home(hash);

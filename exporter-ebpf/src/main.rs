@@ -3,6 +3,11 @@
 //! The way of a packet: read its headers ([`headers`]), give a later fragment its ports ([`fragments`]), count it ([`account`]), note how well its connection does
 //! ([`quality`]); what cannot be counted as a flow is counted by reason ([`losses`]). The packet itself is never changed, and
 //! the verdict is always "go on with the next program".
+//!
+//! The verifier goes through a function again for each call, and for each state that a call may come with. What is large is therefore
+//! a *global* function (`extern "C"` with a name of its own): the verifier goes through that once, for whatever words it is given.
+//! It takes the context and words alone, and gives a word (Linux: `btf_prepare_func_args`); what it needs besides, it
+//! takes from maps again.
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
@@ -164,7 +169,7 @@ fn count_any(context: &TcContext, direction: Direction) {
 /// Counts a packet, notes what it tells of its connection, and has a second look at one that shows something new.
 #[inline(always)]
 fn count(context: &TcContext, packet: &Packet, wire: Wire) {
-    let Some(counted) = account::any(context, packet, wire) else { return };
+    let Some(counted) = account::any(context, wire) else { return };
     quality::note(context, packet, wire, counted);
     if counted.is_notable() && payload::are_shipped() {
         payload::look(context, counted, packet);

@@ -33,7 +33,7 @@ const WITH_TIMESTAMP: u16 = 8;
 #[inline(always)]
 pub(crate) fn note_plain(context: &TcContext, packet: &Packet, wire: Wire, counted: Counted) {
     if is_noted(packet) && (counted.is_new_tick_or_notable() || !is_plain(context, packet, counted)) {
-        segment(context.skb.skb, counted, packet.transport_at, packet.payload_len, wire.packets);
+        note_segment(context.skb.skb, counted.word(), packet.transport_at, packet.payload_len, wire.packets);
     }
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn note_plain(context: &TcContext, packet: &Packet, wire: Wire, count
 #[inline(always)]
 pub(crate) fn note(context: &TcContext, packet: &Packet, wire: Wire, counted: Counted) {
     if is_noted(packet) && matches!(packet.fragment, Fragment::None) {
-        segment(context.skb.skb, counted, packet.transport_at, packet.payload_len, wire.packets);
+        note_segment(context.skb.skb, counted.word(), packet.transport_at, packet.payload_len, wire.packets);
     }
 }
 
@@ -51,7 +51,7 @@ fn is_noted(packet: &Packet) -> bool {
     packet.tcp_flags != 0 && constant(&KEEPS_TCP_QUALITY) != 0
 }
 
-/// Notes a segment that is one of the commonest. The others are left to [`segment`].
+/// Notes a segment that is one of the commonest. The others are left to [`note_segment`].
 #[inline(always)]
 fn is_plain(context: &TcContext, packet: &Packet, counted: Counted) -> bool {
     let Some(header) = DirectFrame::of(context).header::<20>(packet.transport_at as usize) else {
@@ -74,18 +74,26 @@ fn quality_of<'a>(counted: Counted) -> Option<&'a mut TcpQuality> {
     TCP_QUALITY.get_ptr_mut(counted.number()).map(|quality| unsafe { &mut *quality })
 }
 
-/// Not inlined: what a packet needs up to here stays in registers.
+/// Not inlined: what a packet needs up to here stays in registers. Global: see [`crate`].
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn segment(skb: *mut __sk_buff, counted: Counted, at: u32, payload_len: u32, segments: u32) {
-    let Some(quality) = quality_of(counted) else { return };
+extern "C" fn note_segment(
+    skb: *mut __sk_buff,
+    counted: u32,
+    at: u32,
+    payload_len: u32,
+    segments: u32,
+) -> u32 {
+    let counted = Counted::of(counted);
+    let Some(quality) = quality_of(counted) else { return 0 };
     if counted.is_first() {
         *quality = TcpQuality::default();
     }
     if at > MAX_OFFSET {
-        return; // For the verifier: no header is that far away.
+        return 0; // For the verifier: no header is that far away.
     }
     let frame = DirectFrame::of(&TcContext::new(skb));
-    let Some(header) = frame.header::<20>(at as usize) else { return };
+    let Some(header) = frame.header::<20>(at as usize) else { return 0 };
     let offset_and_flags = header.be16::<12>();
     let segment = Segment {
         sequence: header.be32::<4>(),
@@ -101,6 +109,7 @@ fn segment(skb: *mut __sk_buff, counted: Counted, at: u32, payload_len: u32, seg
     if counted.is_new_tick_or_notable() && quality.smoothed_rtt == 0 && segment.flags & tcp_flags::RST == 0 {
         time(&frame, at, offset_and_flags, payload_len, counted, quality);
     }
+    0
 }
 
 /// Times a segment by its timestamps, if it has them.
@@ -118,7 +127,7 @@ fn time(
         && header.be32::<20>() == TIMESTAMP
     {
         let round_trip =
-            timestamps::look(counted, header.be32::<24>(), header.be32::<28>(), payload_len != 0);
+            timestamps::time_segment(counted.word(), header.be32::<24>(), header.be32::<28>(), payload_len);
         if round_trip != 0 {
             quality.add_round_trip(round_trip);
         }

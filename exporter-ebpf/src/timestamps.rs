@@ -12,9 +12,11 @@ use crate::maps::TIMINGS;
 use crate::{clock, hash, payload};
 
 /// Looks at a segment's timestamps, and gives the round trip that it ends, in units of 1024 ns, or 0. Not inlined: seldom.
+/// Global: see [`crate`].
+#[unsafe(no_mangle)]
 #[inline(never)]
-pub(crate) fn look(counted: Counted, value: u32, echo: u32, has_data: bool) -> u32 {
-    let Some(entry) = counted.entry() else { return 0 };
+pub(crate) extern "C" fn time_segment(counted: u32, value: u32, echo: u32, payload_len: u32) -> u32 {
+    let Some(entry) = Counted::of(counted).entry() else { return 0 };
     let is_reverse = is_reverse(entry);
     let hash = hash::of(&conversation(entry, is_reverse));
     let at = (((hash >> 32) * u64::from(TIMING_ENTRIES)) >> 32) as u32;
@@ -24,7 +26,7 @@ pub(crate) fn look(counted: Counted, value: u32, echo: u32, has_data: bool) -> u
     // SAFETY: the map gave out the value. Other CPUs may write it too; see `Timing`.
     let [forward, reverse] = unsafe { &mut *timings };
     let (own, other) = if is_reverse { (reverse, forward) } else { (forward, reverse) };
-    let segment = Stamped { value, echo, has_data };
+    let segment = Stamped { value, echo, has_data: payload_len != 0 };
     let now = || (clock::precise() >> 10) as u32;
     let mut is_watched = segment.sent(own, owner, now);
     let mut round_trip = 0;

@@ -126,9 +126,11 @@ pub fn parse<F: Frame + ?Sized>(
         Link::Ethernet => ethernet::parse(frame, metadata.vlan)?,
         Link::Ip => ethernet::bare(frame, metadata.vlan)?,
     };
+    // Or the verifier would go through what follows for each number of VLAN tags.
+    let at = frame.forget(layer2.at);
     let network = match layer2.ether_type {
-        ethernet::IPV4 => ipv4::parse(frame, layer2.at, metadata)?,
-        ethernet::IPV6 => ipv6::parse(frame, layer2.at, metadata)?,
+        ethernet::IPV4 => ipv4::parse(frame, at, metadata)?,
+        ethernet::IPV6 => ipv6::parse(frame, at, metadata)?,
         _ => return Err(Reject::NotIp),
     };
     let transport = transport::parse(frame, &network)?;

@@ -3,7 +3,9 @@
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::thread;
 
 use abi::maps::{
     AWAITED, BUCKETS_GLOBAL, ENTRIES, ENTRIES_GLOBAL, FILTER_LEN_GLOBAL, FILTER_RULES_GLOBAL,
@@ -67,6 +69,9 @@ pub enum LoadError {
     /// The object is not the one this program was built with.
     #[error("the embedded kernel object has no program {0}")]
     Missing(&'static str),
+    /// No thread to load a program from.
+    #[error("cannot start a thread to load a flow program: {0}")]
+    Thread(#[source] io::Error),
     /// A descriptor cannot be kept.
     #[error("cannot keep the descriptor of a flow program: {0}")]
     Descriptor(#[source] io::Error),
@@ -210,19 +215,35 @@ fn instance(
         loader.map_pin_path(map, path.as_path());
     }
     let mut ebpf = loader.load(object::bytes()).map_err(LoadError::Maps)?;
-    let [ethernet, ip] = if *slots == SlotCount::NONE {
-        [["ethernet_ingress", "ethernet_egress"], ["ip_ingress", "ip_egress"]]
+    let names = if *slots == SlotCount::NONE {
+        ["ethernet_ingress", "ethernet_egress", "ip_ingress", "ip_egress"]
     } else {
-        [
-            ["ethernet_ingress_filtered", "ethernet_egress_filtered"],
-            ["ip_ingress_filtered", "ip_egress_filtered"],
-        ]
+        ["ethernet_ingress_filtered", "ethernet_egress_filtered", "ip_ingress_filtered", "ip_egress_filtered"]
     };
-    let mut programs = |[ingress, egress]: [&'static str; 2]| {
-        Ok::<_, LoadError>([program(&mut ebpf, ingress)?, program(&mut ebpf, egress)?])
+    verify(&mut ebpf, names)?;
+    let [ethernet_ingress, ethernet_egress, ip_ingress, ip_egress] = names;
+    let fd = |name| descriptor(&ebpf, name);
+    let programs = Programs {
+        ethernet: [fd(ethernet_ingress)?, fd(ethernet_egress)?],
+        ip: [fd(ip_ingress)?, fd(ip_egress)?],
     };
-    let programs = Programs { ethernet: programs(ethernet)?, ip: programs(ip)? };
     Ok((ebpf, programs))
+}
+
+/// Has the kernel verify and compile the programs: all at once, because that takes longer than everything else of the start.
+fn verify(ebpf: &mut Ebpf, names: [&'static str; 4]) -> Result<(), LoadError> {
+    thread::scope(|scope| {
+        let mut threads = Vec::new();
+        for (name, program) in ebpf.programs_mut() {
+            let Some(&name) = names.iter().find(|wanted| **wanted == name) else { continue };
+            let program: &mut SchedClassifier = program.try_into().map_err(|_| LoadError::Missing(name))?;
+            let load = move || program.load().map_err(|source| LoadError::Program { name, source });
+            let thread = thread::Builder::new().name("load".to_owned());
+            threads.push(thread.spawn_scoped(scope, load).map_err(LoadError::Thread)?);
+        }
+        // A panic goes on here.
+        threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })
 }
 
 /// SipHash with a key of the operating system's.
@@ -231,11 +252,8 @@ fn hash_key() -> [u32; 10] {
     std::array::from_fn(|word| (secret.hash_one(word) >> 32) as u32)
 }
 
-fn program(ebpf: &mut Ebpf, name: &'static str) -> Result<OwnedFd, LoadError> {
-    let program: &mut SchedClassifier =
-        ebpf.program_mut(name).and_then(|program| program.try_into().ok()).ok_or(LoadError::Missing(name))?;
-    let failed = |source| LoadError::Program { name, source };
-    program.load().map_err(failed)?;
-    let fd = program.fd().map_err(failed)?;
+fn descriptor(ebpf: &Ebpf, name: &'static str) -> Result<OwnedFd, LoadError> {
+    let program = ebpf.program(name).ok_or(LoadError::Missing(name))?;
+    let fd = program.fd().map_err(|source| LoadError::Program { name, source })?;
     fd.as_fd().try_clone_to_owned().map_err(LoadError::Descriptor)
 }
