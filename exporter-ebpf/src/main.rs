@@ -13,6 +13,7 @@
 
 mod account;
 mod clock;
+mod drops;
 mod entry;
 mod filter;
 mod fragments;

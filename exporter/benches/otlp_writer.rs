@@ -170,6 +170,7 @@ fn record(number: u32, hook: &Hook) -> FlowRecord<'_> {
         application: None,
         icmp: None,
         path: &[],
+        drops: &[],
     }
 }
 

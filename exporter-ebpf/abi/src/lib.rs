@@ -10,6 +10,7 @@
 #![no_std]
 
 pub mod control;
+mod dropped;
 mod entry;
 mod filter;
 mod fragment;
@@ -22,6 +23,7 @@ mod payload;
 mod pod;
 mod quality;
 
+pub use crate::dropped::{DropKey, DropTally, NO_DROPS, Untold, skb};
 pub use crate::entry::{Bucket, Entry, Taken, place};
 pub use crate::filter::{FilterEnd, FilterRule, FilterSubject};
 pub use crate::fragment::{FragmentKey, FragmentPorts};

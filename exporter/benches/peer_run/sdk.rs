@@ -154,6 +154,7 @@ fn record(flow: u32, reading: u32, hook: &Hook) -> FlowRecord<'_> {
         application: None,
         icmp: None,
         path: &[],
+        drops: &[],
     }
 }
 

@@ -20,15 +20,15 @@ use self::key::{FlowDirection, Key, Subject};
 use self::series::{Collection, Series, SeriesSet};
 use crate::clock::{Clock, WallTime};
 use crate::flow::{
-    Counts, FlowRecord, HistogramKind, MetricPoint, MetricValue, Opening, Record, Temporality,
+    Counts, DropCount, FlowRecord, HistogramKind, MetricPoint, MetricValue, Opening, Record, Temporality,
 };
 
 pub use self::dimension::{Dimension, UnknownDimension};
 
-/// Bytes of a series with its place in the table, which may be half empty: key, times and up to seven attributes with their texts.
+/// Bytes of a series with its place in the table, which may be half empty: key, times and up to eight attributes with their texts.
 const SERIES_BYTES: usize = 1 << 10;
-/// Of three kinds there are as many series as the limit allows.
-const KINDS: usize = 3;
+/// Of four kinds there are as many series as the limit allows.
+const KINDS: usize = 4;
 
 /// What series there are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +63,7 @@ impl Config {
 pub(crate) struct Aggregator {
     config: Config,
     traffic: SeriesSet<Counts>,
+    dropped: SeriesSet<u64>,
     connections: SeriesSet<u64>,
     round_trips: SeriesSet<Histogram>,
     /// When points were last given, and before that when counting began. A series begins no earlier, so that it cannot overlap
@@ -76,6 +77,7 @@ impl Aggregator {
         Self {
             config,
             traffic: SeriesSet::default(),
+            dropped: SeriesSet::default(),
             connections: SeriesSet::default(),
             round_trips: SeriesSet::default(),
             collected: now.wall(),
@@ -87,6 +89,9 @@ impl Aggregator {
         let Record::Flow(flow) = record else { return };
         self.count(FlowDirection::Forward, flow, flow.source.counts);
         self.count(FlowDirection::Reverse, flow, flow.destination.counts);
+        for drop in flow.drops {
+            self.count_dropped(drop, flow);
+        }
         let Some(connection) = &flow.connection else { return };
         // A connection is opened once, and its time is told by the same record.
         let error = match connection.opening {
@@ -110,7 +115,15 @@ impl Aggregator {
         }
     }
 
-    fn count_opening(&mut self, of: Subject, flow: &FlowRecord<'_>) {
+    fn count_dropped(&mut self, drop: &DropCount, flow: &FlowRecord<'_>) {
+        let direction = if drop.is_reverse { FlowDirection::Reverse } else { FlowDirection::Forward };
+        let of = Subject::Drop(direction, &drop.reason);
+        let place = self.place(of, flow);
+        let attributes = || dimension::attributes(of, flow, &self.config.dimensions);
+        self.dropped.change(place, attributes, || 0, |sum| *sum += drop.packets);
+    }
+
+    fn count_opening(&mut self, of: Subject<'_>, flow: &FlowRecord<'_>) {
         let place = self.place(of, flow);
         let attributes = || dimension::attributes(of, flow, &self.config.dimensions);
         self.connections.change(place, attributes, || 0, |sum| *sum += 1);
@@ -126,7 +139,7 @@ impl Aggregator {
     }
 
     /// Where what is told of a flow belongs: the series, how many of its kind there may be, and when it begins if it is new.
-    fn place(&self, of: Subject, flow: &FlowRecord<'_>) -> (Key, usize, WallTime) {
+    fn place(&self, of: Subject<'_>, flow: &FlowRecord<'_>) -> (Key, usize, WallTime) {
         let start = match self.config.temporality {
             Temporality::Cumulative => flow.interval_start.max(self.collected),
             Temporality::Delta => self.collected,
@@ -141,6 +154,7 @@ impl Aggregator {
         let idle_timeout = u64::try_from(self.config.idle_timeout.as_nanos()).unwrap_or(u64::MAX);
         let at = Collection { now: *now, time, idle_timeout, temporality: self.config.temporality };
         self.traffic.collect(&at, |series| give(point(series, time, MetricValue::Traffic(series.value))));
+        self.dropped.collect(&at, |series| give(point(series, time, MetricValue::Dropped(series.value))));
         self.connections
             .collect(&at, |series| give(point(series, time, MetricValue::Connections(series.value))));
         self.round_trips
@@ -151,7 +165,7 @@ impl Aggregator {
     /// Series that there are now, of each kind.
     #[cfg(test)]
     pub(crate) fn series(&self) -> [usize; KINDS] {
-        [self.traffic.len(), self.connections.len(), self.round_trips.len()]
+        [self.traffic.len(), self.connections.len(), self.round_trips.len(), self.dropped.len()]
     }
 }
 

@@ -18,7 +18,7 @@ use crate::command::{Common, Failure};
 use crate::connections::OwnConnections;
 use crate::kernel::budget::Plan;
 use crate::kernel::probe::{kernel_release, may_enter_namespaces, privileges};
-use crate::kernel::{Glob, InstanceLock, Reach, Selection, Summary, budget};
+use crate::kernel::{Drops, Glob, InstanceLock, Reach, Selection, Summary, budget};
 use crate::ledger::Ledger;
 use crate::outlet::{Printing, Writer};
 use crate::pipeline::Outlet;
@@ -47,13 +47,15 @@ pub(super) fn settings(
 ) -> Result<Settings, Failure> {
     let plan = budget::plan(common.memory, exports.metrics_bytes, common.tcp_quality)
         .map_err(|error| Failure::Configuration(error.to_string()))?;
+    let plan = if common.facts { plan } else { plan.without_payloads() };
     Ok(Settings {
         instance,
         method: common.attach,
         selection: selection(common)?,
         filter: common.filter.filter()?,
         reach: common.namespaces,
-        plan: if common.facts { plan } else { plan.without_payloads() },
+        plan: if common.drops == Drops::None { plan.without_drops() } else { plan },
+        drops: common.drops,
         interval,
         idle_timeout: common.idle_timeout,
         tcp_idle_timeout: common.tcp_idle_timeout,
@@ -116,7 +118,11 @@ pub(super) fn start<O: Outlet + Send + 'static>(
         );
         settings.reach = Reach::Own;
     }
-    Agent::start(settings, Arc::clone(ledger), outlet).map_err(|error| end::failure(&error))
+    let agent = Agent::start(settings, Arc::clone(ledger), outlet).map_err(|error| end::failure(&error))?;
+    if let Some(why) = &agent.no_drops {
+        say(format_args!("what the kernel drops is not told: {why}"));
+    }
+    Ok(agent)
 }
 
 /// Says what is observed, once hooks count.

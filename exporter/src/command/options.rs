@@ -10,7 +10,7 @@ use clap::{ArgAction, Args};
 
 use crate::aggregate::Dimension;
 use crate::command::{FilterOptions, value};
-use crate::kernel::{Method, Reach};
+use crate::kernel::{Drops, Method, Reach};
 use crate::print::Format;
 
 /// Options of every command that observes.
@@ -115,6 +115,9 @@ pub struct Common {
         env = "OTEL_FLOW_EXPORTER_TCP_QUALITY"
     )]
     pub tcp_quality: bool,
+    /// Of which flows to tell what the kernel dropped, and why: of none, of those that an interface saw, or also of others
+    #[arg(long, value_name = "WHICH", default_value = "seen", env = "OTEL_FLOW_EXPORTER_DROPS")]
+    pub drops: Drops,
     /// Say what other tools call a flow: its Community ID
     #[arg(long, env = "OTEL_FLOW_EXPORTER_COMMUNITY_ID", value_parser = BoolishValueParser::new())]
     pub community_id: bool,

@@ -38,6 +38,7 @@ pub fn replay(options: &ReplayOptions) -> Result<(), Failure> {
             with_path: false,
             community_id_seed: Some(options.community_id_seed),
             application_bytes: usize::try_from(plan.application_bytes).unwrap_or(usize::MAX),
+            flows_of_drops: false,
         },
         FlowIds::random(),
     );

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use crate::clock::{MonotonicTime, WallTime};
 use crate::flow::{
-    Application, CommunityId, Connection, Counts, Disorder, Ecn, FlowId, Hook, HookId, Icmp, Mac, TcpFlags,
-    Vlan,
+    Application, CommunityId, Connection, Counts, Disorder, DropCount, Ecn, FlowId, Hook, HookId, Icmp, Mac,
+    TcpFlags, Vlan,
 };
 
 /// One record, lent to the stage that writes it.
@@ -78,6 +78,8 @@ pub struct FlowRecord<'a> {
     /// The hooks that the packets of the interval passed, in their order, the source's packets first. Empty unless there are more
     /// than one for a direction.
     pub path: &'a [Hop<'a>],
+    /// Packets that the kernel dropped in the interval, the source's first.
+    pub drops: &'a [DropCount],
 }
 
 /// What one hook saw of one direction in an interval.

@@ -70,6 +70,7 @@ pub(crate) fn tcp(hook: &Hook) -> FlowRecord<'_> {
         application: None,
         icmp: None,
         path: &[],
+        drops: &[],
     }
 }
 
@@ -196,6 +197,7 @@ pub(crate) fn any_flow() -> impl Strategy<Value = FlowRecord<'static>> {
             application: None,
             icmp: facts.1.map(|(kind, code)| Icmp { kind, code }),
             path: &[],
+            drops: &[],
         }
     })
 }

@@ -88,7 +88,7 @@ fn of_flows(flows: u64, granted: u64, metrics: u64, tcp_quality: bool) -> Plan {
     let (least, most) = RING_LIMITS;
     let ring = (granted / RING_SHARE).clamp(least, most).next_power_of_two().min(most);
     let observations = u32::try_from(flows / FLOWS_PER_OBSERVATION).unwrap_or(u32::MAX);
-    let sizes = Sizes { tcp_quality, ..Sizes::of_observations(observations) };
+    let sizes = Sizes { tcp_quality, drops: true, ..Sizes::of_observations(observations) };
     let sizes = sizes.with_payloads(u32::try_from(ring).unwrap_or(u32::MAX));
     Plan {
         flows,
@@ -107,6 +107,13 @@ impl Plan {
     pub const fn without_payloads(self) -> Self {
         let sizes = self.sizes.with_payloads(0);
         Self { sizes, kernel_bytes: sizes.bytes(), application_bytes: 0, ..self }
+    }
+
+    /// This plan, of which the part for dropped packets stays unused.
+    #[must_use]
+    pub const fn without_drops(self) -> Self {
+        let sizes = Sizes { drops: false, ..self.sizes };
+        Self { sizes, kernel_bytes: sizes.bytes(), ..self }
     }
 
     /// All of it, in bytes.

@@ -1,8 +1,10 @@
 //! The kernel's side, seen from user space: load, attach, read.
 
 mod attach;
+mod btf;
 pub mod budget;
 mod decode;
+mod drops;
 mod filter;
 mod glob;
 mod instance;
@@ -27,6 +29,7 @@ pub use self::attach::{
     AttachCounters, AttachOptions, AttachView, Attacher, Cause, ClsactError, Failure, Foreign, HookError,
     Mechanism, Method, OwnNamespace, StartError, Stopped, Summary, Supply,
 };
+pub use self::drops::{Drops, DropsError, drop_reasons};
 pub use self::filter::{Filter, FilterError, ListProblem, PrefixError, RuleProblem};
 pub use self::glob::{Glob, GlobError};
 pub use self::instance::{InstanceError, InstanceLock};

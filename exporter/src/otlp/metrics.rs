@@ -46,6 +46,7 @@ pub(crate) struct MetricsWriter {
 struct Points {
     bytes: Vec<NumberDataPoint>,
     packets: Vec<NumberDataPoint>,
+    dropped: Vec<NumberDataPoint>,
     connections: Vec<NumberDataPoint>,
     round_trips: Vec<HistogramDataPoint>,
     exponential_round_trips: Vec<ExponentialHistogramDataPoint>,
@@ -53,7 +54,7 @@ struct Points {
 
 impl Points {
     fn len(&self) -> usize {
-        let counters = self.bytes.len() + self.packets.len() + self.connections.len();
+        let counters = self.bytes.len() + self.packets.len() + self.dropped.len() + self.connections.len();
         counters + self.round_trips.len() + self.exponential_round_trips.len()
     }
 }
@@ -72,6 +73,7 @@ impl MetricsWriter {
                 running.bytes.push(number(&point, counts.bytes));
                 running.packets.push(number(&point, counts.packets));
             }
+            MetricValue::Dropped(packets) => running.dropped.push(number(&point, packets)),
             MetricValue::Connections(connections) => running.connections.push(number(&point, connections)),
             MetricValue::RoundTrips(histogram) => match histogram.buckets {
                 Buckets::Explicit { bounds, counts } => {
@@ -128,6 +130,7 @@ impl MetricsWriter {
         let counters = [
             (names::NETWORK_FLOW_IO, points.bytes),
             (names::NETWORK_FLOW_PACKET_COUNT, points.packets),
+            (names::NETWORK_FLOW_PACKET_DROPPED, points.dropped),
             (names::NETWORK_FLOW_TCP_CONNECTION_COUNT, points.connections),
         ];
         let mut metrics = Vec::new();

@@ -44,6 +44,7 @@ pub(super) fn flow(hook: &Hook) -> FlowRecord<'_> {
         application: None,
         icmp: None,
         path: &[],
+        drops: &[],
     }
 }
 

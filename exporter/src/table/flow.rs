@@ -4,13 +4,14 @@ use smallvec::SmallVec;
 
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
-    Application, CommunityId, Connection, Counts, Disorder, EndReason, Endpoint, FlowId, FlowRecord, HookId,
-    Hooks, Hop, Listeners, Observation, Record, RecordSink, RoundTrips, TcpFlags, Tuple,
+    Application, CommunityId, Connection, Counts, Disorder, Dropped, EndReason, Endpoint, FlowId, FlowRecord,
+    HookId, Hooks, Hop, Listeners, Observation, Record, RecordSink, RoundTrips, TcpFlags, Tuple,
 };
 use crate::ledger::Ledger;
 use crate::table::Output;
 use crate::table::accounting::{Accounting, Settled, Share, Tally};
 use crate::table::conversation::{Side, Sides};
+use crate::table::drops::Drops;
 use crate::table::facts::Facts;
 use crate::table::handshake::Handshake;
 use crate::table::quality::Quality;
@@ -45,6 +46,8 @@ pub(super) struct Flow {
     /// Of few flows, and then large.
     application: Option<Box<Application>>,
     quality: Quality,
+    /// Of few flows.
+    drops: Option<Box<Drops>>,
     /// A record has said how the connection's opening ended.
     is_opening_told: bool,
     /// Fixed by the first record.
@@ -86,6 +89,7 @@ impl Flow {
             handshake: Handshake::default(),
             application: None,
             quality: Quality::default(),
+            drops: None,
             is_opening_told: false,
             facts: None,
             sequence: 0,
@@ -103,9 +107,10 @@ impl Flow {
         self.tcp
     }
 
-    /// The first packet that a record would carry.
+    /// The first packet that a record would carry or tell of.
     pub(super) fn first(&self) -> Option<MonotonicTime> {
-        self.accounting.first()
+        let dropped = self.drops.as_ref().and_then(|drops| drops.first());
+        self.accounting.first().into_iter().chain(dropped).min()
     }
 
     /// Whether a record would carry packets.
@@ -154,7 +159,7 @@ impl Flow {
         if self.is_closing() {
             self.stirred.add(side);
         }
-        self.live_at(observation);
+        self.live_at(observation.first, observation.last);
         if self.conversation.is_tcp() {
             self.tcp.absorb(side, observation, reading);
             self.handshake.absorb(side, observation, hooks.get(observation.hook));
@@ -163,6 +168,12 @@ impl Flow {
             self.quality.absorb(side, observation);
             self.accounting.take(side, observation, hooks, uses);
         }
+    }
+
+    /// Takes packets that `side` sent and the kernel dropped. Says whether there was room.
+    pub(super) fn lose(&mut self, side: Side, dropped: &Dropped) -> bool {
+        self.live_at(dropped.first, dropped.last);
+        self.drops.get_or_insert_default().absorb(side, dropped)
     }
 
     /// When to look at the flow next. Packets that come meanwhile can make it later, never earlier, unless they change
@@ -236,11 +247,13 @@ impl Flow {
         out: &mut Output<'_, S>,
     ) {
         let facts = *self.facts.get_or_insert_with(|| {
-            Facts::of(&self.conversation, self.tcp, &self.accounting, listeners, out.hooks)
+            let dropped = self.drops.as_deref();
+            Facts::of(&self.conversation, self.tcp, (&self.accounting, dropped), listeners, out.hooks)
         });
+        let drops = self.drops.as_mut().map_or_else(Vec::new, |drops| drops.settle(facts.source));
         let Settled { shares, accounted, hops } = self.accounting.settle(out.ledger, uses);
         let path = if settings.with_path { path(&hops, facts.source, out.hooks) } else { SmallVec::new() };
-        let (interval_start, timestamp) = self.interval(shares, out.clock);
+        let (interval_start, timestamp) = self.interval(shares, !drops.is_empty(), out.clock);
         self.interval_start = timestamp;
         self.not_before = settings.record_after(out.clock.monotonic(), self.id);
 
@@ -276,6 +289,7 @@ impl Flow {
             application: self.application.as_deref(),
             icmp: self.tuple(source).icmp,
             path: &path,
+            drops: &drops,
         };
         out.sink.record(Record::Flow(&record), &by_hook(&accounted, source));
         self.sequence += 1;
@@ -308,13 +322,13 @@ impl Flow {
         }
     }
 
-    fn live_at(&mut self, observation: &Observation) {
+    fn live_at(&mut self, first: MonotonicTime, last: MonotonicTime) {
         // The kernel's cheap clock may lie behind the precise one of the first packet.
-        self.last = self.last.max(observation.last).max(observation.first);
-        if self.facts.is_none() && observation.first < self.first {
+        self.last = self.last.max(last).max(first);
+        if self.facts.is_none() && first < self.first {
             // By the distance and not by the clock, which may have been stepped since the flow was made.
-            self.start.0 = self.start.0.saturating_sub(self.first.since(observation.first));
-            self.first = observation.first;
+            self.start.0 = self.start.0.saturating_sub(self.first.since(first));
+            self.first = first;
             self.interval_start = self.start;
         }
     }
@@ -324,8 +338,8 @@ impl Flow {
     }
 
     /// Begin and end of the interval. A wall clock that was stepped back between begin and end leaves an interval of no length.
-    fn interval(&self, shares: [Share; 2], clock: Clock) -> (WallTime, WallTime) {
-        if shares.iter().all(|share| share.counts.is_zero()) {
+    fn interval(&self, shares: [Share; 2], has_drops: bool, clock: Clock) -> (WallTime, WallTime) {
+        if !has_drops && shares.iter().all(|share| share.counts.is_zero()) {
             return (self.interval_start, self.interval_start);
         }
         let timestamp = clock.wall_at(self.last);

@@ -8,6 +8,7 @@
 mod accounting;
 mod applications;
 mod conversation;
+mod drops;
 mod facts;
 mod flow;
 mod handshake;
@@ -35,6 +36,7 @@ use crate::ledger::{Ledger, LossReason};
 
 use self::applications::Applications;
 use self::conversation::Side;
+use self::drops::DropNotes;
 use self::flow::{Closing, Flow};
 use self::others::Others;
 use self::reuse::Reading;
@@ -44,6 +46,7 @@ use self::uses::Uses;
 use self::wheel::Wheel;
 
 pub use self::applications::Losses;
+pub use self::drops::DropFates;
 pub use self::settings::Config;
 
 /// All live flows.
@@ -65,6 +68,7 @@ pub struct FlowTable {
     others: Others,
     uses: Uses,
     applications: Applications,
+    drops: DropNotes,
     /// Flows of these are not reported.
     excluded: Arc<OwnConnections>,
     /// Who listens on this machine, as last told.
@@ -103,6 +107,7 @@ impl FlowTable {
             others: Others::default(),
             uses: Uses::default(),
             applications: Applications::new(config.application_bytes),
+            drops: DropNotes::default(),
             excluded: Arc::default(),
             listeners: Listeners::default(),
             wants_listeners: false,
@@ -156,6 +161,7 @@ impl FlowTable {
         let now = out.clock.monotonic();
         self.settle_held(out);
         self.place_said();
+        self.place_dropped(out);
         self.end_closed(now, out);
         while let Some(slot) = self.wheel.take_due(self.settings.due_by(now, out.sink)) {
             let flow = &mut self.flows[slot];
@@ -198,6 +204,7 @@ impl FlowTable {
     pub fn finish<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
         self.settle_held(out);
         self.place_said();
+        self.place_dropped(out);
         for slot in std::mem::take(&mut self.closing) {
             self.end(slot, EndReason::EndOfFlow, out);
         }
@@ -244,7 +251,12 @@ impl FlowTable {
         observation: &Observation,
         out: &mut Output<'_, S>,
     ) {
-        let slot = slot.unwrap_or_else(|| self.admit(conversation, observation, out));
+        let slot = slot.unwrap_or_else(|| {
+            let slot = self.admit(conversation, reuse::opening(observation), observation.first, out);
+            let is_own = self.flows[slot].is_excluded();
+            self.wants_listeners |= !is_own && facts::may_need_listeners(observation);
+            slot
+        });
         let flow = &mut self.flows[slot];
         let before = flow.first();
         flow.absorb(side, observation, self.reading, out.hooks, &mut self.uses);
@@ -267,16 +279,16 @@ impl FlowTable {
     fn admit<S: RecordSink>(
         &mut self,
         conversation: Tuple,
-        observation: &Observation,
+        opened: Option<MonotonicTime>,
+        first: MonotonicTime,
         out: &mut Output<'_, S>,
     ) -> Slot {
         if self.flows.len() >= self.settings.max_flows {
             self.make_room(out);
         }
         self.wheel.turn_empty(out.clock.monotonic());
-        let flow = Flow::new(self.ids.next_id(), conversation, observation.first, out.clock);
-        let is_own = self.excluded.have(&conversation, reuse::opening(observation), observation.first);
-        self.wants_listeners |= !is_own && facts::may_need_listeners(observation);
+        let flow = Flow::new(self.ids.next_id(), conversation, first, out.clock);
+        let is_own = self.excluded.have(&conversation, opened, first);
         let slot = self.flows.insert(if is_own { flow.excluded() } else { flow });
         self.index.insert(conversation, slot);
         slot

@@ -3,6 +3,7 @@
 mod captures;
 mod collector;
 mod connection;
+mod drops;
 mod exact;
 mod exits;
 mod facts;
@@ -26,7 +27,7 @@ use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
-    let tests: [Test; 73] = [
+    let tests: [Test; 77] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -63,6 +64,10 @@ fn main() -> ExitCode {
         ("bytes_from_the_middle_of_a_connection_say_nothing", facts::from_the_middle),
         ("a_tls_handshake_in_pieces_is_counted_as_incomplete", facts::cut),
         ("a_question_to_dns_says_its_answer_and_how_long_it_took", facts::dns),
+        ("packets_that_are_dropped_are_told_with_the_reason_to_the_packet", drops::seen),
+        ("what_a_full_socket_does_not_take_is_told", drops::full_socket),
+        ("a_flow_that_is_dropped_before_an_interface_sees_it_is_told_on_request", drops::unseen),
+        ("dropped_packets_are_left_out_on_request", drops::off),
         ("captures_of_every_kind_have_their_flows", captures::as_expected),
         ("random_captures_add_up_as_tshark_has_them", tshark::same_sums),
         ("an_interface_that_left_is_in_the_balance", lifetime::interface),

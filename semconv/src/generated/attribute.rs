@@ -83,6 +83,13 @@ pub const DNS_QUESTION_NAME: Attribute =
 pub const ERROR_TYPE: Attribute =
     Attribute { key: "error.type", kind: Kind::String, brief: "Why an operation failed." };
 
+/// What became of what is known of a packet that the kernel dropped.
+pub const FLOW_EXPORTER_DROP_FATE: Attribute = Attribute {
+    key: "flow_exporter.drop.fate",
+    kind: Kind::String,
+    brief: "What became of what is known of a packet that the kernel dropped.",
+};
+
 /// Map of the kernel programs.
 pub const FLOW_EXPORTER_KERNEL_MAP_NAME: Attribute = Attribute {
     key: "flow_exporter.kernel.map.name",
@@ -148,6 +155,10 @@ pub const NETWORK_DNS_RESPONSE_CODE: Attribute = Attribute {
     brief: "Response code of the answer to the flow's first question to DNS.",
 };
 
+/// Why the kernel dropped a packet.
+pub const NETWORK_DROP_REASON: Attribute =
+    Attribute { key: "network.drop.reason", kind: Kind::String, brief: "Why the kernel dropped a packet." };
+
 /// Community ID of the flow, version 1: a hash of its addresses, protocol and ports.
 pub const NETWORK_FLOW_COMMUNITY_ID: Attribute = Attribute {
     key: "network.flow.community_id",
@@ -160,6 +171,34 @@ pub const NETWORK_FLOW_DIRECTION: Attribute = Attribute {
     key: "network.flow.direction",
     kind: Kind::String,
     brief: "Which side of the flow sent the packets that a metric counts.",
+};
+
+/// Bytes of the packets that were dropped, from the IP header on.
+pub const NETWORK_FLOW_DROP_BYTES: Attribute = Attribute {
+    key: "network.flow.drop.bytes",
+    kind: Kind::IntArray,
+    brief: "Bytes of the packets that were dropped, from the IP header on.",
+};
+
+/// Which side of the flow sent the packets that the kernel dropped.
+pub const NETWORK_FLOW_DROP_DIRECTION: Attribute = Attribute {
+    key: "network.flow.drop.direction",
+    kind: Kind::StringArray,
+    brief: "Which side of the flow sent the packets that the kernel dropped.",
+};
+
+/// How many packets were dropped.
+pub const NETWORK_FLOW_DROP_PACKETS: Attribute = Attribute {
+    key: "network.flow.drop.packets",
+    kind: Kind::IntArray,
+    brief: "How many packets were dropped.",
+};
+
+/// Why the packets were dropped, as `network.drop.reason`.
+pub const NETWORK_FLOW_DROP_REASON: Attribute = Attribute {
+    key: "network.flow.drop.reason",
+    kind: Kind::StringArray,
+    brief: "Why the packets were dropped, as `network.drop.reason`.",
 };
 
 /// Time in seconds (`s`) from the flow's first packet to the record's Timestamp.

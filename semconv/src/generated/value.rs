@@ -50,6 +50,27 @@ pub mod error_type {
     pub const OTHER: &str = "other";
 }
 
+/// Values of `flow_exporter.drop.fate`.
+pub mod flow_exporter_drop_fate {
+    /// A record of its flow says it, or will.
+    pub const PLACED: &str = "placed";
+
+    /// No interface has seen its flow, or the flow is not reported.
+    pub const UNPLACED: &str = "unplaced";
+
+    /// Its flow's record has as many reasons as one may have.
+    pub const REFUSED: &str = "refused";
+
+    /// It is not IP, or its headers cannot be read.
+    pub const UNREAD: &str = "unread";
+
+    /// The kernel's map of dropped packets was full.
+    pub const OVERFLOW: &str = "overflow";
+
+    /// The program was busy with another packet on the same CPU.
+    pub const NESTED: &str = "nested";
+}
+
 /// Values of `flow_exporter.kernel.map.name`.
 pub mod flow_exporter_kernel_map_name {
     /// One entry for what a hook sees of a flow; of the generation that the programs write.
