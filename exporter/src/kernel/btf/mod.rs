@@ -81,7 +81,7 @@ impl Btf {
     fn member(&self, structure: TypeId, name: &str, depth: u32) -> Option<u32> {
         /// More than structures are within each other.
         const DEEPEST: u32 = 8;
-        let head = self.head(structure).filter(|head| head.is_structure())?;
+        let head = self.head(structure).filter(parse::Head::is_structure)?;
         (0..head.len).find_map(|number| {
             let at = head.end + number * 12;
             let (member, kind, offset) = (self.word(at)?, self.word(at + 4)?, self.word(at + 8)?);
