@@ -171,6 +171,7 @@ fn record(number: u32, hook: &Hook) -> FlowRecord<'_> {
         icmp: None,
         path: &[],
         drops: &[],
+        icmp_errors: &[],
     }
 }
 

@@ -155,6 +155,7 @@ fn record(flow: u32, reading: u32, hook: &Hook) -> FlowRecord<'_> {
         icmp: None,
         path: &[],
         drops: &[],
+        icmp_errors: &[],
     }
 }
 

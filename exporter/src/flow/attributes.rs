@@ -9,8 +9,8 @@ use abi::Direction;
 
 use crate::flow::text;
 use crate::flow::{
-    Application, Connection, Dns, DropCount, Endpoint, FlowRecord, Hook, Hop, OtherRecord, Record, Role,
-    RoundTrips, Vlan,
+    Application, Connection, Dns, DropCount, Endpoint, FlowError, FlowRecord, Hook, Hop, OtherRecord, Record,
+    Role, RoundTrips, Vlan,
 };
 
 /// Takes attributes one by one. Values are lent, nothing is allocated on the way.
@@ -130,6 +130,9 @@ fn flow(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
     if !record.drops.is_empty() {
         drops(record.drops, sink);
     }
+    if !record.icmp_errors.is_empty() {
+        icmp_errors(record.icmp_errors, sink);
+    }
     sink.text(attribute::LOG_RECORD_UID, &text::record_uid(&id, record.sequence));
 }
 
@@ -170,6 +173,15 @@ fn drops(drops: &[DropCount], sink: &mut impl AttributeSink) {
     sink.texts(attribute::NETWORK_FLOW_DROP_REASON, drops.clone().map(|drop| drop.reason.name()));
     sink.ints(attribute::NETWORK_FLOW_DROP_PACKETS, drops.clone().map(|drop| integer(drop.packets)));
     sink.ints(attribute::NETWORK_FLOW_DROP_BYTES, drops.map(|drop| integer(drop.bytes)));
+}
+
+fn icmp_errors(errors: &[FlowError], sink: &mut impl AttributeSink) {
+    let directions = errors.iter().map(|error| flow_direction(error.is_reverse));
+    sink.texts(attribute::NETWORK_FLOW_ICMP_ERROR_DIRECTION, directions);
+    let names: SmallVec<[_; 2]> = errors.iter().map(|error| error.error.name()).collect();
+    sink.texts(attribute::NETWORK_FLOW_ICMP_ERROR_REASON, names.iter().map(|name| &**name));
+    let senders: SmallVec<[_; 2]> = errors.iter().map(|error| text::address(error.error.sender())).collect();
+    sink.texts(attribute::NETWORK_FLOW_ICMP_ERROR_ADDRESS, senders.iter().map(|sender| &**sender));
 }
 
 fn flow_direction(is_reverse: bool) -> &'static str {

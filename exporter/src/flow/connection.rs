@@ -63,6 +63,8 @@ pub enum ConnectionError {
     Reset,
     /// Nothing answered the SYN.
     TimedOut,
+    /// An ICMP error answered the SYN: there is no way to the other end.
+    HostUnreachable,
 }
 
 impl HandshakeTimes {
@@ -96,6 +98,7 @@ impl ConnectionError {
             Self::Refused => value::REFUSED,
             Self::Reset => value::RESET,
             Self::TimedOut => value::TIMED_OUT,
+            Self::HostUnreachable => value::HOST_UNREACHABLE,
         }
     }
 }

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use crate::clock::{MonotonicTime, WallTime};
 use crate::flow::{
-    Application, CommunityId, Connection, Counts, Disorder, DropCount, Ecn, FlowId, Hook, HookId, Icmp, Mac,
-    TcpFlags, Vlan,
+    Application, CommunityId, Connection, Counts, Disorder, DropCount, Ecn, FlowError, FlowId, Hook, HookId,
+    Icmp, Mac, TcpFlags, Vlan,
 };
 
 /// One record, lent to the stage that writes it.
@@ -80,6 +80,8 @@ pub struct FlowRecord<'a> {
     pub path: &'a [Hop<'a>],
     /// Packets that the kernel dropped in the interval, the source's first.
     pub drops: &'a [DropCount],
+    /// ICMP errors that quote packets of the flow, each once, those about the source's packets first.
+    pub icmp_errors: &'a [FlowError],
 }
 
 /// What one hook saw of one direction in an interval.

@@ -71,6 +71,7 @@ pub(crate) fn tcp(hook: &Hook) -> FlowRecord<'_> {
         icmp: None,
         path: &[],
         drops: &[],
+        icmp_errors: &[],
     }
 }
 
@@ -130,7 +131,8 @@ pub(crate) fn any_connection() -> impl Strategy<Value = Connection> {
         prop_oneof![
             Just(ConnectionError::Refused),
             Just(ConnectionError::Reset),
-            Just(ConnectionError::TimedOut)
+            Just(ConnectionError::TimedOut),
+            Just(ConnectionError::HostUnreachable)
         ]
     };
     let opening = prop_oneof![Just(Opening::Established), error().prop_map(Opening::Failed)];
@@ -198,6 +200,7 @@ pub(crate) fn any_flow() -> impl Strategy<Value = FlowRecord<'static>> {
             icmp: facts.1.map(|(kind, code)| Icmp { kind, code }),
             path: &[],
             drops: &[],
+            icmp_errors: &[],
         }
     })
 }

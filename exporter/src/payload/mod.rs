@@ -4,10 +4,13 @@
 
 mod database;
 mod dns;
+mod icmp;
 #[cfg(test)]
 mod tests;
 mod text;
 mod tls;
+
+pub use self::icmp::read_quoted;
 
 use crate::flow::Start;
 

@@ -1,7 +1,7 @@
 //! What shipped payloads say, for the flow table.
 
 use super::{Fate, Pipeline};
-use crate::flow::Tuple;
+use crate::flow::{IcmpError, Tuple};
 use crate::kernel::{Payload, ReadError};
 use crate::payload::{self, Outcome};
 
@@ -14,19 +14,29 @@ impl<O> Pipeline<O> {
         let Self { reader, table, progress, .. } = self;
         reader.read_payloads(|payload| {
             let Payload { tuple, seen, bytes, len } = *payload;
+            if let Some(icmp) = tuple.icmp {
+                // Of ICMP, errors alone are shipped.
+                let quoted = payload::read_quoted(bytes, tuple.ip_version);
+                progress.add_payloads(if quoted.is_some() { Fate::Parsed } else { Fate::Incomplete }, 1);
+                if let Some(quoted) = quoted {
+                    let error = IcmpError { ip_version: tuple.ip_version, icmp, sender: tuple.source };
+                    table.note_icmp_error(&quoted, seen.time, error);
+                }
+                return;
+            }
             let (start, outcome) = match (tuple.is_tcp(), has_port(&tuple, DNS)) {
                 (true, false) => payload::read(bytes, len),
                 (true, true) => payload::read_dns_stream(bytes, len),
-                // Of other protocols than TCP, DNS alone is shipped.
+                // Of other protocols, DNS alone is shipped.
                 (false, _) => payload::read_dns(bytes),
             };
             progress.add_payloads(Fate::from(outcome), 1);
             table.learn(&tuple, seen, start);
         });
         progress.add_payloads(Fate::Unshipped, reader.unshipped()?);
-        let lost = table.lost_payloads();
-        progress.set_payloads(Fate::Unplaced, lost.unplaced);
-        progress.set_payloads(Fate::Refused, lost.refused);
+        let (lost, errors) = (table.lost_payloads(), table.lost_icmp_errors());
+        progress.set_payloads(Fate::Unplaced, lost.unplaced + errors.unplaced);
+        progress.set_payloads(Fate::Refused, lost.refused + errors.refused);
         Ok(())
     }
 }

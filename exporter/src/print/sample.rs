@@ -45,6 +45,7 @@ pub(super) fn flow(hook: &Hook) -> FlowRecord<'_> {
         icmp: None,
         path: &[],
         drops: &[],
+        icmp_errors: &[],
     }
 }
 

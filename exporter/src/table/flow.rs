@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
     Application, CommunityId, Connection, Counts, Disorder, Dropped, EndReason, Endpoint, FlowId, FlowRecord,
-    HookId, Hooks, Hop, Listeners, Observation, Record, RecordSink, RoundTrips, TcpFlags, Tuple,
+    HookId, Hooks, Hop, IcmpError, Listeners, Observation, Record, RecordSink, RoundTrips, TcpFlags, Tuple,
 };
 use crate::ledger::Ledger;
 use crate::table::Output;
@@ -14,10 +14,11 @@ use crate::table::conversation::{Side, Sides};
 use crate::table::drops::Drops;
 use crate::table::facts::Facts;
 use crate::table::handshake::Handshake;
+use crate::table::icmp_errors::IcmpErrors;
 use crate::table::quality::Quality;
 use crate::table::reuse::{self, Reading};
 use crate::table::settings::Settings;
-use crate::table::tcp::Tcp;
+use crate::table::tcp::{Silence, Tcp};
 use crate::table::uses::Uses;
 
 /// How long a closed connection may still get packets of one end if every drain brings some, in nanoseconds.
@@ -48,6 +49,8 @@ pub(super) struct Flow {
     quality: Quality,
     /// Of few flows.
     drops: Option<Box<Drops>>,
+    /// Of few flows.
+    icmp_errors: Option<Box<IcmpErrors>>,
     /// A record has said how the connection's opening ended.
     is_opening_told: bool,
     /// Fixed by the first record.
@@ -90,6 +93,7 @@ impl Flow {
             application: None,
             quality: Quality::default(),
             drops: None,
+            icmp_errors: None,
             is_opening_told: false,
             facts: None,
             sequence: 0,
@@ -110,7 +114,8 @@ impl Flow {
     /// The first packet that a record would carry or tell of.
     pub(super) fn first(&self) -> Option<MonotonicTime> {
         let dropped = self.drops.as_ref().and_then(|drops| drops.first());
-        self.accounting.first().into_iter().chain(dropped).min()
+        let error = self.icmp_errors.as_ref().and_then(|errors| errors.first());
+        self.accounting.first().into_iter().chain(dropped).chain(error).min()
     }
 
     /// Whether a record would carry packets.
@@ -174,6 +179,11 @@ impl Flow {
     pub(super) fn lose(&mut self, side: Side, dropped: &Dropped) -> bool {
         self.live_at(dropped.first, dropped.last);
         self.drops.get_or_insert_default().absorb(side, dropped)
+    }
+
+    /// Takes an ICMP error that is about a packet of `side`. Says whether there was room.
+    pub(super) fn is_told(&mut self, side: Side, error: IcmpError, time: MonotonicTime) -> bool {
+        self.icmp_errors.get_or_insert_default().absorb(side, error, time)
     }
 
     /// When to look at the flow next. Packets that come meanwhile can make it later, never earlier, unless they change
@@ -251,6 +261,8 @@ impl Flow {
             Facts::of(&self.conversation, self.tcp, (&self.accounting, dropped), listeners, out.hooks)
         });
         let drops = self.drops.as_mut().map_or_else(Vec::new, |drops| drops.settle(facts.source));
+        let icmp_errors =
+            self.icmp_errors.as_mut().map_or_else(Vec::new, |errors| errors.settle(facts.source));
         let Settled { shares, accounted, hops } = self.accounting.settle(out.ledger, uses);
         let path = if settings.with_path { path(&hops, facts.source, out.hooks) } else { SmallVec::new() };
         let (interval_start, timestamp) = self.interval(shares, !drops.is_empty(), out.clock);
@@ -290,6 +302,7 @@ impl Flow {
             icmp: self.tuple(source).icmp,
             path: &path,
             drops: &drops,
+            icmp_errors: &icmp_errors,
         };
         out.sink.record(Record::Flow(&record), &by_hook(&accounted, source));
         self.sequence += 1;
@@ -305,7 +318,12 @@ impl Flow {
     fn connection(&mut self, reason: EndReason, round_trips: RoundTrips) -> Connection {
         let client = self.tcp.client();
         let is_answered = client.is_none_or(|client| self.accounting.lead(client.other()).is_some());
-        let opening = self.tcp.opening(reason, is_answered).filter(|_| !self.is_opening_told);
+        let silence = match &self.icmp_errors {
+            _ if is_answered => Silence::None,
+            Some(errors) if errors.is_unreachable => Silence::Unreachable,
+            _ => Silence::Unexplained,
+        };
+        let opening = self.tcp.opening(reason, silence).filter(|_| !self.is_opening_told);
         self.is_opening_told |= opening.is_some();
         match client {
             Some(client) if opening.is_none() && reason == EndReason::ActiveTimeout => {
@@ -315,7 +333,7 @@ impl Flow {
         }
         Connection {
             state: self.tcp.state(),
-            error: self.tcp.error(reason, is_answered),
+            error: self.tcp.error(reason, silence),
             times: self.handshake.times(),
             round_trips,
             opening,

@@ -12,6 +12,7 @@ mod drops;
 mod facts;
 mod flow;
 mod handshake;
+mod icmp_errors;
 mod others;
 mod ports;
 mod quality;
@@ -38,6 +39,7 @@ use self::applications::Applications;
 use self::conversation::Side;
 use self::drops::DropNotes;
 use self::flow::{Closing, Flow};
+use self::icmp_errors::IcmpNotes;
 use self::others::Others;
 use self::reuse::Reading;
 use self::settings::Settings;
@@ -69,6 +71,7 @@ pub struct FlowTable {
     uses: Uses,
     applications: Applications,
     drops: DropNotes,
+    icmp_errors: IcmpNotes,
     /// Flows of these are not reported.
     excluded: Arc<OwnConnections>,
     /// Who listens on this machine, as last told.
@@ -108,6 +111,7 @@ impl FlowTable {
             uses: Uses::default(),
             applications: Applications::new(config.application_bytes),
             drops: DropNotes::default(),
+            icmp_errors: IcmpNotes::default(),
             excluded: Arc::default(),
             listeners: Listeners::default(),
             wants_listeners: false,
@@ -162,6 +166,7 @@ impl FlowTable {
         self.settle_held(out);
         self.place_said();
         self.place_dropped(out);
+        self.place_icmp_errors();
         self.end_closed(now, out);
         while let Some(slot) = self.wheel.take_due(self.settings.due_by(now, out.sink)) {
             let flow = &mut self.flows[slot];
@@ -205,6 +210,7 @@ impl FlowTable {
         self.settle_held(out);
         self.place_said();
         self.place_dropped(out);
+        self.place_icmp_errors();
         for slot in std::mem::take(&mut self.closing) {
             self.end(slot, EndReason::EndOfFlow, out);
         }

@@ -9,6 +9,7 @@ mod exits;
 mod facts;
 mod faults;
 mod filter;
+mod icmp;
 mod lifetime;
 mod metrics;
 mod orientation;
@@ -27,7 +28,7 @@ use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
 fn main() -> ExitCode {
-    let tests: [Test; 77] = [
+    let tests: [Test; 80] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -68,6 +69,9 @@ fn main() -> ExitCode {
         ("what_a_full_socket_does_not_take_is_told", drops::full_socket),
         ("a_flow_that_is_dropped_before_an_interface_sees_it_is_told_on_request", drops::unseen),
         ("dropped_packets_are_left_out_on_request", drops::off),
+        ("a_port_without_a_socket_is_told_by_its_host", icmp::no_port),
+        ("a_packet_that_may_go_no_further_is_told_by_the_router", icmp::hop_limit),
+        ("a_connection_to_where_there_is_no_way_says_so", icmp::no_route),
         ("captures_of_every_kind_have_their_flows", captures::as_expected),
         ("random_captures_add_up_as_tshark_has_them", tshark::same_sums),
         ("an_interface_that_left_is_in_the_balance", lifetime::interface),

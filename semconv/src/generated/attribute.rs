@@ -219,6 +219,27 @@ pub const NETWORK_FLOW_ENCRYPTION: Attribute = Attribute {
 pub const NETWORK_FLOW_END_REASON: Attribute =
     Attribute { key: "network.flow.end_reason", kind: Kind::String, brief: "Why the record was made." };
 
+/// Who sent the errors, such as a router on the way.
+pub const NETWORK_FLOW_ICMP_ERROR_ADDRESS: Attribute = Attribute {
+    key: "network.flow.icmp_error.address",
+    kind: Kind::StringArray,
+    brief: "Who sent the errors, such as a router on the way.",
+};
+
+/// Which side of the flow sent the packets that the ICMP errors are about.
+pub const NETWORK_FLOW_ICMP_ERROR_DIRECTION: Attribute = Attribute {
+    key: "network.flow.icmp_error.direction",
+    kind: Kind::StringArray,
+    brief: "Which side of the flow sent the packets that the ICMP errors are about.",
+};
+
+/// What the errors say.
+pub const NETWORK_FLOW_ICMP_ERROR_REASON: Attribute = Attribute {
+    key: "network.flow.icmp_error.reason",
+    kind: Kind::StringArray,
+    brief: "What the errors say.",
+};
+
 /// Identifier of the flow, equal in all of its records.
 pub const NETWORK_FLOW_ID: Attribute = Attribute {
     key: "network.flow.id",

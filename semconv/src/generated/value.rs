@@ -13,6 +13,9 @@ pub mod error_type {
     /// Nothing answered the SYN for as long as an idle TCP flow is kept.
     pub const TIMED_OUT: &str = "timed_out";
 
+    /// An ICMP error said that there is no way to the other end, and nothing else answered the SYN.
+    pub const HOST_UNREACHABLE: &str = "host_unreachable";
+
     /// The map of the kernel was full.
     pub const OVERFLOW: &str = "overflow";
 

@@ -7,6 +7,7 @@ mod connection;
 mod drops;
 mod ends;
 mod handshake;
+mod icmp_errors;
 mod orientation;
 mod own;
 mod properties;

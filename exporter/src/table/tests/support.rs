@@ -9,9 +9,9 @@ use abi::{Direction, protocol, tcp_flags};
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::connections::OwnConnections;
 use crate::flow::{
-    Application, Connection, Counts, Disorder, DropCount, Ecn, EndReason, Evidence, FlowId, FlowIds,
-    FlowRecord, Handshake, Hook, HookId, Hooks, Icmp, Mac, Observation, OtherReason, Quality, Record,
-    RecordSink, Role, TcpFlags, Tuple, Unattributed, Vlan,
+    Application, Connection, Counts, Disorder, DropCount, Ecn, EndReason, Evidence, FlowError, FlowId,
+    FlowIds, FlowRecord, Handshake, Hook, HookId, Hooks, Icmp, Mac, Observation, OtherReason, Quality,
+    Record, RecordSink, Role, TcpFlags, Tuple, Unattributed, Vlan,
 };
 use crate::ledger::Ledger;
 use crate::table::{Config, FlowTable, Output};
@@ -173,6 +173,7 @@ pub(in crate::table) struct SeenFlow {
     /// Name of each hop, who sent its packets, how many.
     pub(in crate::table) path: Vec<(String, bool, u64)>,
     pub(in crate::table) drops: Vec<DropCount>,
+    pub(in crate::table) icmp_errors: Vec<FlowError>,
 }
 
 impl SeenFlow {
@@ -200,6 +201,7 @@ impl SeenFlow {
                 .map(|hop| (hop.hook.to_string(), hop.is_reverse, hop.counts.packets))
                 .collect(),
             drops: record.drops.to_vec(),
+            icmp_errors: record.icmp_errors.to_vec(),
         }
     }
 }
