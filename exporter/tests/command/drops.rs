@@ -77,8 +77,26 @@ fn refused(namespace: &Netns) -> Result<u64> {
     words.next().context("the rule has no counter")?.parse().context("packets are a number")
 }
 
+/// The kernel leaves out what is dropped in an interrupt of the program itself, for another test's packet. It is seldom, and so not true of
+/// each of several times.
+fn at_last(test: fn() -> Result<()>) -> Result<()> {
+    const TIMES: usize = 5;
+    let mut result = test();
+    for _ in 1..TIMES {
+        if result.is_ok() {
+            break;
+        }
+        result = test();
+    }
+    result
+}
+
 /// A rule of the firewall and no socket: what a hook saw before.
 pub(crate) fn seen() -> Result<()> {
+    at_last(by_rule)
+}
+
+fn by_rule() -> Result<()> {
     const DATAGRAMS: u64 = 200;
     let pair = Pair::new()?;
     refuse(&pair.server, "input", PORT)?;
@@ -97,6 +115,10 @@ pub(crate) fn seen() -> Result<()> {
 
 /// A socket that nobody reads takes some, and the rest is dropped.
 pub(crate) fn full_socket() -> Result<()> {
+    at_last(by_socket)
+}
+
+fn by_socket() -> Result<()> {
     const DATAGRAMS: u64 = 500;
     const LEN: usize = 1_000;
     let pair = Pair::new()?;
@@ -122,6 +144,10 @@ pub(crate) fn full_socket() -> Result<()> {
 
 /// What is dropped before a hook sees it has a flow of its own where that is wanted, and none of it counts as seen.
 pub(crate) fn unseen() -> Result<()> {
+    at_last(before_hooks)
+}
+
+fn before_hooks() -> Result<()> {
     const DATAGRAMS: u64 = 50;
     let pair = Pair::new()?;
     refuse(&pair.client, "output", PORT)?;

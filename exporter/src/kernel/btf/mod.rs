@@ -47,7 +47,7 @@ impl Btf {
     pub(crate) fn find(&self, kind: Kind, name: &str) -> Option<TypeId> {
         let ids = 1..=u32::try_from(self.types.len()).ok()?;
         ids.map(TypeId).find(|id| {
-            self.head(*id).is_some_and(|head| head.kind == kind as u32 && self.text(head.name) == Some(name))
+            self.head(*id).is_some_and(|head| head.kind == kind as u32 && self.is_text(head.name, name))
         })
     }
 

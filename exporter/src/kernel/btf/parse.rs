@@ -96,6 +96,12 @@ impl Btf {
         Some(u32::from_ne_bytes(*self.bytes.get(at..)?.first_chunk()?))
     }
 
+    /// Whether the name at a place is this one. Most are told by their first byte.
+    pub(super) fn is_text(&self, at: u32, name: &str) -> bool {
+        let rest = usize::try_from(at).ok().and_then(|at| self.bytes.get(self.strings.clone())?.get(at..));
+        rest.and_then(|rest| rest.strip_prefix(name.as_bytes())).is_some_and(|rest| rest.first() == Some(&0))
+    }
+
     /// A name, by its place among all names.
     pub(super) fn text(&self, at: u32) -> Option<&str> {
         let strings = self.bytes.get(self.strings.clone())?;

@@ -20,7 +20,7 @@ use crate::ledger::LossReason;
 use crate::telemetry::{Metrics, Push, Timed};
 
 /// Every metric that the agent tells of itself.
-const OWN: [semconv::Metric; 28] = [
+const OWN: [semconv::Metric; 29] = [
     metric::FLOW_EXPORTER_PACKET_SEEN,
     metric::FLOW_EXPORTER_PACKET_NOT_IP,
     metric::FLOW_EXPORTER_PACKET_FILTERED,
