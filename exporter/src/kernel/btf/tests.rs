@@ -42,7 +42,7 @@ fn sample() -> Vec<u8> {
         64,
         name("bits"),
         4,
-        3 << 24 | 131,
+        3 << 24 | 0x83,
     ];
     let reason = [name("reason"), info(6, 2), 4, name("A"), 0, name("B"), 7];
     let integer = [0, info(1, 0), 4, 32];
