@@ -118,8 +118,7 @@ fn read(packet: *const u8, scratch: *mut Scratch, reason: u32) -> Option<Untold>
     let len = member::<u32>(packet, skb::LEN).wrapping_add(data.wrapping_sub(network) as u32);
     let segment_size = shared(end, skb::GSO_SIZE);
     // SAFETY: this CPU's buffers, which this run has taken.
-    let (headers, parsed) =
-        unsafe { ((&raw mut (*scratch).headers).cast::<u8>(), &mut *(&raw mut (*scratch).packet)) };
+    let (headers, parsed) = unsafe { ((&raw mut (*scratch).headers).cast::<u8>(), &mut (*scratch).packet) };
     // SAFETY: the buffer is longer.
     if unsafe { bpf_probe_read_kernel(headers.cast(), COPIED, network as *const _) } != 0 {
         return Some(Untold::Unread);
