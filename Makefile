@@ -29,8 +29,9 @@ lint: setup-test ## rustfmt, clippy on both halves, shellcheck; a warning fails
 bench: setup-test ## Run the benchmarks (on a quiet machine)
 	scripts/cargo-root bench --workspace
 
-soak: setup-test ## A receiver that is away for ten minutes: memory stays flat, and the balance says what is lost (12 minutes)
+soak: setup-test ## Memory stays flat, and the balance is right: a receiver that is away (12 minutes), and everything at once (10 minutes)
 	scripts/cargo-root bench -p otel-flow-exporter --bench peer_run -- away
+	OTELCOL=$$(scripts/collector) scripts/cargo-root bench -p otel-flow-exporter --bench peer_run -- churn
 
 deny: ## Check licences, duplicates and sources of dependencies (installs cargo-deny: about 3 minutes)
 	cargo deny --version || cargo install cargo-deny --version $(CARGO_DENY) --locked

@@ -79,6 +79,12 @@ impl Counted {
         self.0 & Self::NEW_TICK != 0
     }
 
+    /// The packet is the first of its timer tick, or shows something new: one test for both.
+    #[inline(always)]
+    pub(crate) fn is_new_tick_or_notable(self) -> bool {
+        self.0 & (Self::NEW_TICK | Self::NOTABLE) != 0
+    }
+
     #[inline(always)]
     pub(crate) fn is_notable(self) -> bool {
         self.0 & Self::NOTABLE != 0

@@ -17,6 +17,7 @@ use packet::{Link, Metadata, Packet, Size, Wire};
 
 use crate::account;
 use crate::clock;
+use crate::filter;
 use crate::frame::CopiedFrame;
 use crate::maps::HEADERS_LEN;
 
@@ -138,6 +139,9 @@ fn read(packet: *const u8, scratch: *mut Scratch, reason: u32) -> Option<Untold>
     }
     // SAFETY: parsing succeeded, so the packet is written.
     let parsed = unsafe { parsed.assume_init_ref() };
+    if filter::is_sampled_out(&parsed.key) {
+        return None;
+    }
     let size = Size { len, tag_in_metadata: false, segments: shared(end, skb::GSO_SEGS), segment_size };
     let [source_0, source_1, destination_0, destination_1, ports, _] = parsed.key.words;
     let key = DropKey {

@@ -1,10 +1,10 @@
-//! Which packets the user wants to see. What is left out is counted by hook, and has no entry.
+//! Which packets the user wants to see, and of which flows. What is left out is counted by hook, and has no entry.
 //!
 //! These ways are those of programs of their own ([`crate::main`]): without a filter no packet meets an instruction of them.
 
 use core::arch::asm;
 
-use abi::{Direction, FilterRule, FilterSubject, LossKey, LossSlot, Reason, control};
+use abi::{Direction, FilterRule, FilterSubject, LossKey, LossSlot, PackedKey, Reason, control, is_chosen};
 use aya_ebpf::programs::TcContext;
 use packet::{Link, Packet, Wire};
 
@@ -23,6 +23,10 @@ static FILTER_RULES: [FilterRule; FilterRule::MAX as usize] = [FilterRule::EVERY
 /// Set by user space before the program is loaded, with the size of [`LOSS_SLOTS`].
 #[unsafe(no_mangle)]
 static LOSS_SLOTS_PER_GENERATION: u32 = 0;
+
+/// Set by user space before the program is loaded: of so many flows, one is counted.
+#[unsafe(no_mangle)]
+static SAMPLE: u32 = 1;
 
 /// Counts a packet as a flow's, or as one that is left out. What belongs to no flow is counted as ever: a rule says nothing of it.
 #[inline(always)]
@@ -45,10 +49,18 @@ fn decide(context: &TcContext, direction: Direction) {
     fragments::follow(packet);
     let wire = Wire::of(packet, hook::size(context, &hook::metadata(context, direction)));
     if rejects(packet) {
-        leave_out(packet, wire);
+        leave_out(packet, wire, Reason::Filtered);
+    } else if is_sampled_out(&packet.key) {
+        leave_out(packet, wire, Reason::SampledOut);
     } else {
         crate::count(context, packet, wire);
     }
+}
+
+/// Whether a flow is one of those that are not counted.
+#[inline(always)]
+pub(crate) fn is_sampled_out(key: &PackedKey) -> bool {
+    constant(&SAMPLE) > 1 && !is_chosen(key, constant(&SAMPLE))
 }
 
 /// Whether the first rule that fits rejects it. What none fits is accepted. Not inlined: its registers are its own.
@@ -80,8 +92,8 @@ fn rule(at: u32) -> &'static FilterRule {
 
 /// Without a call in most cases, or this would cost more than an entry.
 #[inline(never)]
-fn leave_out(packet: &Packet, wire: Wire) {
-    let key = losses::key(&packet.key, Reason::Filtered);
+fn leave_out(packet: &Packet, wire: Wire, reason: Reason) {
+    let key = losses::key(&packet.key, reason);
     let (packets, bytes) = (u64::from(wire.packets), u64::from(wire.bytes));
     let Some(slot) = slot(&key, packet.key.cpu) else {
         return losses::grow(key, packets, bytes);
@@ -101,7 +113,7 @@ fn leave_out(packet: &Packet, wire: Wire) {
 /// The place for what is left out at a hook on a CPU. `None` for a CPU that user space does not know of.
 #[inline(always)]
 fn slot(key: &LossKey, cpu: u32) -> Option<*mut LossSlot> {
-    let hook = (key.ifindex << 1 | u32::from(key.direction)) ^ key.scope << 3;
+    let hook = (key.ifindex << 1 | u32::from(key.direction)) ^ key.scope << 3 ^ u32::from(key.reason) << 4;
     let within = cpu * LossSlot::PER_CPU + hook % LossSlot::PER_CPU;
     let slots = constant(&LOSS_SLOTS_PER_GENERATION);
     if within >= slots {

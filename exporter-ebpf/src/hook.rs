@@ -9,8 +9,8 @@ use packet::{Metadata, Size};
 #[unsafe(no_mangle)]
 static SCOPE: u32 = 0;
 
-/// Set by user space before the program is loaded: the length on the wire is the packet's mark, and not that of the bytes. The
-/// kernel takes no `wire_len` above 65 536, and a frame of the longest IP packet is longer.
+/// Set by user space before the program is loaded: the length on the wire is the packet's mark, where it has one, and not that of
+/// the bytes. The kernel takes no `wire_len` above 65 536, and a frame of the longest IP packet is longer.
 #[unsafe(no_mangle)]
 static REPLAY: u32 = 0;
 
@@ -32,7 +32,10 @@ pub(crate) fn metadata(context: &TcContext, direction: Direction) -> Metadata {
             len
         } else {
             // SAFETY: the kernel hands the program a valid context.
-            unsafe { (*skb).mark }
+            match unsafe { (*skb).mark } {
+                0 => len,
+                mark => mark,
+            }
         },
         vlan: if tagged == 0 { 0 } else { tci as u16 & vlan::ID | vlan::PRESENT },
         offloaded: segment_size != 0,

@@ -25,6 +25,7 @@ mod losses;
 mod maps;
 mod payload;
 mod quality;
+mod timestamps;
 
 use core::mem::MaybeUninit;
 

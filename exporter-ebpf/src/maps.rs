@@ -5,6 +5,7 @@ use core::mem::MaybeUninit;
 use abi::maps::{FRAGMENT_ENTRIES, LOSS_ENTRIES};
 use abi::{
     Awaited, Bucket, Entry, FragmentKey, FragmentPorts, LossKey, LossSlot, Reason, Taken, Tally, TcpQuality,
+    Timings,
 };
 use aya_ebpf::bindings::BPF_F_MMAPABLE;
 use aya_ebpf::macros::map;
@@ -80,3 +81,7 @@ pub(crate) static AWAITED_KEY: PerCpuArray<Awaited> = PerCpuArray::with_max_entr
 /// packets touch one of them. User space has it mapped.
 #[map(name = "TCP_QUALITY_V1")]
 pub(crate) static TCP_QUALITY: Array<TcpQuality> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+/// What is timed of TCP connections, by a hash that both directions of an interface share. One for all CPUs and generations.
+#[map(name = "TIMINGS_V1")]
+pub(crate) static TIMINGS: Array<Timings> = Array::with_max_entries(1, 0);

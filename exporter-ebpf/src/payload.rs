@@ -1,4 +1,4 @@
-//! Ships the first data that each side of a TCP connection sends, DNS messages, and what ICMP errors quote.
+//! Ships the first data that each side of a TCP connection sends, DNS messages, the first packets of QUIC, and what ICMP errors quote.
 //!
 //! A side's SYN says the sequence number of its first data, which [`AWAITED`] keeps. Until that is seen, an entry of this side keeps
 //! [`tcp_flags::ACK`] out of what it has seen, so each of its segments shows something new and leaves the fast way: others pay nothing.
@@ -7,6 +7,9 @@
 //!
 //! An entry of UDP at the port of DNS keeps the ECN codepoint out instead, which every packet has: so each message is shipped, at every
 //! hook, where it tells how long its answer takes. So is each ICMP error.
+//!
+//! Of other UDP, the first packet of an entry is looked at, and shipped if it has QUIC's long header. One that negotiates versions
+//! has another one follow, which is looked at by the same means as messages of DNS.
 
 use core::arch::asm;
 use core::mem::MaybeUninit;
@@ -27,11 +30,18 @@ static SHIP_PAYLOADS: u32 = 0;
 
 /// Port of DNS (RFC 1035).
 const DNS: u16 = 53;
+/// Bytes of the length that is in front of a DNS message in a TCP connection (RFC 1035 section 4.2.2).
+const LENGTH_LEN: u32 = 2;
 /// Bytes of a UDP header.
 const UDP_LEN: u32 = 8;
 /// Bytes of an ICMP error before what it quotes, and how many of them the parser takes for the header.
 const ICMP_LEN: u32 = 8;
 const ICMP_PARSED: u32 = 4;
+
+/// The bits of a QUIC packet's first byte that say what the others mean.
+const LONG_AND_FIXED: u32 = 3;
+/// Instead of a version: the server names those that it speaks.
+const NEGOTIATION: u32 = 0;
 
 /// An entry with this many packets and no data looks no further: its side may only ever acknowledge.
 const MOST_WITHOUT_DATA: u32 = 16;
@@ -46,18 +56,29 @@ pub(crate) fn are_shipped() -> bool {
 #[inline(never)]
 pub(crate) fn look_again(context: &TcContext, counted: Counted, link: Link, direction: Direction) {
     if counted.entry().is_some_and(|entry| is_looked_at(entry))
-        && let Some(packet) = headers::again(context, link, direction)
+        && read_again(context, link, direction)
+        && let Some(packet) = headers::parsed()
     {
         look(context, counted, packet);
     }
+}
+
+/// Not inlined: its stack is free again when the packet is looked at.
+#[inline(never)]
+fn read_again(context: &TcContext, link: Link, direction: Direction) -> bool {
+    headers::again(context, link, direction).is_some()
 }
 
 /// Ships what a packet carries if it is the first data, or a DNS message. Not inlined: seldom, and large.
 #[inline(never)]
 pub(crate) fn look(context: &TcContext, counted: Counted, packet: &Packet) {
     let Some(entry) = counted.entry() else { return };
-    if is_dns(entry) {
-        return each(context, entry, packet, (UDP_LEN, packet.payload_len));
+    if entry.kind as u8 == protocol::UDP {
+        return if has_dns_port(entry) {
+            each(context, entry, packet, (UDP_LEN, packet.payload_len))
+        } else {
+            quic(context, entry, packet)
+        };
     }
     if is_icmp_error(entry) {
         let len = packet.payload_len.saturating_sub(ICMP_LEN - ICMP_PARSED);
@@ -82,9 +103,7 @@ pub(crate) fn look(context: &TcContext, counted: Counted, packet: &Packet) {
         // An entry may see several connections of a tuple.
         entry.facts.start = start::OPEN;
         if segment.len == 0 {
-            // A full map makes room, so it fails for want of memory alone.
-            let _ = AWAITED.insert(key, segment.sequence.wrapping_add(1), 0);
-            return withhold(entry);
+            return wait_for(entry, key, segment.sequence.wrapping_add(1));
         }
         // TCP Fast Open (RFC 7413): the segment carries the first data itself.
         segment.sequence
@@ -98,7 +117,10 @@ pub(crate) fn look(context: &TcContext, counted: Counted, packet: &Packet) {
             }
         }
     };
-    if segment.len != 0 && segment.sequence == first {
+    if segment.len == LENGTH_LEN && segment.sequence == first && has_dns_port(entry) {
+        // The message itself comes next.
+        wait_for(entry, key, first.wrapping_add(LENGTH_LEN));
+    } else if segment.len != 0 && segment.sequence == first {
         entry.facts.start = start::OVER;
         let _ = AWAITED.remove(key);
         ship(context, entry, segment.at, segment.len);
@@ -109,24 +131,43 @@ pub(crate) fn look(context: &TcContext, counted: Counted, packet: &Packet) {
     }
 }
 
+/// Waits for data that has this sequence number.
+#[inline(always)]
+fn wait_for(entry: &mut Entry, key: &Awaited, sequence: u32) {
+    // A full map makes room, so it fails for want of memory alone.
+    let _ = AWAITED.insert(key, sequence, 0);
+    withhold(entry);
+}
+
 /// Has the next segment with an ACK looked at as well.
 #[inline(always)]
-fn withhold(entry: &mut Entry) {
+pub(crate) fn withhold(entry: &mut Entry) {
     entry.facts.withheld |= entry.counts.seen & tcp_flags::ACK;
     entry.counts.seen &= !tcp_flags::ACK;
+}
+
+/// Has the next packet looked at as well.
+#[inline(always)]
+fn withhold_ecn(entry: &mut Entry) {
+    entry.facts.withheld |= entry.counts.seen & seen::ECN;
+    entry.counts.seen &= !seen::ECN;
 }
 
 /// Whether packets of an entry may be shipped.
 #[inline(always)]
 fn is_looked_at(entry: &Entry) -> bool {
-    entry.kind as u8 == protocol::TCP || is_dns(entry) || is_icmp_error(entry)
+    match entry.kind as u8 {
+        protocol::TCP => true,
+        protocol::UDP => entry.facts.start == start::OPEN || has_dns_port(entry),
+        _ => is_icmp_error(entry),
+    }
 }
 
-/// Whether an entry is of UDP from or to the port of DNS.
+/// Whether an entry is of packets from or to the port of DNS.
 #[inline(always)]
-fn is_dns(entry: &Entry) -> bool {
+fn has_dns_port(entry: &Entry) -> bool {
     let [_, _, _, _, ports, _] = entry.words;
-    entry.kind as u8 == protocol::UDP && (ports as u16 == DNS || (ports >> 16) as u16 == DNS)
+    ports as u16 == DNS || (ports >> 16) as u16 == DNS
 }
 
 /// Whether an entry is of ICMP or ICMPv6 errors that quote a packet (RFC 792, RFC 4443).
@@ -150,12 +191,42 @@ fn is_icmp_error(entry: &Entry) -> bool {
 /// Ships a message behind its header, and has the next one looked at as well.
 #[inline(always)]
 fn each(context: &TcContext, entry: &mut Entry, packet: &Packet, (header, len): (u32, u32)) {
-    entry.facts.withheld |= entry.counts.seen & seen::ECN;
-    entry.counts.seen &= !seen::ECN;
+    withhold_ecn(entry);
     // A later fragment has no header.
     if !matches!(packet.fragment, Fragment::Later(_)) {
         ship(context, entry, packet.transport_at + header, len);
     }
+}
+
+/// Ships a packet with QUIC's long header (RFC 8999 section 5.1), and has the next one looked at if it negotiates versions.
+#[inline(always)]
+fn quic(context: &TcContext, entry: &mut Entry, packet: &Packet) {
+    if entry.facts.start != start::OPEN {
+        return;
+    }
+    entry.facts.start = start::OVER;
+    let mut words = MaybeUninit::uninit();
+    if !matches!(packet.fragment, Fragment::None) || !read(context, packet, &mut words) {
+        return;
+    }
+    // SAFETY: they were read: length and checksum of UDP, and what is behind them.
+    let [_, first, second] = unsafe { words.assume_init() }.map(u32::from_be);
+    let version = first << 8 | second >> 24;
+    if first >> 30 != LONG_AND_FIXED || !is_known(version) {
+        return;
+    }
+    if version == NEGOTIATION && entry.counts.packets <= MOST_WITHOUT_DATA {
+        entry.facts.start = start::OPEN;
+        withhold_ecn(entry);
+    }
+    ship(context, entry, packet.transport_at + UDP_LEN, packet.payload_len);
+}
+
+/// Whether a version of QUIC is one that user space knows: of RFC 9000 or its drafts, of RFC 9369, one that is to be refused, or none.
+#[inline(always)]
+fn is_known(version: u32) -> bool {
+    matches!(version, NEGOTIATION | 1 | 0x6b33_43cf | 0xff00_0000..=0xff00_00ff)
+        || version & 0x0f0f_0f0f == 0x0a0a_0a0a
 }
 
 /// What a TCP header says of its data.

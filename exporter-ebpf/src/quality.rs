@@ -2,7 +2,7 @@
 //!
 //! The socket of a local sender goes with its packets to the hooks that they leave by, also from a network namespace through a
 //! veth pair. It knows round-trip times and what it has sent again. It is looked at once in a timer tick, and when something is
-//! sent again. What the segments tell is in [`packet::Segment`].
+//! sent again. What the segments tell is in [`packet::Segment`], and their timestamps in [`timestamps`].
 
 use abi::{TcpQuality, tcp_flags};
 use aya_ebpf::bindings::{__sk_buff, bpf_sock};
@@ -14,6 +14,7 @@ use crate::account::{Counted, constant};
 use crate::clock;
 use crate::frame::DirectFrame;
 use crate::maps::TCP_QUALITY;
+use crate::timestamps;
 
 /// Set by user space before the program is loaded: whether [`TCP_QUALITY`] is kept. Where it is 0, the verifier removes the rest.
 #[unsafe(no_mangle)]
@@ -31,7 +32,7 @@ const WITH_TIMESTAMP: u16 = 8;
 /// Notes what a plain packet tells of its connection, if it is a TCP segment. Most segments cost few instructions and no call.
 #[inline(always)]
 pub(crate) fn note_plain(context: &TcContext, packet: &Packet, wire: Wire, counted: Counted) {
-    if is_noted(packet) && (counted.is_new_tick() || !is_plain(context, packet, counted)) {
+    if is_noted(packet) && (counted.is_new_tick_or_notable() || !is_plain(context, packet, counted)) {
         segment(context.skb.skb, counted, packet.transport_at, packet.payload_len, wire.packets);
     }
 }
@@ -96,6 +97,31 @@ fn segment(skb: *mut __sk_buff, counted: Counted, at: u32, payload_len: u32, seg
     let is_known = segment.note(quality, || sent_at(&frame, at, offset_and_flags));
     if is_known || counted.is_new_tick() {
         look_at_socket(skb, quality);
+    }
+    if counted.is_new_tick_or_notable() && quality.smoothed_rtt == 0 && segment.flags & tcp_flags::RST == 0 {
+        time(&frame, at, offset_and_flags, payload_len, counted, quality);
+    }
+}
+
+/// Times a segment by its timestamps, if it has them.
+#[inline(always)]
+fn time(
+    frame: &DirectFrame,
+    at: u32,
+    offset_and_flags: u16,
+    payload_len: u32,
+    counted: Counted,
+    quality: &mut TcpQuality,
+) {
+    if offset_and_flags >> 12 >= WITH_TIMESTAMP
+        && let Some(header) = frame.header::<32>(at as usize)
+        && header.be32::<20>() == TIMESTAMP
+    {
+        let round_trip =
+            timestamps::look(counted, header.be32::<24>(), header.be32::<28>(), payload_len != 0);
+        if round_trip != 0 {
+            quality.add_round_trip(round_trip);
+        }
     }
 }
 

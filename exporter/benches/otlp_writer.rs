@@ -168,6 +168,7 @@ fn record(number: u32, hook: &Hook) -> FlowRecord<'_> {
         tcp_flags: Some(TcpFlags(0x1b)),
         connection: None,
         application: None,
+        sample: std::num::NonZeroU32::MIN,
         icmp: None,
         path: &[],
         drops: &[],

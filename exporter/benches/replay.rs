@@ -63,10 +63,10 @@ fn load(empty: &ProgramFd, flows: u32) -> Result<()> {
     Ok(())
 }
 
-/// CPU of the loop alone: a test run of an empty program for each frame.
+/// CPU of the loop alone: a test run of an empty program for each frame, called as the program calls for a whole frame (no context).
 fn of_loop(empty: &ProgramFd, flows: u32) -> Result<Duration> {
     let frames: Vec<_> = (0..flows).map(frame).collect();
-    let context = PacketContext { mark: FRAME, ..PacketContext::default() };
+    let context = PacketContext::default();
     let before = cpu(UsageWho::RUSAGE_THREAD)?;
     for packet in frames.iter().cycle().take(FRAMES as usize) {
         test_run(empty.as_fd(), packet, &context)?;

@@ -1,6 +1,7 @@
 //! What a flow costs: anonymous memory per live flow, time per observation and per record.
 //!
-//! 100k conversations, each seen at two hooks in both directions, as between a pod's interface and the uplink.
+//! 100k conversations, each seen at two hooks in both directions, as between a pod's interface and the uplink. With the argument
+//! `without-path` as under `--path=false`.
 #![expect(clippy::print_stdout, reason = "a benchmark's figures are its output")]
 
 use std::hint::black_box;
@@ -33,7 +34,8 @@ type Step<'a> = fn(&mut FlowTable, &mut Output<'_, Count<'a>>);
 fn measure<'a>(hooks: &Hooks, ledger: &'a Ledger) {
     let mut sink = Count { ledger, records: 0 };
     let before = anonymous_kib();
-    let mut table = FlowTable::new(&Config::default(), FlowIds::random());
+    let with_path = std::env::args().all(|argument| argument != "without-path");
+    let mut table = FlowTable::new(&Config { with_path, ..Config::default() }, FlowIds::random());
     let mut work = |name: &str, second: u64, units: u32, step: Step<'a>| {
         let now = MonotonicTime(second * SECOND);
         let clock = Clock::at(now, WallTime(now.0));
@@ -93,6 +95,7 @@ fn observation(flow: u32, hook: HookId, forward: bool, now: MonotonicTime) -> Ob
         tcp_flags: TcpFlags(0x10),
         dscp: 0,
         ecn: Ecn(1),
+        is_fragmented: false,
         quality: Quality::default(),
     }
 }

@@ -19,7 +19,7 @@ use crate::kernel::{
     Namespaces, NamespacesOptions, Reach, Selection, StartError, Summary, load, load_shared,
 };
 use crate::ledger::Ledger;
-use crate::pipeline::{Finished, Limits, Listening, Outlet, Pipeline, PipelineError, Progress};
+use crate::pipeline::{Finished, Limits, Listening, Origins, Outlet, Pipeline, PipelineError, Progress};
 use crate::table::{self, FlowTable};
 
 /// The namespace that the process runs in.
@@ -132,6 +132,7 @@ impl Agent {
                 max_flows: usize::try_from(settings.plan.flows).unwrap_or(usize::MAX),
                 with_path: settings.with_path,
                 community_id_seed: settings.community_id_seed,
+                sample: settings.filter.sample(),
                 application_bytes: usize::try_from(settings.plan.application_bytes).unwrap_or(usize::MAX),
                 flows_of_drops: settings.drops == Drops::All,
             },
@@ -148,7 +149,11 @@ impl Agent {
             reader,
             hooks: Arc::clone(&hooks),
             table,
-            listening: Listening::open(OWN_SCOPE),
+            listening: Listening::open(
+                OWN_SCOPE,
+                usize::try_from(settings.plan.listeners).unwrap_or(usize::MAX),
+            ),
+            origins: Origins::default(),
             ledger,
             progress: Arc::clone(&progress),
             outlet,

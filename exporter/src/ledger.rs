@@ -1,4 +1,4 @@
-//! Where every packet went: per hook, seen = not IP + filtered + excluded + table + path + queued + delivered + lost with a reason.
+//! Where every packet went: per hook, seen = not IP + filtered + sampled out + excluded + table + path + queued + delivered + lost with a reason.
 //!
 //! Each entry is one transfer under one lock, so the equation holds at every moment, in every thread. A transfer that takes
 //! more from a column than the column holds leaves the column at zero and still arrives in full: the row then holds more than
@@ -50,6 +50,8 @@ pub struct Row {
     pub not_ip: Counts,
     /// What the user's filter leaves out.
     pub filtered: Counts,
+    /// What is of flows that are not among those that are counted.
+    pub sampled_out: Counts,
     /// What is left out on purpose: the traffic of this agent's own export.
     pub excluded: Counts,
     /// What is in the flow table and in no record yet.
@@ -111,6 +113,14 @@ impl Ledger {
         self.row_or_unknown(hook, |row| {
             row.seen += counts;
             row.filtered += counts;
+        });
+    }
+
+    /// Packets were counted in the kernel whose flows are not among those that are counted; `None` if the kernel does not say where.
+    pub fn sampled_out(&self, hook: Option<HookId>, counts: Counts) {
+        self.row_or_unknown(hook, |row| {
+            row.seen += counts;
+            row.sampled_out += counts;
         });
     }
 
@@ -207,6 +217,7 @@ impl Row {
     pub fn held(&self) -> Counts {
         self.not_ip
             + self.filtered
+            + self.sampled_out
             + self.excluded
             + self.table
             + self.path
@@ -225,6 +236,7 @@ impl Row {
         self.seen += other.seen;
         self.not_ip += other.not_ip;
         self.filtered += other.filtered;
+        self.sampled_out += other.sampled_out;
         self.excluded += other.excluded;
         self.table += other.table;
         self.path += other.path;
@@ -290,11 +302,12 @@ mod tests {
     #[test]
     fn every_transfer_keeps_the_balance() {
         let ledger = Ledger::default();
-        let steps: [fn(&Ledger); 9] = [
+        let steps: [fn(&Ledger); 10] = [
             |ledger| ledger.observed(HOOK, counts(10)),
             |ledger| ledger.lost_in_kernel(Some(HOOK), LossReason::Overflow, counts(2)),
             |ledger| ledger.not_ip(Some(HOOK), counts(1)),
             |ledger| ledger.filtered(Some(HOOK), counts(5)),
+            |ledger| ledger.sampled_out(Some(HOOK), counts(8)),
             |ledger| ledger.on_path(HOOK, counts(3)),
             |ledger| ledger.excluded(HOOK, counts(1)),
             |ledger| ledger.queued(HOOK, counts(6)),
@@ -306,10 +319,10 @@ mod tests {
             assert!(row(&ledger).balances(), "{:?}", row(&ledger));
         }
         let row = row(&ledger);
-        assert_eq!(row.seen, counts(18));
+        assert_eq!(row.seen, counts(26));
         assert_eq!((row.table, row.path, row.queued), (counts(0), counts(3), counts(0)));
         assert_eq!((row.delivered, row.all_lost(), row.not_ip), (counts(4), counts(4), counts(1)));
-        assert_eq!((row.excluded, row.filtered), (counts(1), counts(5)));
+        assert_eq!((row.excluded, row.filtered, row.sampled_out), (counts(1), counts(5), counts(8)));
     }
 
     #[test]
@@ -329,11 +342,12 @@ mod tests {
         ledger.lost_in_kernel(None, LossReason::Malformed, counts(2));
         ledger.not_ip(None, counts(1));
         ledger.filtered(None, counts(4));
+        ledger.sampled_out(None, counts(5));
         let rows = ledger.snapshot();
         let [_, (Account::Unknown, row)] = rows[..] else { panic!("{rows:?}") };
         assert!(row.balances());
-        assert_eq!((row.seen, row.all_lost(), row.not_ip), (counts(7), counts(2), counts(1)));
-        assert_eq!(row.filtered, counts(4));
+        assert_eq!((row.seen, row.all_lost(), row.not_ip), (counts(12), counts(2), counts(1)));
+        assert_eq!((row.filtered, row.sampled_out), (counts(4), counts(5)));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod drops;
 mod listening;
 mod loss;
+mod origins;
 mod payloads;
 mod progress;
 mod replay;
@@ -21,6 +22,7 @@ use crate::sync::lock;
 use crate::table::{FlowTable, Output};
 
 pub(crate) use self::listening::Listening;
+pub(crate) use self::origins::Origins;
 pub(crate) use self::progress::{DropFate, Fate, Limits, Progress, Stage};
 pub(crate) use self::replay::{Replay, ReplayError};
 
@@ -52,6 +54,7 @@ pub(crate) struct Pipeline<O> {
     pub(crate) hooks: Arc<Mutex<Hooks>>,
     pub(crate) table: FlowTable,
     pub(crate) listening: Listening,
+    pub(crate) origins: Origins,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) outlet: O,
@@ -97,6 +100,7 @@ impl<O: Outlet> Pipeline<O> {
                 // Again: what was counted until then was shipped until then.
                 self.read_payloads()?;
                 self.listening.refresh(&mut self.table);
+                self.origins.refresh(&mut self.table);
                 self.emit(&names, Which::Due);
                 self.outlet.flush()?;
             } else {
@@ -111,6 +115,7 @@ impl<O: Outlet> Pipeline<O> {
         let read = self.read().and_then(|names| self.read_payloads().map(|()| names));
         let complete = read.is_ok();
         self.listening.refresh(&mut self.table);
+        self.origins.refresh(&mut self.table);
         let (names, read) = match read {
             Ok(names) => (names, Ok(())),
             Err(error) => (lock(&self.hooks).clone(), Err(error)),
@@ -126,7 +131,7 @@ impl<O: Outlet> Pipeline<O> {
     /// Takes the observations and the losses of the time since the last reading into the flow table. Gives the names of the
     /// hooks as they are then: records are made of it, and waited for, while others take the lock.
     fn read(&mut self) -> Result<Hooks, ReadError> {
-        let Self { reader, hooks, table, ledger, progress, outlet, listening: _ } = self;
+        let Self { reader, hooks, table, ledger, progress, outlet, .. } = self;
         let mut hooks = lock(hooks);
         let clock = Clock::now();
         let start = Instant::now();

@@ -1,7 +1,7 @@
 """Packets that the cases share."""
 import struct
 
-from scapy.layers.inet import IP, UDP
+from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
@@ -40,6 +40,33 @@ def datagram(is_answer=False, version=4, payload=None):
     """58 bytes from the client (IP: 86 in all, 106 with IPv6), or 108 as answer (136 in all, 156)."""
     payload = payload or (108 if is_answer else 58)
     return ip(is_answer, version) / UDP(**ports(is_answer)) / Raw(b"x" * payload)
+
+
+def segment(milliseconds, is_answer, flags, data=b"", port=443, **fields):
+    """A segment of a connection to a port, so many milliseconds after the first frame: its time and its bytes."""
+    source, destination = (port, PORT) if is_answer else (PORT, port)
+    packet = ip(is_answer) / TCP(sport=source, dport=destination, flags=flags, **fields) / Raw(data)
+    return BEGIN + milliseconds * SECOND // 1000, ethernet(packet, is_answer)
+
+
+def connection(from_client, from_server, first=0, **fields):
+    """A connection that opens and in which each side says something, then closes: 10 ms between frames."""
+    here, there = 1000, 5000
+    said, answered = here + 1 + len(from_client), there + 1 + len(from_server)
+    steps = [
+        (False, "S", b"", here, 0),
+        (True, "SA", b"", there, here + 1),
+        (False, "A", b"", here + 1, there + 1),
+        (False, "PA", from_client, here + 1, there + 1),
+        (True, "PA", from_server, there + 1, said),
+        (False, "FA", b"", said, answered),
+        (True, "FA", b"", answered, said + 1),
+        (False, "A", b"", said + 1, answered + 1),
+    ]
+    return [
+        segment(first + 10 * number, is_answer, flags, data, seq=sequence, ack=acknowledged, **fields)
+        for number, (is_answer, flags, data, sequence, acknowledged) in enumerate(steps)
+    ]
 
 
 # Who sent which of three datagrams.

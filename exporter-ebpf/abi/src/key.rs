@@ -101,6 +101,8 @@ pub mod key_flags {
     /// A later fragment whose first fragment was not seen at this hook: the ports, or type and code of an ICMP message, are not
     /// known, rather than 0.
     pub const PORTS_UNKNOWN: u8 = 2;
+    /// A fragment of a packet: counted apart, so that it is known that there were some.
+    pub const FRAGMENT: u8 = 4;
 }
 
 /// Direction of a hook, from the point of view of its interface.

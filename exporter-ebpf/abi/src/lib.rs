@@ -22,6 +22,8 @@ mod payload;
 #[cfg(feature = "user")]
 mod pod;
 mod quality;
+mod sample;
+mod timing;
 
 pub use crate::dropped::{DropKey, DropTally, NO_DROPS, Untold, skb};
 pub use crate::entry::{Bucket, Entry, Taken, place};
@@ -32,3 +34,5 @@ pub use crate::loss::{LossKey, LossSlot, Reason, Tally};
 pub use crate::observation::{Counts, Facts, opened_again, seen, tcp_flags, vlan};
 pub use crate::payload::{Awaited, Payload, start};
 pub use crate::quality::TcpQuality;
+pub use crate::sample::is_chosen;
+pub use crate::timing::{Timing, Timings};

@@ -68,11 +68,14 @@ pub enum Reason {
     NotIp = 2,
     /// The user does not want to see it. Not a loss either.
     Filtered = 3,
+    /// Its flow is not one of those that are counted ([`is_chosen`](crate::is_chosen)). Not a loss either.
+    SampledOut = 4,
 }
 
 impl Reason {
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 4] = [Self::Overflow, Self::Malformed, Self::NotIp, Self::Filtered];
+    pub const ALL: [Self; 5] =
+        [Self::Overflow, Self::Malformed, Self::NotIp, Self::Filtered, Self::SampledOut];
 }
 
 impl TryFrom<u8> for Reason {

@@ -27,9 +27,13 @@ pub const UNSHIPPED: &str = "UNSHIPPED_V1";
 
 /// [`TcpQuality`](crate::TcpQuality) by number, as [`ENTRIES`]; one value where it is off.
 pub const TCP_QUALITY: &str = "TCP_QUALITY_V1";
+/// [`Timings`](crate::Timings) by hash: [`TIMING_ENTRIES`], or one value where TCP quality is off.
+pub const TIMINGS: &str = "TIMINGS_V1";
 
 /// Hooks times reasons that losses are told apart for.
 pub const LOSS_ENTRIES: u32 = 4096;
+/// Connections that are timed by their timestamps at a time; more take turns.
+pub const TIMING_ENTRIES: u32 = 1 << 14;
 /// Datagrams in fragments that are followed at a time.
 pub const FRAGMENT_ENTRIES: u32 = 4096;
 
@@ -55,6 +59,8 @@ pub const LOSS_SLOTS_GLOBAL: &str = "LOSS_SLOTS_PER_GENERATION";
 pub const FILTER_LEN_GLOBAL: &str = "FILTER_LEN";
 /// Read-only global: the rules in their order, [`FilterRule::MAX`](crate::FilterRule::MAX) of them.
 pub const FILTER_RULES_GLOBAL: &str = "FILTER_RULES";
+/// Read-only global, a `u32`: of so many flows one is counted.
+pub const SAMPLE_GLOBAL: &str = "SAMPLE";
 /// Read-only global, a `u32`: not 0 if the programs keep [`TCP_QUALITY`].
 pub const TCP_QUALITY_GLOBAL: &str = "KEEPS_TCP_QUALITY";
 

@@ -23,10 +23,33 @@ pub struct TcpQuality {
     pub zero_windows: u16,
     /// Of the sender's socket, as last looked at: smoothed round-trip time in units of 1/8 us; 0 if no socket was there.
     pub smoothed_rtt: u32,
-    /// Of the sender's socket: least round-trip time of the last minutes, in microseconds; the greatest number if it has none.
+    /// Of the sender's socket: least round-trip time of the last minutes, in microseconds; the greatest number if it has none. Without
+    /// a socket: see [`round_trips`](Self::round_trips).
     pub min_rtt: u32,
-    /// Of the sender's socket: segments that it has sent again, ever.
+    /// Of the sender's socket: segments that it has sent again, ever. Without a socket: see [`round_trips`](Self::round_trips).
     pub total_retransmits: u32,
+}
+
+impl TcpQuality {
+    /// Takes a round trip from the hook to the sender and back, by timestamps, in units of 1024 ns and not 0. Not to be called once
+    /// a socket was met, which has the place.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a call costs the kernel more than its body")]
+    pub const fn add_round_trip(&mut self, time: u32) {
+        self.total_retransmits = time;
+        if self.min_rtt == 0 || time < self.min_rtt {
+            self.min_rtt = time;
+        }
+    }
+
+    /// The last and the least round trip that were added, if there was one and no socket was met.
+    #[must_use]
+    pub const fn round_trips(&self) -> Option<(u32, u32)> {
+        if self.smoothed_rtt != 0 || self.min_rtt == 0 {
+            return None;
+        }
+        Some((self.total_retransmits, self.min_rtt))
+    }
 }
 
 const _: () = assert!(size_of::<TcpQuality>() == 32);

@@ -18,6 +18,7 @@ mod ipv6;
 mod parse;
 mod plain;
 mod sequence;
+mod timestamps;
 mod transport;
 mod wire;
 
@@ -25,4 +26,5 @@ pub use crate::frame::{Copied, Frame, Header, MAX_OFFSET};
 pub use crate::parse::{Datagram, Fragment, Link, Metadata, Packet, Reject, parse, parse_slice};
 pub use crate::plain::parse_plain;
 pub use crate::sequence::{Segment, SentAt};
+pub use crate::timestamps::{Answer, Stamped};
 pub use crate::wire::{Size, Wire};

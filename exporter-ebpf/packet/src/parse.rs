@@ -136,9 +136,10 @@ pub fn parse<F: Frame + ?Sized>(
     let flags = match network.fragment {
         // The caller takes the flag back when it finds what the first fragment said.
         Fragment::Later(_) if transport::tells_flows_apart(network.protocol, network.ip_version) => {
-            key_flags::PORTS_UNKNOWN
+            key_flags::FRAGMENT | key_flags::PORTS_UNKNOWN
         }
-        _ => 0,
+        Fragment::First(_) | Fragment::Later(_) => key_flags::FRAGMENT,
+        Fragment::None => 0,
     };
     packet.write(Packet {
         link,

@@ -32,7 +32,7 @@ pub(crate) const EXPORTER: &str = "exporter";
 const WITHOUT_QUALITY: &str = "exporter_without_tcp_quality";
 
 /// Name in the kernel, and what it is.
-pub(crate) const CANDIDATES: [(&str, &str); 12] = [
+pub(crate) const CANDIDATES: [(&str, &str); 14] = [
     (EMPTY, "empty program"),
     (YARDSTICK, "yardstick: shared HASH, 40-byte key, atomics, precise clock"),
     ("shared", "shared HASH, atomics, coarse clock"),
@@ -45,10 +45,15 @@ pub(crate) const CANDIDATES: [(&str, &str); 12] = [
     ("filter/1/reject", "the exporter, 1 rule: left out"),
     ("filter/64/accept", "the exporter, 64 rules, of which the last decides: counted"),
     ("filter/64/reject", "the exporter, 64 rules, of which the last decides: left out"),
+    ("sample/2", "the exporter, 1 flow in 2"),
+    ("sample/4294967295", "the exporter, almost no flow"),
 ];
 
-/// Of a candidate that filters, how many rules there are and what the last one says. The others look at ports that no load has.
+/// Of a candidate that takes a sample, one flow in how many; of one that filters, how many rules there are and what the last one says. The others look at ports that no load has.
 fn filter(name: &str) -> Result<Option<Filter>> {
+    if let Some(rate) = name.strip_prefix("sample/") {
+        return Ok(Some(Filter::default().sampled(rate.parse()?)));
+    }
     let mut parts = name.split('/').skip(1);
     let (Some(rules), Some(verdict)) = (parts.next(), parts.next()) else { return Ok(None) };
     let others = (1..rules.parse()?).map(|port| format!("reject udp port {port}"));

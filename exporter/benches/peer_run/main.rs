@@ -1,5 +1,6 @@
 //! The agent under the load of docs/performance.md ("Export"), with a receiver that counts, beside the OpenTelemetry SDK's log
-//! path on the same flows; and, by the word `away`, a receiver that is away for ten minutes.
+//! path on the same flows; by the word `away`, a receiver that is away for ten minutes; and by `churn`, everything at once with a real
+//! Collector, for ten minutes or as many as the next word says.
 //!
 //! Each part is a process of its own: this one sends the packets and looks, `sink` receives, `sdk` is the SDK.
 #![expect(clippy::print_stdout, reason = "a benchmark's figures are its output")]
@@ -8,6 +9,7 @@ mod agent;
 #[path = "../sdk/attributes.rs"]
 mod attributes;
 mod away;
+mod churn;
 mod lab;
 mod rounds;
 mod sdk;
@@ -32,6 +34,8 @@ fn main() -> Result<()> {
     );
     match words[..] {
         ["away"] => away::run(),
+        ["churn"] => churn::run(10),
+        ["churn", minutes] => churn::run(minutes.parse()?),
         ["once"] => rounds::run(1),
         _ => rounds::run(5),
     }

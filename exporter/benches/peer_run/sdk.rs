@@ -152,6 +152,7 @@ fn record(flow: u32, reading: u32, hook: &Hook) -> FlowRecord<'_> {
         tcp_flags: None,
         connection: None,
         application: None,
+        sample: std::num::NonZeroU32::MIN,
         icmp: None,
         path: &[],
         drops: &[],

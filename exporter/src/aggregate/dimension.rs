@@ -78,7 +78,9 @@ struct Chosen<'a> {
 
 impl Chosen<'_> {
     fn keep(&mut self, attribute: Attribute, value: impl FnOnce() -> SeriesValue) {
-        let always = attribute == attribute::NETWORK_TRANSPORT;
+        // Of a sample, the figures are estimates, and say so.
+        let always =
+            [attribute::NETWORK_TRANSPORT, attribute::NETWORK_FLOW_SAMPLING_RATE].contains(&attribute);
         if always || self.dimensions.iter().any(|dimension| dimension.attribute() == attribute) {
             self.attributes.push((attribute, value()));
         }

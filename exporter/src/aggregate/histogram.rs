@@ -52,15 +52,17 @@ impl Histogram {
         Self { count: 0, sum: 0.0, min: f64::INFINITY, max: 0.0, form }
     }
 
-    pub(super) fn record(&mut self, duration: Duration) {
+    /// Records the same duration so many times.
+    #[expect(clippy::cast_precision_loss, reason = "a product with a floating point number")]
+    pub(super) fn record(&mut self, duration: Duration, times: u64) {
         let value = duration.as_secs_f64();
-        self.count += 1;
-        self.sum += value;
+        self.count += times;
+        self.sum += value * times as f64;
         self.min = self.min.min(value);
         self.max = self.max.max(value);
         match &mut self.form {
-            Form::Explicit(counts) => counts[BOUNDS.partition_point(|bound| *bound < value)] += 1,
-            Form::Exponential(exponential) => exponential.record(value),
+            Form::Explicit(counts) => counts[BOUNDS.partition_point(|bound| *bound < value)] += times,
+            Form::Exponential(exponential) => exponential.record(value, times),
         }
     }
 
@@ -81,9 +83,9 @@ impl Exponential {
         Self { scale: FINEST, zero: 0, offset: 0, counts: Vec::new() }
     }
 
-    fn record(&mut self, value: f64) {
+    fn record(&mut self, value: f64, times: u64) {
         if value <= 0.0 {
-            self.zero += 1;
+            self.zero += times;
             return;
         }
         let index = index(value, self.scale);
@@ -100,7 +102,7 @@ impl Exponential {
         if place >= self.counts.len() {
             self.counts.resize(place + 1, 0);
         }
-        self.counts[place] += 1;
+        self.counts[place] += times;
     }
 
     /// Joins buckets, two at a time, until those there are and that of `index` are few enough; gives how many times.
@@ -145,7 +147,7 @@ mod tests {
     fn of(kind: HistogramKind, microseconds: &[u64]) -> Histogram {
         let mut histogram = Histogram::new(kind);
         for &value in microseconds {
-            histogram.record(Duration::from_micros(value));
+            histogram.record(Duration::from_micros(value), 1);
         }
         histogram
     }
@@ -165,6 +167,20 @@ mod tests {
                 let ranges = buckets.map(|(at, count)| (bound(at), bound(at + 1), *count));
                 std::iter::once((f64::NEG_INFINITY, 0.0, zero)).chain(ranges).collect()
             }
+        }
+    }
+
+    #[test]
+    fn what_is_recorded_several_times_counts_as_often() {
+        for kind in [HistogramKind::Explicit, HistogramKind::Exponential] {
+            let (mut one, mut each) = (Histogram::new(kind), Histogram::new(kind));
+            for micros in [0, 700, 90_000] {
+                one.record(Duration::from_micros(micros), 4);
+                (0..4).for_each(|_| each.record(Duration::from_micros(micros), 1));
+            }
+            assert_eq!(format!("{:?}", one.form), format!("{:?}", each.form));
+            assert_eq!((one.count, one.max.to_bits()), (12, each.max.to_bits()));
+            assert!((one.sum - each.sum).abs() < 1e-9, "{} and {}", one.sum, each.sum);
         }
     }
 

@@ -32,6 +32,8 @@ impl FlowDirection {
 pub(super) enum Subject<'a> {
     /// What one end sent.
     Traffic(FlowDirection),
+    /// What one end sent again.
+    Retransmits(FlowDirection),
     /// What was dropped of what one end sent, and why.
     Drop(FlowDirection, &'a DropReason),
     /// That a connection was opened, or why it could not be.
@@ -44,13 +46,15 @@ impl Subject<'_> {
     /// The attributes that it is.
     pub(super) fn attributes(self) -> impl Iterator<Item = (Attribute, SeriesValue)> {
         let direction = match self {
-            Self::Traffic(direction) | Self::Drop(direction, _) => Some(direction.name()),
+            Self::Traffic(direction) | Self::Retransmits(direction) | Self::Drop(direction, _) => {
+                Some(direction.name())
+            }
             Self::Opening(_) | Self::RoundTrip => None,
         };
         let why = match self {
             Self::Opening(Some(error)) => Some((attribute::ERROR_TYPE, error.name())),
             Self::Drop(_, reason) => Some((attribute::NETWORK_DROP_REASON, reason.name())),
-            Self::Traffic(_) | Self::Opening(None) | Self::RoundTrip => None,
+            Self::Traffic(_) | Self::Retransmits(_) | Self::Opening(None) | Self::RoundTrip => None,
         };
         let text = |(attribute, value): (Attribute, &str)| (attribute, SeriesValue::Text(value.into()));
         let direction = direction.map(|name| (attribute::NETWORK_FLOW_DIRECTION, name));
@@ -76,7 +80,7 @@ impl Key {
     /// Of the series that takes what `of` says of the flow.
     pub(super) fn new(of: Subject<'_>, flow: &FlowRecord<'_>, dimensions: &[Dimension]) -> Self {
         let (direction, error, drop_reason) = match of {
-            Subject::Traffic(direction) => (Some(direction), None, None),
+            Subject::Traffic(direction) | Subject::Retransmits(direction) => (Some(direction), None, None),
             Subject::Drop(direction, reason) => (Some(direction), None, Some(reason.clone())),
             Subject::Opening(error) => (None, error, None),
             Subject::RoundTrip => (None, None, None),

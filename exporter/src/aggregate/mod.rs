@@ -1,8 +1,8 @@
-//! Metrics: what flows sent, and how their connections were opened, by the little that a series says of them.
+//! Metrics: what flows sent and sent again, what was dropped of it, and how their connections were opened, by the little that a series says of them.
 //!
 //! A record counts in the call that makes it, so that the sum over all series is the sum over all flow records. Series are
 //! bounded: what finds no room goes to one overflow series, and a series without records ends after a time. Records without
-//! endpoints are losses, and in no series. Time is passed in.
+//! endpoints are losses, and in no series. Where one flow in so many is counted, each counts for so many. Time is passed in.
 
 #[cfg(test)]
 mod connection_tests;
@@ -27,8 +27,8 @@ pub use self::dimension::{Dimension, UnknownDimension};
 
 /// Bytes of a series with its place in the table, which may be half empty: key, times and up to eight attributes with their texts.
 const SERIES_BYTES: usize = 1 << 10;
-/// Of four kinds there are as many series as the limit allows.
-const KINDS: usize = 4;
+/// Of five kinds there are as many series as the limit allows.
+const KINDS: usize = 5;
 
 /// What series there are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +63,7 @@ impl Config {
 pub(crate) struct Aggregator {
     config: Config,
     traffic: SeriesSet<Counts>,
+    retransmits: SeriesSet<u64>,
     dropped: SeriesSet<u64>,
     connections: SeriesSet<u64>,
     round_trips: SeriesSet<Histogram>,
@@ -77,6 +78,7 @@ impl Aggregator {
         Self {
             config,
             traffic: SeriesSet::default(),
+            retransmits: SeriesSet::default(),
             dropped: SeriesSet::default(),
             connections: SeriesSet::default(),
             round_trips: SeriesSet::default(),
@@ -87,8 +89,12 @@ impl Aggregator {
     /// Counts a record. Allocates for the first one of a series only, unless series are told apart by interface.
     pub(crate) fn record(&mut self, record: Record<'_>) {
         let Record::Flow(flow) = record else { return };
-        self.count(FlowDirection::Forward, flow, flow.source.counts);
-        self.count(FlowDirection::Reverse, flow, flow.destination.counts);
+        for (direction, end) in
+            [(FlowDirection::Forward, &flow.source), (FlowDirection::Reverse, &flow.destination)]
+        {
+            self.count(direction, flow, end.counts);
+            self.count_retransmits(direction, flow, end.disorder.retransmits);
+        }
         for drop in flow.drops {
             self.count_dropped(drop, flow);
         }
@@ -111,7 +117,18 @@ impl Aggregator {
             let of = Subject::Traffic(direction);
             let place = self.place(of, flow);
             let attributes = || dimension::attributes(of, flow, &self.config.dimensions);
+            let counts = counts.times(flow.sample.get().into());
             self.traffic.change(place, attributes, Counts::default, |sum| *sum += counts);
+        }
+    }
+
+    fn count_retransmits(&mut self, direction: FlowDirection, flow: &FlowRecord<'_>, segments: u32) {
+        if segments != 0 {
+            let of = Subject::Retransmits(direction);
+            let place = self.place(of, flow);
+            let attributes = || dimension::attributes(of, flow, &self.config.dimensions);
+            let counted = u64::from(segments) * u64::from(flow.sample.get());
+            self.retransmits.change(place, attributes, || 0, |sum| *sum += counted);
         }
     }
 
@@ -120,13 +137,15 @@ impl Aggregator {
         let of = Subject::Drop(direction, &drop.reason);
         let place = self.place(of, flow);
         let attributes = || dimension::attributes(of, flow, &self.config.dimensions);
-        self.dropped.change(place, attributes, || 0, |sum| *sum += drop.packets);
+        let counted = drop.packets * u64::from(flow.sample.get());
+        self.dropped.change(place, attributes, || 0, |sum| *sum += counted);
     }
 
     fn count_opening(&mut self, of: Subject<'_>, flow: &FlowRecord<'_>) {
         let place = self.place(of, flow);
         let attributes = || dimension::attributes(of, flow, &self.config.dimensions);
-        self.connections.change(place, attributes, || 0, |sum| *sum += 1);
+        let counted = u64::from(flow.sample.get());
+        self.connections.change(place, attributes, || 0, |sum| *sum += counted);
     }
 
     /// The whole record is here: an exemplar of the sample would take its trace from it.
@@ -135,7 +154,8 @@ impl Aggregator {
         let place = self.place(of, flow);
         let attributes = || dimension::attributes(of, flow, &self.config.dimensions);
         let new = || Histogram::new(self.config.histogram);
-        self.round_trips.change(place, attributes, new, |histogram| histogram.record(time));
+        let times = u64::from(flow.sample.get());
+        self.round_trips.change(place, attributes, new, |histogram| histogram.record(time, times));
     }
 
     /// Where what is told of a flow belongs: the series, how many of its kind there may be, and when it begins if it is new.
@@ -154,6 +174,8 @@ impl Aggregator {
         let idle_timeout = u64::try_from(self.config.idle_timeout.as_nanos()).unwrap_or(u64::MAX);
         let at = Collection { now: *now, time, idle_timeout, temporality: self.config.temporality };
         self.traffic.collect(&at, |series| give(point(series, time, MetricValue::Traffic(series.value))));
+        self.retransmits
+            .collect(&at, |series| give(point(series, time, MetricValue::Retransmits(series.value))));
         self.dropped.collect(&at, |series| give(point(series, time, MetricValue::Dropped(series.value))));
         self.connections
             .collect(&at, |series| give(point(series, time, MetricValue::Connections(series.value))));
@@ -165,7 +187,13 @@ impl Aggregator {
     /// Series that there are now, of each kind.
     #[cfg(test)]
     pub(crate) fn series(&self) -> [usize; KINDS] {
-        [self.traffic.len(), self.connections.len(), self.round_trips.len(), self.dropped.len()]
+        [
+            self.traffic.len(),
+            self.retransmits.len(),
+            self.dropped.len(),
+            self.connections.len(),
+            self.round_trips.len(),
+        ]
     }
 }
 

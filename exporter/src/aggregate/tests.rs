@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -9,7 +10,7 @@ use semconv::{Attribute, attribute};
 
 use super::*;
 use crate::clock::MonotonicTime;
-use crate::flow::{DropReason, Endpoint, Hook, SeriesValue, samples};
+use crate::flow::{Disorder, DropReason, Endpoint, Hook, SeriesValue, samples};
 
 /// A series and its begin: with this, series of the same attributes one after the other are told apart.
 type Identity = (Vec<(Attribute, SeriesValue)>, WallTime);
@@ -85,6 +86,58 @@ fn each_direction_has_a_series_by_transport() {
 }
 
 #[test]
+fn of_a_sample_each_flow_counts_for_others_and_the_series_says_so() {
+    let hook = samples::hook();
+    let mut aggregator = Aggregator::new(config(&[]), &clock(0));
+    let tcp = FlowRecord { sample: NonZeroU32::new(10).unwrap(), ..flow(&hook, 0, 443) };
+    aggregator.record(Record::Flow(&tcp));
+    let mut points = collect(&mut aggregator, 1);
+    points.sort_by_key(|(_, _, counts)| counts.packets);
+    let counts: Vec<_> = points.iter().map(|(.., counts)| *counts).collect();
+    assert_eq!(counts, [tcp.source.counts.times(10), tcp.destination.counts.times(10)]);
+    let rate = SeriesValue::Int(10);
+    assert_eq!(texts(&points, attribute::NETWORK_FLOW_SAMPLING_RATE), [rate.clone(), rate]);
+}
+
+#[test]
+fn what_each_direction_sent_again_has_a_series_by_transport() {
+    let hook = samples::hook();
+    let mut aggregator = Aggregator::new(config(&[]), &clock(0));
+    let plain = flow(&hook, 0, 443);
+    let sent_again = |retransmits| Disorder { retransmits, ..Disorder::default() };
+    for [source, destination] in [[0, 0], [3, 0], [4, u32::MAX], [0, 1]] {
+        let source = Endpoint { disorder: sent_again(source), ..plain.source };
+        let destination = Endpoint { disorder: sent_again(destination), ..plain.destination };
+        aggregator.record(Record::Flow(&FlowRecord { source, destination, ..plain.clone() }));
+    }
+    let mut points = Vec::new();
+    aggregator.collect(&clock(1), |point| {
+        if let MetricValue::Retransmits(segments) = point.value {
+            points.push((point.attributes.to_vec(), segments));
+        }
+    });
+    points.sort_by_key(|(_, segments)| *segments);
+    let attributes = |direction| {
+        vec![
+            (attribute::NETWORK_FLOW_DIRECTION, text(direction)),
+            (attribute::NETWORK_TRANSPORT, text("tcp")),
+        ]
+    };
+    assert_eq!(points, [(attributes("forward"), 7), (attributes("reverse"), 1 << 32)]);
+}
+
+#[test]
+fn where_nothing_is_sent_again_there_is_no_series_of_it() {
+    let hook = samples::hook();
+    let mut aggregator = Aggregator::new(config(&[]), &clock(0));
+    let plain = flow(&hook, 0, 443);
+    let none = |end: Endpoint| Endpoint { disorder: Disorder::default(), ..end };
+    let (source, destination) = (none(plain.source), none(plain.destination));
+    aggregator.record(Record::Flow(&FlowRecord { source, destination, ..plain }));
+    assert_eq!(aggregator.series(), [2, 0, 0, 0, 0]);
+}
+
+#[test]
 fn every_dimension_is_an_attribute_of_the_series() {
     let hook = samples::hook();
     let mut aggregator = Aggregator::new(config(&Dimension::ALL), &clock(0));
@@ -105,8 +158,13 @@ fn every_dimension_is_an_attribute_of_the_series() {
 fn every_attribute_of_a_series_is_in_the_registry() {
     let registered = semconv::metric::NETWORK_FLOW_IO.attributes;
     assert_eq!(semconv::metric::NETWORK_FLOW_PACKET_COUNT.attributes, registered);
-    let own =
-        [attribute::NETWORK_FLOW_DIRECTION, attribute::NETWORK_TRANSPORT, attribute::OTEL_METRIC_OVERFLOW];
+    assert_eq!(semconv::metric::NETWORK_FLOW_TCP_RETRANSMIT_COUNT.attributes, registered);
+    let own = [
+        attribute::NETWORK_FLOW_DIRECTION,
+        attribute::NETWORK_TRANSPORT,
+        attribute::NETWORK_FLOW_SAMPLING_RATE,
+        attribute::OTEL_METRIC_OVERFLOW,
+    ];
     for attribute in own.into_iter().chain(Dimension::ALL.map(Dimension::attribute)) {
         assert!(registered.contains(&attribute), "{}", attribute.key);
     }

@@ -39,12 +39,12 @@ impl Delivery {
             Route::Direct | Route::Unix(_) => None,
         };
         let component = Component::new(signal, subject, &settings, &queue);
-        let settle = Tallied::new(settle, &component.tally);
+        let now = || Clock::now().monotonic();
+        let settle = Tallied::new(settle, &component.tally, now);
         let transport =
             Otlp::new(settings, own).map_err(|error| Failure::Configuration(error.to_string()))?;
         let transport = Timed::new(transport, &component.durations);
         let limits = limits(subject);
-        let now = || Clock::now().monotonic();
         let run = async move { export::run(&queue, transport, settle, limits, now).await };
         // Over gRPC all have the same endpoint, so that only this tells their log lines apart.
         let task = tokio::spawn(run.instrument(match (subject, signal) {

@@ -1,5 +1,7 @@
 //! Options that say which packets are counted.
 
+use std::num::NonZeroU32;
+
 use clap::Args;
 
 use crate::command::Failure;
@@ -12,6 +14,9 @@ pub struct FilterOptions {
     /// accepted; several times, or with ; between rules. docs/filters.md has all of it [default: everything]
     #[arg(long = "filter", value_name = "RULE", env = "OTEL_FLOW_EXPORTER_FILTER")]
     pub filter: Vec<String>,
+    /// Count one flow in so many, always the same ones; docs/sampling.md says what figures then mean
+    #[arg(long, value_name = "NUMBER", default_value = "1", env = "OTEL_FLOW_EXPORTER_SAMPLE")]
+    pub sample: NonZeroU32,
 }
 
 impl FilterOptions {
@@ -21,6 +26,7 @@ impl FilterOptions {
     /// [`Failure::Usage`] for a rule that is none.
     pub(super) fn filter(&self) -> Result<Filter, Failure> {
         Filter::parse(self.filter.iter().map(String::as_str))
+            .map(|filter| filter.sampled(self.sample))
             .map_err(|error| Failure::Usage(format!("--filter: {error}")))
     }
 }

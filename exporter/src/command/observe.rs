@@ -18,7 +18,7 @@ use crate::command::{Common, Failure};
 use crate::connections::OwnConnections;
 use crate::kernel::budget::Plan;
 use crate::kernel::probe::{kernel_release, may_enter_namespaces, privileges};
-use crate::kernel::{Drops, Glob, InstanceLock, Reach, Selection, Summary, budget};
+use crate::kernel::{Glob, InstanceLock, Reach, Selection, Summary, budget};
 use crate::ledger::Ledger;
 use crate::outlet::{Printing, Writer};
 use crate::pipeline::Outlet;
@@ -45,16 +45,15 @@ pub(super) fn settings(
     interval: Duration,
     exports: Exports,
 ) -> Result<Settings, Failure> {
-    let plan = budget::plan(common.memory, exports.metrics_bytes, common.tcp_quality)
+    let plan = budget::plan(common.memory, common.wants(exports.metrics_bytes))
         .map_err(|error| Failure::Configuration(error.to_string()))?;
-    let plan = if common.facts { plan } else { plan.without_payloads() };
     Ok(Settings {
         instance,
         method: common.attach,
         selection: selection(common)?,
         filter: common.filter.filter()?,
         reach: common.namespaces,
-        plan: if common.drops == Drops::None { plan.without_drops() } else { plan },
+        plan,
         drops: common.drops,
         interval,
         idle_timeout: common.idle_timeout,
@@ -181,11 +180,11 @@ pub(super) async fn print(
 /// Says that there is nothing to say, where a user would wonder.
 fn say_if_quiet(agent: &Agent, ledger: &Ledger) {
     let total = ledger.total();
-    if total.seen != total.not_ip + total.filtered {
+    if total.seen != total.not_ip + total.filtered + total.sampled_out {
         return;
     }
-    if !total.filtered.is_zero() {
-        return say("no packets but those that --filter leaves out");
+    if !(total.filtered + total.sampled_out).is_zero() {
+        return say("no packets but those that --filter or --sample leaves out");
     }
     if agent.attached() == 0 {
         say("no packets yet; waiting for an interface that is selected");

@@ -10,6 +10,7 @@ use clap::{ArgAction, Args};
 
 use crate::aggregate::Dimension;
 use crate::command::{FilterOptions, value};
+use crate::kernel::budget::Wants;
 use crate::kernel::{Drops, Method, Reach};
 use crate::print::Format;
 
@@ -124,6 +125,18 @@ pub struct Common {
     /// Seed of the Community ID, the same as the other tools have
     #[arg(long, value_name = "NUMBER", default_value_t = 0, env = "OTEL_FLOW_EXPORTER_COMMUNITY_ID_SEED")]
     pub community_id_seed: u16,
+}
+
+impl Common {
+    /// What memory is wanted for, if metrics take so many bytes of it.
+    pub(super) fn wants(&self, metrics: u64) -> Wants {
+        Wants {
+            metrics,
+            tcp_quality: self.tcp_quality,
+            payloads: self.facts,
+            drops: self.drops != Drops::None,
+        }
+    }
 }
 
 /// Options of `run`.

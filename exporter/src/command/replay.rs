@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::command::end::say;
 use crate::command::{Failure, ReplayOptions, observe};
 use crate::flow::FlowIds;
-use crate::kernel::budget;
+use crate::kernel::budget::{self, Wants};
 use crate::kernel::probe::{kernel_release, privileges};
 use crate::ledger::Ledger;
 use crate::pipeline::{Replay, ReplayError};
@@ -26,8 +26,9 @@ pub fn replay(options: &ReplayOptions) -> Result<(), Failure> {
     let proc = Path::new("/proc");
     kernel_release(proc)?;
     privileges(proc)?;
+    let wants = Wants { metrics: 0, tcp_quality: false, payloads: true, drops: false };
     let plan =
-        budget::plan(options.memory, 0, false).map_err(|error| Failure::Configuration(error.to_string()))?;
+        budget::plan(options.memory, wants).map_err(|error| Failure::Configuration(error.to_string()))?;
     let table = FlowTable::new(
         &table::Config {
             interval: options.interval.unwrap_or(Duration::MAX),
@@ -37,6 +38,7 @@ pub fn replay(options: &ReplayOptions) -> Result<(), Failure> {
             // A capture does not say in which direction a packet crossed an interface.
             with_path: false,
             community_id_seed: Some(options.community_id_seed),
+            sample: filter.sample(),
             application_bytes: usize::try_from(plan.application_bytes).unwrap_or(usize::MAX),
             flows_of_drops: false,
         },
@@ -50,6 +52,7 @@ pub fn replay(options: &ReplayOptions) -> Result<(), Failure> {
     let finished = replay.finish();
     let ended = played.and(finished);
     summary(&capture, &ledger);
+    unkept(replay.payloads_unkept());
     match ended {
         // Whoever read the output has enough of it.
         Err(ReplayError::Outlet(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
@@ -59,15 +62,27 @@ pub fn replay(options: &ReplayOptions) -> Result<(), Failure> {
 
 fn summary(capture: &Capture, ledger: &Ledger) {
     let total = ledger.total();
+    let sampled_out = match total.sampled_out.packets {
+        0 => String::new(),
+        packets => format!(", {packets} sampled out"),
+    };
     say(format_args!(
-        "{} frames: {} packets in flows, {} seen at a second interface, {} not IP, {} filtered, {} without endpoints",
+        "{} frames: {} packets in flows, {} seen at a second interface, {} not IP, {} filtered, {} without endpoints{sampled_out}",
         capture.frames(),
-        total.seen.packets - total.not_ip.packets - total.filtered.packets,
+        total.seen.packets - total.not_ip.packets - total.filtered.packets - total.sampled_out.packets,
         total.path.packets,
         total.not_ip.packets,
         total.filtered.packets,
         total.all_lost().packets
     ));
+}
+
+fn unkept(payloads: u64) {
+    if payloads > 0 {
+        say(format_args!(
+            "what {payloads} first payloads and DNS messages say is not in the flows: it has a sixteenth of --memory; raise that"
+        ));
+    }
 }
 
 fn failure(error: &ReplayError) -> Failure {

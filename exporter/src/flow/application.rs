@@ -2,7 +2,8 @@
 
 use semconv::value::{network_flow_encryption as encryption, tls_protocol_name};
 
-use crate::flow::{Dns, DnsMessage, Sighting};
+use crate::flow::quic::Quic;
+use crate::flow::{Dns, DnsMessage, QuicHeader, Sighting};
 
 /// What is known of a flow's application. Fixed for the flow's life once it is known, and never guessed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,8 +18,10 @@ pub struct Application {
     tls_request: Option<TlsRequest>,
     /// The server's answer to that.
     tls_answer: Option<bool>,
-    /// The first question to DNS.
+    /// Questions to DNS.
     dns: Option<Box<Dns>>,
+    /// The QUIC connection.
+    quic: Option<Box<Quic>>,
 }
 
 /// What the first bytes of one side are.
@@ -39,6 +42,8 @@ pub enum Start {
     TlsAnswer(bool),
     /// A DNS message.
     Dns(DnsMessage),
+    /// A QUIC packet with a long header.
+    Quic(QuicHeader),
     /// Nothing that is known.
     Unknown,
 }
@@ -101,6 +106,8 @@ pub enum Protocol {
     MySql,
     /// DNS.
     Dns,
+    /// QUIC.
+    Quic,
 }
 
 impl Application {
@@ -128,9 +135,13 @@ impl Application {
             }
             Start::Dns(message) => {
                 self.protocol.get_or_insert(Protocol::Dns);
-                match &mut self.dns {
-                    Some(known) => known.learn(&message, seen),
-                    None => self.dns = Some(Box::new(Dns::new(message, seen))),
+                self.dns.get_or_insert_default().learn(message, seen);
+            }
+            Start::Quic(header) => {
+                self.protocol.get_or_insert(Protocol::Quic);
+                match &mut self.quic {
+                    Some(known) => known.learn(&header),
+                    None => self.quic = Some(Box::new(Quic::new(header))),
                 }
             }
             Start::Unknown => {}
@@ -146,7 +157,7 @@ impl Application {
     /// The readable protocol's version, as it is said.
     #[must_use]
     pub fn version(&self) -> Option<&str> {
-        self.version.as_deref()
+        self.version.as_deref().or_else(|| self.quic.as_ref()?.version())
     }
 
     /// The TLS handshake that the connection began with.
@@ -155,7 +166,14 @@ impl Application {
         self.tls.as_ref()
     }
 
-    /// The first question to DNS.
+    /// A record said what there is to say.
+    pub fn told(&mut self) {
+        if let Some(dns) = &mut self.dns {
+            dns.told();
+        }
+    }
+
+    /// Questions to DNS.
     #[must_use]
     pub fn dns(&self) -> Option<&Dns> {
         self.dns.as_deref()
@@ -165,7 +183,8 @@ impl Application {
     #[must_use]
     pub fn encryption(&self) -> &'static str {
         match (self.protocol, &self.tls) {
-            (None, Some(_)) => encryption::TLS,
+            // QUIC's first packets carry a TLS handshake (RFC 9001).
+            (None, Some(_)) | (Some(Protocol::Quic), None) => encryption::TLS,
             (Some(Protocol::Ssh), None) => encryption::SSH,
             (Some(protocol), None) if !protocol.may_turn_to_tls() => {
                 match (self.tls_request, self.tls_answer) {
@@ -191,8 +210,11 @@ impl Application {
             let offered = tls.offered.iter().map(|name| name.len() + size_of::<Box<str>>() + ALLOCATION);
             text(&tls.server_name) + text(&tls.next_protocol) + offered.sum::<usize>() + ALLOCATION
         });
-        let dns = self.dns.as_ref().map_or(0, |dns| size_of::<Dns>() + dns.name().len() + 2 * ALLOCATION);
-        dns + size_of::<Self>() + ALLOCATION + text(&self.version) + tls
+        let dns = self.dns.as_ref().map_or(0, |dns| size_of::<Dns>() + ALLOCATION + dns.bytes(ALLOCATION));
+        let quic = self.quic.as_ref().map_or(0, |quic| {
+            size_of::<Quic>() + quic.version().map_or(0, |version| version.len() + ALLOCATION) + ALLOCATION
+        });
+        quic + dns + size_of::<Self>() + ALLOCATION + text(&self.version) + tls
     }
 }
 
@@ -248,6 +270,7 @@ impl Protocol {
             Self::PostgreSql => value::POSTGRESQL,
             Self::MySql => value::MYSQL,
             Self::Dns => value::DNS,
+            Self::Quic => value::QUIC,
         }
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! The order is the registry's, which is also the order of the columns. A fact that is not known is left out.
 
+use std::borrow::Cow;
+use std::num::NonZeroU32;
+
 use semconv::{Attribute, attribute, value};
 use smallvec::SmallVec;
 
@@ -9,8 +12,8 @@ use abi::Direction;
 
 use crate::flow::text;
 use crate::flow::{
-    Application, Connection, Dns, DropCount, Endpoint, FlowError, FlowRecord, Hook, Hop, OtherRecord, Record,
-    Role, RoundTrips, Vlan,
+    Application, Connection, Dns, DropCount, Endpoint, FlowError, FlowRecord, Hook, Hop, OtherRecord,
+    Question, Record, Role, RoundTrips, Vlan,
 };
 
 /// Takes attributes one by one. Values are lent, nothing is allocated on the way.
@@ -94,6 +97,9 @@ fn flow(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
     if let Some(id) = record.community_id {
         sink.text(attribute::NETWORK_FLOW_COMMUNITY_ID, &text::community_id(id));
     }
+    if record.sample != NonZeroU32::MIN {
+        sink.int(attribute::NETWORK_FLOW_SAMPLING_RATE, record.sample.get().into());
+    }
     endpoint(&SOURCE, &record.source, sink);
     endpoint(&DESTINATION, &record.destination, sink);
     match text::transport(record.protocol) {
@@ -153,6 +159,9 @@ fn path(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
     }
     sink.ints(attribute::NETWORK_FLOW_PATH_BYTES, hops.clone().map(|hop| integer(hop.counts.bytes)));
     sink.ints(attribute::NETWORK_FLOW_PATH_PACKETS, hops.clone().map(|hop| integer(hop.counts.packets)));
+    if hops.clone().all(|hop| hop.lost.is_some()) {
+        sink.ints(attribute::NETWORK_FLOW_PATH_LOST, hops.clone().filter_map(|hop| hop.lost).map(integer));
+    }
     // Later on, the first packet of the interval at one hook need not be that at the next.
     if record.sequence == 0 {
         let begin = |is_reverse| {
@@ -253,12 +262,31 @@ fn connection(connection: &Connection, sink: &mut impl AttributeSink) {
     if let Some(error) = connection.error {
         sink.text(attribute::ERROR_TYPE, error.name());
     }
-    let RoundTrips { smoothed, min } = connection.round_trips;
+    if let Some(side) = connection.reset {
+        sink.text(attribute::NETWORK_TCP_RESET_SIDE, side.name());
+    }
+    round_trips(&connection.round_trips, sink);
+}
+
+fn round_trips(times: &RoundTrips, sink: &mut impl AttributeSink) {
+    let RoundTrips { smoothed, min, view, to_source, to_destination } = times;
     for (attribute, time) in
         [(attribute::NETWORK_TCP_RTT_SMOOTHED, smoothed), (attribute::NETWORK_TCP_RTT_MIN, min)]
     {
         if let Some(time) = time {
             sink.double(attribute, time.as_secs_f64());
+        }
+    }
+    if let Some(view) = view {
+        sink.text(attribute::NETWORK_TCP_RTT_VIEW, view.name());
+    }
+    for (smoothed, min, way) in [
+        (attribute::SOURCE_TCP_RTT_SMOOTHED, attribute::SOURCE_TCP_RTT_MIN, to_source),
+        (attribute::DESTINATION_TCP_RTT_SMOOTHED, attribute::DESTINATION_TCP_RTT_MIN, to_destination),
+    ] {
+        if let Some(way) = way {
+            sink.double(smoothed, way.smoothed.as_secs_f64());
+            sink.double(min, way.min.as_secs_f64());
         }
     }
 }
@@ -291,20 +319,42 @@ fn application(application: &Application, sink: &mut impl AttributeSink) {
 }
 
 fn dns(dns: &Dns, sink: &mut impl AttributeSink) {
-    sink.text(attribute::DNS_QUESTION_NAME, dns.name());
-    match dns.kind_name() {
-        Some(name) => sink.text(attribute::NETWORK_DNS_QUESTION_TYPE, name),
-        None => sink.text(attribute::NETWORK_DNS_QUESTION_TYPE, &text::decimal(dns.kind().into())),
+    let Some(worst) = dns.worst() else { return };
+    sink.text(attribute::DNS_QUESTION_NAME, worst.name());
+    sink.text(attribute::NETWORK_DNS_QUESTION_TYPE, &kind(worst));
+    if let Some(code) = code(worst) {
+        sink.text(attribute::NETWORK_DNS_RESPONSE_CODE, &code);
     }
-    if let Some(code) = dns.code() {
-        match dns.code_name() {
-            Some(name) => sink.text(attribute::NETWORK_DNS_RESPONSE_CODE, name),
-            None => sink.text(attribute::NETWORK_DNS_RESPONSE_CODE, &text::decimal(code.into())),
-        }
-    }
-    if let Some(duration) = dns.duration() {
+    if let Some(duration) = worst.duration() {
         sink.double(attribute::NETWORK_DNS_DURATION, duration.as_secs_f64());
     }
+    let questions = dns.questions();
+    if questions.clone().nth(1).is_some() {
+        sink.texts(attribute::NETWORK_DNS_QUESTIONS_NAME, questions.clone().map(Question::name));
+        let kinds: SmallVec<[_; 8]> = questions.clone().map(kind).collect();
+        sink.texts(attribute::NETWORK_DNS_QUESTIONS_TYPE, kinds.iter().map(|kind| &**kind));
+        let codes: SmallVec<[_; 8]> =
+            questions.clone().map(|question| code(question).unwrap_or_default()).collect();
+        sink.texts(attribute::NETWORK_DNS_QUESTIONS_RESPONSE_CODE, codes.iter().map(|code| &**code));
+        let duration = |question: &Question| question.duration().map_or(-1.0, |time| time.as_secs_f64());
+        sink.doubles(attribute::NETWORK_DNS_QUESTIONS_DURATION, questions.map(duration));
+    }
+    if let Some(count) = dns.queries() {
+        sink.int(attribute::NETWORK_DNS_QUESTIONS_COUNT, integer(count));
+    }
+}
+
+/// By its name, or its number if it is an unusual one.
+fn kind(question: &Question) -> Cow<'static, str> {
+    question
+        .kind_name()
+        .map_or_else(|| str::to_owned(&text::decimal(question.kind().into())).into(), Cow::from)
+}
+
+/// By its name, or its number if it is an unusual one; none without an answer.
+fn code(question: &Question) -> Option<Cow<'static, str>> {
+    let code = question.code()?;
+    Some(question.code_name().map_or_else(|| str::to_owned(&text::decimal(code.into())).into(), Cow::from))
 }
 
 fn vlan(vlan: Vlan, sink: &mut impl AttributeSink) {

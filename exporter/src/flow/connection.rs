@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use semconv::value::{error_type, network_connection_state};
+use semconv::value::{error_type, network_connection_state, network_tcp_reset_side};
 
 use crate::flow::RoundTrips;
 
@@ -13,6 +13,8 @@ pub struct Connection {
     pub state: Option<ConnectionState>,
     /// Why it failed, if it did; in the last record only.
     pub error: Option<ConnectionError>,
+    /// Who broke it off, if one end did; in the last record only.
+    pub reset: Option<ResetSide>,
     /// How long its opening took, in the record that is the first to know and in all later ones.
     pub times: HandshakeTimes,
     /// Round-trip times as of the record.
@@ -50,8 +52,21 @@ pub enum ConnectionState {
     SynReceived,
     /// The initiator has acknowledged.
     Established,
+    /// The source has sent its last word, and the destination has not.
+    FinWait,
+    /// The destination has sent its last word, and the source has not.
+    CloseWait,
     /// Both ends have sent their last word, or one has broken off.
     Closed,
+}
+
+/// The end whose RST ended a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResetSide {
+    /// The initiator.
+    Source,
+    /// The other end.
+    Destination,
 }
 
 /// Why there is no connection.
@@ -84,7 +99,21 @@ impl ConnectionState {
             Self::SynSent => value::SYN_SENT,
             Self::SynReceived => value::SYN_RECEIVED,
             Self::Established => value::ESTABLISHED,
+            Self::FinWait => value::FIN_WAIT_1,
+            Self::CloseWait => value::CLOSE_WAIT,
             Self::Closed => value::CLOSED,
+        }
+    }
+}
+
+impl ResetSide {
+    /// The attribute's value.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        use network_tcp_reset_side as value;
+        match self {
+            Self::Source => value::SOURCE,
+            Self::Destination => value::DESTINATION,
         }
     }
 }

@@ -19,6 +19,12 @@ impl Counts {
         self == Self::default()
     }
 
+    /// As many times as much; never more than can be said.
+    #[must_use]
+    pub fn times(self, times: u64) -> Self {
+        Self { packets: self.packets.saturating_mul(times), bytes: self.bytes.saturating_mul(times) }
+    }
+
     /// What is beyond the other, of packets and of bytes.
     #[must_use]
     pub fn saturating_sub(self, other: Self) -> Self {

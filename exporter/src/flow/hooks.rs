@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use abi::Direction;
 
+use crate::clock::MonotonicTime;
 use crate::flow::{Hook, HookId};
 
 /// Readings after which nothing more comes from a hook that left. One is enough: what ran at the hook when it was detached has
@@ -24,6 +25,7 @@ pub struct Hooks {
 struct Entry {
     hook: Hook,
     state: State,
+    attached: Option<MonotonicTime>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,12 +43,26 @@ impl Hooks {
     /// bond.
     pub fn register(&mut self, hook: Hook) -> HookId {
         let id = self.find_or_add(hook.scope, hook.ifindex, hook.direction);
-        let Entry { hook: known, state } = &mut self.entries[id.0 as usize];
+        let Entry { hook: known, state, attached } = &mut self.entries[id.0 as usize];
         *known = hook;
         if std::mem::replace(state, State::There) != State::There {
+            *attached = None;
             self.left.retain(|left| *left != id);
         }
         id
+    }
+
+    /// A registered hook's program counts every packet from this moment on.
+    pub fn attach(&mut self, scope: u32, ifindex: u32, direction: Direction, moment: MonotonicTime) {
+        if let Some(id) = self.numbers.get(&(scope, ifindex, direction)) {
+            self.entries[id.0 as usize].attached = Some(moment);
+        }
+    }
+
+    /// Since when the hook's program counts every packet, if it does.
+    #[must_use]
+    pub fn attached(&self, id: HookId) -> Option<MonotonicTime> {
+        self.entries[id.0 as usize].attached
     }
 
     /// The number of the hook that a kernel-side key names. A hook that was never registered gets its index as name, and is one
@@ -71,7 +87,7 @@ impl Hooks {
 
     /// The network namespace of these hooks is not followed any more.
     pub fn leave_scope(&mut self, scope: u32) {
-        for (id, Entry { hook, state }) in (0..).map(HookId).zip(&mut self.entries) {
+        for (id, Entry { hook, state, .. }) in (0..).map(HookId).zip(&mut self.entries) {
             if hook.scope == scope && *state == State::There {
                 *state = State::Left { readings: 0 };
                 self.left.push(id);
@@ -97,7 +113,7 @@ impl Hooks {
     pub fn forget(&mut self, mut is_forgotten: impl FnMut(HookId) -> bool) {
         let Self { entries, numbers, left, free } = self;
         left.retain(|&id| {
-            let Entry { hook, state } = &mut entries[id.0 as usize];
+            let Entry { hook, state, .. } = &mut entries[id.0 as usize];
             if *state != (State::Left { readings: QUIET }) || !is_forgotten(id) {
                 return true;
             }
@@ -137,7 +153,7 @@ impl Hooks {
         let Self { entries, numbers, left, free } = self;
         *numbers.entry((scope, ifindex, direction)).or_insert_with(|| {
             let hook = Hook::named(scope, ifindex, direction, &format!("if{ifindex}"));
-            let entry = Entry { hook, state: State::Left { readings: 0 } };
+            let entry = Entry { hook, state: State::Left { readings: 0 }, attached: None };
             let id = if let Some(id) = free.pop() {
                 entries[id.0 as usize] = entry;
                 id

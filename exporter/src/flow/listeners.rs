@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Sockets and addresses that are kept: some megabytes. What is beyond is not known, as if it did not listen.
-const MOST: usize = 1 << 16;
-
 /// A snapshot of who listens.
 #[derive(Debug, Default)]
 pub struct Listeners {
     scope: u32,
+    /// Sockets and addresses that are kept.
+    most: usize,
+    left_out: u64,
     sockets: HashSet<Listener>,
     /// Addresses that a socket bound to none serves.
     local: HashSet<Ipv6Addr>,
@@ -27,10 +27,11 @@ pub struct Listener {
 }
 
 impl Listeners {
-    /// Nobody listens yet in the network namespace of this number.
+    /// Nobody listens yet in the network namespace of this number. At most so many sockets and addresses are kept; what is beyond
+    /// is not known, as if it did not listen.
     #[must_use]
-    pub fn of(scope: u32) -> Self {
-        Self { scope, ..Self::default() }
+    pub fn of(scope: u32, most: usize) -> Self {
+        Self { scope, most, ..Self::default() }
     }
 
     /// The network namespace whose sockets these are.
@@ -41,16 +42,30 @@ impl Listeners {
 
     /// Takes a socket.
     pub fn add(&mut self, socket: Listener) {
-        if self.sockets.len() < MOST {
+        if self.has_room() {
             self.sockets.insert(socket);
+        } else if !self.sockets.contains(&socket) {
+            self.left_out += 1;
         }
     }
 
     /// Takes an address of the namespace.
     pub fn add_local(&mut self, address: Ipv6Addr) {
-        if self.local.len() < MOST {
+        if self.has_room() {
             self.local.insert(address);
+        } else if !self.local.contains(&address) {
+            self.left_out += 1;
         }
+    }
+
+    /// Sockets and addresses that found no room.
+    #[must_use]
+    pub fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
+    fn has_room(&self) -> bool {
+        self.sockets.len() + self.local.len() < self.most
     }
 
     /// Whether a socket listens at this address: itself, or all addresses of which this is one.
@@ -86,7 +101,7 @@ mod tests {
     }
 
     fn listeners(sockets: &[Listener], local: &[&str]) -> Listeners {
-        let mut listeners = Listeners::of(0);
+        let mut listeners = Listeners::of(0, usize::MAX);
         for socket in sockets {
             listeners.add(*socket);
         }
@@ -120,12 +135,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_has_a_limit() {
-        let mut listeners = Listeners::of(0);
-        for port in 0..=u16::MAX {
-            listeners.add(at(TCP, "::", port));
+    fn what_is_beyond_the_room_is_counted() {
+        let mut listeners = Listeners::of(0, 3);
+        listeners.add_local("::1".parse().unwrap());
+        for port in [1, 2, 2, 3, 4, 1] {
+            listeners.add(at(TCP, "::1", port));
         }
-        listeners.add(at(UDP, "::", 1));
-        assert_eq!(listeners.sockets.len(), MOST);
+        listeners.add_local("::2".parse().unwrap());
+        assert!(listeners.have(at(TCP, "::1", 2)) && !listeners.have(at(TCP, "::1", 3)));
+        assert_eq!(listeners.left_out(), 3);
     }
 }

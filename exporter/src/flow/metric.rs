@@ -56,6 +56,8 @@ pub(crate) enum MetricValue<'a> {
     Traffic(Counts),
     /// Packets that the kernel dropped of them.
     Dropped(u64),
+    /// TCP segments that they sent again.
+    Retransmits(u64),
     /// TCP connections that were opened, or could not be.
     Connections(u64),
     /// Round-trip times of TCP connections, in seconds.

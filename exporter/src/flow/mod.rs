@@ -15,6 +15,7 @@ mod listeners;
 mod metric;
 mod observation;
 mod quality;
+mod quic;
 mod record;
 mod role;
 #[cfg(test)]
@@ -26,9 +27,11 @@ mod tuple;
 pub use self::application::{Application, Protocol, Start, Tls, TlsRequest, TlsVersion};
 pub use self::attributes::AttributeSink;
 pub use self::community::CommunityId;
-pub use self::connection::{Connection, ConnectionError, ConnectionState, HandshakeTimes, Opening};
+pub use self::connection::{
+    Connection, ConnectionError, ConnectionState, HandshakeTimes, Opening, ResetSide,
+};
 pub use self::counts::Counts;
-pub use self::dns::{Dns, DnsMessage, Sighting};
+pub use self::dns::{Dns, DnsMessage, Question, Sighting};
 pub use self::dropped::{DropCount, DropReason, Dropped};
 pub use self::hook::{Hook, HookId};
 pub use self::hooks::Hooks;
@@ -38,7 +41,8 @@ pub use self::listeners::{Listener, Listeners};
 pub(crate) use self::metric::{Buckets, HistogramPoint, MetricPoint, MetricValue, SeriesValue};
 pub use self::metric::{HistogramKind, Temporality};
 pub use self::observation::{Handshake, Observation, Unattributed};
-pub use self::quality::{Disorder, Quality, RoundTrips, SocketView};
+pub use self::quality::{Disorder, EchoView, Quality, RoundTripView, RoundTrips, SocketView, Way};
+pub use self::quic::{ConnectionId, QuicHeader, QuicVersion};
 pub use self::record::{
     EndReason, Endpoint, Evidence, FlowRecord, Hop, OtherReason, OtherRecord, Record, RecordSink,
 };

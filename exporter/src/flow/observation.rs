@@ -28,6 +28,8 @@ pub struct Observation {
     pub dscp: u8,
     /// ECN codepoints seen.
     pub ecn: Ecn,
+    /// Fragments of packets were among them.
+    pub is_fragmented: bool,
     /// How well a TCP connection does; nothing of other protocols, and where the programs do not note it.
     pub quality: Quality,
 }

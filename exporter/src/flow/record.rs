@@ -1,6 +1,7 @@
 //! What leaves the flow table.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use crate::clock::{MonotonicTime, WallTime};
 use crate::flow::{
@@ -73,6 +74,8 @@ pub struct FlowRecord<'a> {
     pub connection: Option<Connection>,
     /// What its first bytes say, if they were seen.
     pub application: Option<&'a Application>,
+    /// Of so many flows, this one is counted.
+    pub sample: NonZeroU32,
     /// Message of the source's packets; `None` if the flow is not ICMP.
     pub icmp: Option<Icmp>,
     /// The hooks that the packets of the interval passed, in their order, the source's packets first. Empty unless there are more
@@ -97,6 +100,9 @@ pub struct Hop<'a> {
     pub first: MonotonicTime,
     /// How much.
     pub counts: Counts,
+    /// Packets that the hop before counted and this one did not, since the flow was last silent; `None` in all hops of a record
+    /// that does not know.
+    pub lost: Option<u64>,
 }
 
 /// One end of a flow.
@@ -161,6 +167,8 @@ pub enum EndReason {
 pub enum Evidence {
     /// The source sent a SYN, or the destination a SYN-ACK.
     Syn,
+    /// The kernel's connection tracking saw the source open the connection.
+    Conntrack,
     /// A socket of this machine listens at the destination's address and port.
     ListeningSocket,
     /// Only the destination's port is a well-known one.
@@ -200,6 +208,7 @@ impl Evidence {
         use semconv::value::network_flow_initiator_evidence as value;
         match self {
             Self::Syn => value::SYN,
+            Self::Conntrack => value::CONNTRACK,
             Self::ListeningSocket => value::LISTENING_SOCKET,
             Self::WellKnownPort => value::WELL_KNOWN_PORT,
             Self::FirstPacket => value::FIRST_PACKET,

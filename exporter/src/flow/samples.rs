@@ -9,7 +9,7 @@ use crate::clock::WallTime;
 use crate::flow::{
     CommunityId, Connection, ConnectionError, ConnectionState, Counts, Direction, Disorder, Ecn, EndReason,
     Endpoint, Evidence, FlowId, FlowRecord, HandshakeTimes, Hook, Icmp, Mac, Opening, OtherReason,
-    OtherRecord, RoundTrips, TcpFlags, Vlan,
+    OtherRecord, ResetSide, RoundTripView, RoundTrips, TcpFlags, Vlan, Way,
 };
 
 pub(crate) fn hook() -> Hook {
@@ -56,6 +56,7 @@ pub(crate) fn tcp(hook: &Hook) -> FlowRecord<'_> {
         connection: Some(Connection {
             state: Some(ConnectionState::Established),
             error: None,
+            reset: None,
             times: HandshakeTimes {
                 server: Some(Duration::from_micros(41_803)),
                 client: Some(Duration::from_micros(51)),
@@ -64,10 +65,14 @@ pub(crate) fn tcp(hook: &Hook) -> FlowRecord<'_> {
             round_trips: RoundTrips {
                 smoothed: Some(Duration::from_micros(43_112)),
                 min: Some(Duration::from_micros(41_790)),
+                view: Some(RoundTripView::Socket),
+                to_source: None,
+                to_destination: None,
             },
             opening: Some(Opening::Established),
         }),
         application: None,
+        sample: std::num::NonZeroU32::MIN,
         icmp: None,
         path: &[],
         drops: &[],
@@ -125,6 +130,8 @@ pub(crate) fn any_connection() -> impl Strategy<Value = Connection> {
         Just(ConnectionState::SynSent),
         Just(ConnectionState::SynReceived),
         Just(ConnectionState::Established),
+        Just(ConnectionState::FinWait),
+        Just(ConnectionState::CloseWait),
         Just(ConnectionState::Closed),
     ];
     let error = || {
@@ -137,12 +144,23 @@ pub(crate) fn any_connection() -> impl Strategy<Value = Connection> {
     };
     let opening = prop_oneof![Just(Opening::Established), error().prop_map(Opening::Failed)];
     let times = (time(), time(), time());
-    let round_trips = (time(), time()).prop_map(|(smoothed, min)| RoundTrips { smoothed, min });
-    let (state, error) = (proptest::option::of(state), proptest::option::of(error()));
-    (state, error, times, round_trips, proptest::option::of(opening)).prop_map(
-        |(state, error, (server, client, connect), round_trips, opening)| Connection {
+    let way = || {
+        (time(), time())
+            .prop_map(|(smoothed, min)| smoothed.zip(min).map(|(smoothed, min)| Way { smoothed, min }))
+    };
+    let view =
+        proptest::option::of(prop_oneof![Just(RoundTripView::Socket), Just(RoundTripView::Timestamps)]);
+    let round_trips =
+        (time(), time(), view, way(), way()).prop_map(|(smoothed, min, view, to_source, to_destination)| {
+            RoundTrips { smoothed, min, view, to_source, to_destination }
+        });
+    let reset = prop_oneof![Just(ResetSide::Source), Just(ResetSide::Destination)];
+    let end = (proptest::option::of(error()), proptest::option::of(reset));
+    (proptest::option::of(state), end, times, round_trips, proptest::option::of(opening)).prop_map(
+        |(state, (error, reset), (server, client, connect), round_trips, opening)| Connection {
             state,
             error,
+            reset,
             times: HandshakeTimes { server, client, connect },
             round_trips,
             opening,
@@ -197,6 +215,7 @@ pub(crate) fn any_flow() -> impl Strategy<Value = FlowRecord<'static>> {
             tcp_flags: facts.0.0.map(TcpFlags),
             connection: facts.0.1,
             application: None,
+            sample: std::num::NonZeroU32::MIN,
             icmp: facts.1.map(|(kind, code)| Icmp { kind, code }),
             path: &[],
             drops: &[],

@@ -49,10 +49,11 @@ impl<const N: usize> Text<N> {
             self.push(LOWER[usize::from(group >> (4 * place) & 15)]);
         }
     }
+}
 
-    fn push_hex(&mut self, byte: u8, digits: &[u8; 16]) {
-        self.push(digits[usize::from(byte >> 4)]);
-        self.push(digits[usize::from(byte & 15)]);
+impl<const N: usize> From<[u8; N]> for Text<N> {
+    fn from(bytes: [u8; N]) -> Self {
+        Self { bytes, len: N }
     }
 }
 
@@ -69,11 +70,15 @@ const UPPER: &[u8; 16] = b"0123456789ABCDEF";
 
 /// 32 hexadecimal digits.
 pub(super) fn hex(number: u128) -> Text<32> {
-    let mut text = Text::new();
-    for byte in number.to_be_bytes() {
-        text.push_hex(byte, LOWER);
+    let mut bytes = [0; 32];
+    for (place, byte) in bytes.as_chunks_mut().0.iter_mut().zip(number.to_be_bytes()) {
+        *place = hex_digits(byte, LOWER);
     }
-    text
+    bytes.into()
+}
+
+fn hex_digits(byte: u8, digits: &[u8; 16]) -> [u8; 2] {
+    [digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]]
 }
 
 /// `log.record.uid`: the flow's identity, as of [`hex`], and the record's number in it.
@@ -104,14 +109,11 @@ pub(super) fn decimal(number: u64) -> Text<20> {
 
 /// As [`Mac`] displays it.
 pub(super) fn mac(mac: Mac) -> Text<17> {
-    let mut text = Text::new();
+    let mut bytes = [b'-'; 17];
     for (index, byte) in mac.0.into_iter().enumerate() {
-        if index > 0 {
-            text.push(b'-');
-        }
-        text.push_hex(byte, UPPER);
+        [bytes[3 * index], bytes[3 * index + 1]] = hex_digits(byte, UPPER);
     }
-    text
+    bytes.into()
 }
 
 /// IPv4 as four decimals; IPv6 as RFC 5952 wants it.
@@ -178,22 +180,30 @@ pub fn timestamp(time: WallTime) -> Text<30> {
     let (seconds, nanoseconds) = (time.0 / 1_000_000_000, time.0 % 1_000_000_000);
     let (year, month, day) = civil(seconds / DAY);
     let second_of_day = seconds % DAY;
-    let mut text = Text::new();
-    text.push_digits(year, 4);
-    text.push(b'-');
-    text.push_digits(month, 2);
-    text.push(b'-');
-    text.push_digits(day, 2);
-    text.push(b'T');
-    text.push_digits(second_of_day / 3600, 2);
-    text.push(b':');
-    text.push_digits(second_of_day / 60 % 60, 2);
-    text.push(b':');
-    text.push_digits(second_of_day % 60, 2);
-    text.push(b'.');
-    text.push_digits(nanoseconds, 9);
-    text.push(b'Z');
-    text
+    let mut bytes = *b"yyyy-mm-ddThh:mm:ss.nnnnnnnnnZ";
+    let pairs = [
+        (0, year / 100),
+        (2, year % 100),
+        (5, month),
+        (8, day),
+        (11, second_of_day / 3600),
+        (14, second_of_day / 60 % 60),
+        (17, second_of_day % 60),
+        (20, nanoseconds / 10_000_000),
+        (22, nanoseconds / 100_000 % 100),
+        (24, nanoseconds / 1_000 % 100),
+        (26, nanoseconds / 10 % 100),
+    ];
+    for (place, number) in pairs {
+        [bytes[place], bytes[place + 1]] = [digit(number / 10), digit(number)];
+    }
+    bytes[28] = digit(nanoseconds);
+    bytes.into()
+}
+
+/// The last one of a number.
+fn digit(number: u64) -> u8 {
+    b'0' + (number % 10) as u8
 }
 
 /// Year, month and day of a day since 1970-01-01, by eras of 400 years that begin in March (Hinnant, `civil_from_days`).

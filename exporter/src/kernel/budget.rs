@@ -3,10 +3,11 @@
 use crate::kernel::Sizes;
 
 /// A flow in the flow table with its index entries, seen at two hooks in both directions while its connection opens
-/// (`make bench`).
-const BYTES_PER_FLOW: u64 = 730;
-/// The process without flows: code, runtime, buffers for reading the kernel.
-const PROCESS: u64 = 16 << 20;
+/// (`cargo bench --bench table`).
+const BYTES_PER_FLOW: u64 = 740;
+/// The process without flows: runtime, buffers for reading the kernel. With 1000 flows, their records and a queue for them it takes
+/// half of this (`cargo bench --bench footprint`).
+const PROCESS: u64 = 10 << 20;
 /// One in so many bytes is for the export queue: some seconds of records at any size, and the rest for flows.
 const QUEUE_SHARE: u64 = 16;
 /// One in so many bytes is for what payloads say of flows: enough for a quarter of them.
@@ -14,9 +15,14 @@ const APPLICATION_SHARE: u64 = 16;
 /// One in so many bytes is for the ring of payloads, within limits: 200 connections that begin between two looks, to 3500.
 const RING_SHARE: u64 = 256;
 const RING_LIMITS: (u64, u64) = (1 << 18, 1 << 22);
-/// All shares together, the ring's doubled because its size is a power of two, as parts of so many.
+/// One in so many bytes is for who listens on this machine: 20 000 sockets and addresses of 256 MiB.
+const LISTENERS_SHARE: u64 = 128;
+/// One in a hash table that has just grown, twice: a new list is made beside the old one.
+const BYTES_PER_LISTENER: u64 = 100;
+/// Sockets and addresses beyond this are those of no machine.
+const MOST_LISTENERS: u64 = 1 << 15;
+/// All shares are whole numbers of such parts.
 const SHARES_OF: u64 = 256;
-const SHARES: u64 = SHARES_OF / QUEUE_SHARE + SHARES_OF / APPLICATION_SHARE + 2 * SHARES_OF / RING_SHARE;
 /// One full request.
 const MIN_QUEUE: u64 = 1 << 20;
 /// Flows for each observation of a generation.
@@ -41,8 +47,43 @@ pub struct Plan {
     pub queue_bytes: u64,
     /// Bytes for what payloads say of flows.
     pub application_bytes: u64,
+    /// Sockets that listen, and addresses, that are kept to tell who began a flow.
+    pub listeners: u64,
     /// Bytes of the series of metrics and of their export queue.
     pub metrics_bytes: u64,
+}
+
+/// What memory is wanted for beside flows' counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wants {
+    /// Bytes for metrics.
+    pub metrics: u64,
+    /// Whether the programs note how well TCP connections do.
+    pub tcp_quality: bool,
+    /// Whether the programs ship the first bytes of connections.
+    pub payloads: bool,
+    /// Whether a program counts what the kernel drops.
+    pub drops: bool,
+}
+
+impl Wants {
+    /// What is a share of the memory that is granted, together, in parts of [`SHARES_OF`]: the ring's doubled, because its size is
+    /// a power of two.
+    const fn shares(self) -> u64 {
+        let payloads =
+            if self.payloads { SHARES_OF / APPLICATION_SHARE + 2 * SHARES_OF / RING_SHARE } else { 0 };
+        SHARES_OF / QUEUE_SHARE + SHARES_OF / LISTENERS_SHARE + payloads
+    }
+
+    /// Bytes of the ring of payloads, a power of two.
+    fn ring(self, granted: u64) -> u64 {
+        let (least, most) = RING_LIMITS;
+        if self.payloads {
+            (granted / RING_SHARE).clamp(least, most).next_power_of_two().min(most)
+        } else {
+            0
+        }
+    }
 }
 
 /// The memory is too small.
@@ -57,18 +98,17 @@ pub struct BudgetError {
     needed: u64,
 }
 
-/// Plans for `bytes` of memory, kernel maps and process together. `metrics` of them are for metrics; `tcp_quality` says whether the
-/// programs note how well TCP connections do.
+/// Plans for `bytes` of memory, kernel maps and process together. What is not wanted is room for flows.
 ///
 /// # Errors
 /// [`BudgetError`] says how much the smallest plan needs.
-pub fn plan(bytes: u64, metrics: u64, tcp_quality: bool) -> Result<Plan, BudgetError> {
-    let of_flows = |flows| of_flows(flows, bytes, metrics, tcp_quality);
+pub fn plan(bytes: u64, wants: Wants) -> Result<Plan, BudgetError> {
+    let of_flows = |flows| of_flows(flows, bytes, wants);
     let smallest = of_flows(MIN_FLOWS);
     if smallest.total() > bytes {
+        let Wants { metrics, .. } = wants;
         let fixed = (smallest.kernel_bytes + smallest.process_bytes).saturating_add(metrics);
-        // The queue, what payloads say and the ring take their shares of what is granted.
-        let with_shares = fixed.saturating_mul(SHARES_OF).div_ceil(SHARES_OF - SHARES);
+        let with_shares = fixed.saturating_mul(SHARES_OF).div_ceil(SHARES_OF - wants.shares());
         let needed = fixed.saturating_add(MIN_QUEUE).saturating_add(RING_LIMITS.0).max(with_shares);
         return Err(BudgetError { granted: bytes, metrics, needed });
     }
@@ -84,42 +124,29 @@ pub fn plan(bytes: u64, metrics: u64, tcp_quality: bool) -> Result<Plan, BudgetE
     Ok(of_flows(fits))
 }
 
-fn of_flows(flows: u64, granted: u64, metrics: u64, tcp_quality: bool) -> Plan {
-    let (least, most) = RING_LIMITS;
-    let ring = (granted / RING_SHARE).clamp(least, most).next_power_of_two().min(most);
+fn of_flows(flows: u64, granted: u64, wants: Wants) -> Plan {
+    let Wants { metrics, tcp_quality, payloads, drops } = wants;
     let observations = u32::try_from(flows / FLOWS_PER_OBSERVATION).unwrap_or(u32::MAX);
-    let sizes = Sizes { tcp_quality, drops: true, ..Sizes::of_observations(observations) };
-    let sizes = sizes.with_payloads(u32::try_from(ring).unwrap_or(u32::MAX));
+    let sizes = Sizes { tcp_quality, drops, ..Sizes::of_observations(observations) }
+        .with_payloads(u32::try_from(wants.ring(granted)).unwrap_or(u32::MAX));
     Plan {
         flows,
         sizes,
         kernel_bytes: sizes.bytes(),
         process_bytes: PROCESS + flows * BYTES_PER_FLOW,
         queue_bytes: (granted / QUEUE_SHARE).max(MIN_QUEUE),
-        application_bytes: granted / APPLICATION_SHARE,
+        application_bytes: if payloads { granted / APPLICATION_SHARE } else { 0 },
+        listeners: (granted / LISTENERS_SHARE / BYTES_PER_LISTENER).min(MOST_LISTENERS),
         metrics_bytes: metrics,
     }
 }
 
 impl Plan {
-    /// This plan, of which the part for payloads stays unused.
-    #[must_use]
-    pub const fn without_payloads(self) -> Self {
-        let sizes = self.sizes.with_payloads(0);
-        Self { sizes, kernel_bytes: sizes.bytes(), application_bytes: 0, ..self }
-    }
-
-    /// This plan, of which the part for dropped packets stays unused.
-    #[must_use]
-    pub const fn without_drops(self) -> Self {
-        let sizes = Sizes { drops: false, ..self.sizes };
-        Self { sizes, kernel_bytes: sizes.bytes(), ..self }
-    }
-
     /// All of it, in bytes.
     #[must_use]
     pub fn total(&self) -> u64 {
-        (self.kernel_bytes + self.process_bytes + self.queue_bytes + self.application_bytes)
+        let listeners = self.listeners * BYTES_PER_LISTENER;
+        (self.kernel_bytes + self.process_bytes + self.queue_bytes + self.application_bytes + listeners)
             .saturating_add(self.metrics_bytes)
     }
 }
@@ -130,39 +157,62 @@ mod tests {
 
     use super::*;
 
+    const ALL: Wants = Wants { metrics: 2 << 20, tcp_quality: true, payloads: true, drops: true };
+
     #[test]
     fn a_gibibyte_holds_a_million_flows() {
-        assert!(plan(1 << 30, 2 << 20, true).unwrap().flows >= 1_000_000);
+        assert!(plan(1 << 30, ALL).unwrap().flows >= 1_000_000);
     }
 
     #[test]
     fn the_default_holds_200_000_flows() {
-        assert!(plan(256 << 20, 2 << 20, true).unwrap().flows >= 200_000);
+        assert!(plan(256 << 20, ALL).unwrap().flows >= 200_000);
     }
 
     #[test]
-    fn what_is_not_noted_of_tcp_is_room_for_flows() {
-        let flows = |tcp_quality| plan(256 << 20, 2 << 20, tcp_quality).unwrap().flows;
-        assert!(flows(false) > flows(true), "{} and {}", flows(false), flows(true));
+    fn what_is_not_wanted_is_room_for_flows() {
+        let flows = |wants| plan(256 << 20, wants).unwrap().flows;
+        for less in [
+            Wants { tcp_quality: false, ..ALL },
+            Wants { payloads: false, ..ALL },
+            Wants { drops: false, ..ALL },
+            Wants { metrics: 0, ..ALL },
+        ] {
+            assert!(flows(less) > flows(ALL), "{less:?}: {} and {}", flows(less), flows(ALL));
+        }
+    }
+
+    #[test]
+    fn no_payloads_have_no_memory() {
+        let plan = plan(256 << 20, Wants { payloads: false, ..ALL }).unwrap();
+        assert_eq!((plan.application_bytes, plan.sizes.payload_bytes), (0, 0));
     }
 
     #[test]
     fn too_little_memory_is_told_with_what_is_needed() {
         for (granted, metrics) in [(1 << 20, 0), (1 << 20, 2 << 20), (256 << 20, 1 << 30)] {
-            let error = plan(granted, metrics, true).unwrap_err();
-            assert!(plan(error.needed, metrics, true).is_ok());
+            for payloads in [true, false] {
+                let wants = Wants { metrics, payloads, ..ALL };
+                let error = plan(granted, wants).unwrap_err();
+                assert!(plan(error.needed, wants).is_ok());
+            }
         }
-        assert!(plan(1 << 40, u64::MAX, true).is_err(), "no overflow");
+        assert!(plan(1 << 40, Wants { metrics: u64::MAX, ..ALL }).is_err(), "no overflow");
     }
 
     proptest! {
         #[test]
         fn a_plan_stays_within_the_memory_and_one_flow_more_does_not_fit(
-            bytes in 32_u64 << 20..64 << 30, metrics in 0_u64..8 << 20, quality in any::<bool>()
+            bytes in 32_u64 << 20..64 << 30,
+            metrics in 0_u64..8 << 20,
+            tcp_quality in any::<bool>(),
+            payloads in any::<bool>(),
+            drops in any::<bool>()
         ) {
-            let plan = plan(bytes, metrics, quality).unwrap();
+            let wants = Wants { metrics, tcp_quality, payloads, drops };
+            let plan = plan(bytes, wants).unwrap();
             prop_assert!(plan.total() <= bytes);
-            let more = of_flows(plan.flows + 1, bytes, metrics, quality);
+            let more = of_flows(plan.flows + 1, bytes, wants);
             prop_assert!(more.total() > bytes || plan.flows == MAX_FLOWS);
         }
     }

@@ -8,8 +8,8 @@ use abi::{
 
 use crate::clock::MonotonicTime;
 use crate::flow::{
-    Counts, Disorder, Ecn, Handshake, HookId, Hooks, Icmp, Mac, Observation, Quality, SocketView, TcpFlags,
-    Tuple, Vlan,
+    Counts, Disorder, EchoView, Ecn, Handshake, HookId, Hooks, Icmp, Mac, Observation, Quality, SocketView,
+    TcpFlags, Tuple, Vlan,
 };
 
 /// `tick` is the length of the kernel's timer tick in nanoseconds.
@@ -33,6 +33,7 @@ pub(super) fn observation(entry: &Entry, quality: TcpQuality, tick: u64, hooks: 
         tcp_flags: TcpFlags(seen::tcp_flags(seen)),
         dscp: facts.dscp,
         ecn: Ecn(seen::ecn(seen)),
+        is_fragmented: key.flags & key_flags::FRAGMENT != 0,
         quality: self::quality(quality),
     }
 }
@@ -46,6 +47,9 @@ fn quality(quality: TcpQuality) -> Quality {
             min: quality.min_rtt,
             retransmits: quality.total_retransmits,
         }),
+        echo: quality
+            .round_trips()
+            .map(|(last, min)| EchoView { last: microseconds(last), min: microseconds(min) }),
         disorder: Disorder {
             retransmits: quality.retransmits,
             retransmitted_bytes: quality.retransmitted_bytes,
@@ -53,6 +57,11 @@ fn quality(quality: TcpQuality) -> Quality {
             zero_windows: quality.zero_windows.into(),
         },
     }
+}
+
+/// From units of 1024 ns; at least 1.
+fn microseconds(units: u32) -> u32 {
+    u32::try_from((u64::from(units) << 10) / 1_000).unwrap_or(u32::MAX).max(1)
 }
 
 /// The programs write 0 or 1 only; anything else would be a program of another layout, and its direction a guess.

@@ -40,6 +40,8 @@ const USUAL_CLIENT_PORTS: RangeInclusive<u16> = 32_768..=60_999;
 /// Asks for the listening sockets of the network namespace that the opening thread is in.
 pub struct ListeningSockets {
     scope: u32,
+    /// Sockets and addresses that a list has.
+    most: usize,
     sockets: Socket,
     addresses: Socket,
 }
@@ -68,15 +70,16 @@ impl ListenersError {
 }
 
 impl ListeningSockets {
-    /// `scope` is the number of the namespace.
+    /// `scope` is the number of the namespace; a list has at most so many sockets and addresses.
     ///
     /// # Errors
     /// Where the sockets that ask cannot be had.
-    pub fn open(scope: u32) -> Result<Self, ListenersError> {
+    pub fn open(scope: u32, most: usize) -> Result<Self, ListenersError> {
         let open =
             |protocol, what| Socket::open(protocol).map_err(|error| ListenersError { what, source: error });
         Ok(Self {
             scope,
+            most,
             sockets: open(NETLINK_SOCK_DIAG, "listening sockets")?,
             addresses: open(NETLINK_ROUTE, "addresses")?,
         })
@@ -84,7 +87,7 @@ impl ListeningSockets {
 
     /// Who listens now, as far as the kernel tells, and the first thing that it does not.
     pub fn list(&mut self) -> (Listeners, Result<(), ListenersError>) {
-        let mut listeners = Listeners::of(self.scope);
+        let mut listeners = Listeners::of(self.scope, self.most);
         let mut result = self.list_addresses(&mut listeners);
         let clients = client_ports();
         for (protocol, state, what) in [
@@ -181,7 +184,7 @@ mod tests {
     use super::*;
 
     fn list() -> Listeners {
-        let (listeners, result) = ListeningSockets::open(0).unwrap().list();
+        let (listeners, result) = ListeningSockets::open(0, usize::MAX).unwrap().list();
         result.unwrap();
         listeners
     }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use abi::maps::{
     AWAITED, BUCKETS_GLOBAL, DROP_LAYOUT_GLOBAL, DROPS, ENTRIES, ENTRIES_GLOBAL, FILTER_LEN_GLOBAL,
     FILTER_RULES_GLOBAL, HASH_KEY_GLOBAL, INDEX, LOSS_SLOTS, LOSS_SLOTS_GLOBAL, LOSSES, NO_DROPS_GLOBAL,
-    PAYLOADS, PAYLOADS_GLOBAL, REPLAY_GLOBAL, SCOPE_GLOBAL, TCP_QUALITY, TCP_QUALITY_GLOBAL,
+    PAYLOADS, PAYLOADS_GLOBAL, REPLAY_GLOBAL, SAMPLE_GLOBAL, SCOPE_GLOBAL, TCP_QUALITY, TCP_QUALITY_GLOBAL,
+    TIMINGS,
 };
 use abi::{Direction, FilterRule};
 use aya::programs::{ProgramError, SchedClassifier};
@@ -161,9 +162,11 @@ struct Constants {
     slots: SlotCount,
     /// The index is one, so it is hashed in one way.
     hash_key: [u32; 10],
-    /// How many of the rules there are; without any, nothing is filtered.
+    /// How many of the rules there are.
     filter_len: u32,
     rules: Vec<FilterRule>,
+    /// Of so many flows, one is counted.
+    sample: u32,
 }
 
 impl Constants {
@@ -171,12 +174,12 @@ impl Constants {
         let mut rules = filter.compile();
         let filter_len = u32::try_from(rules.len()).unwrap_or(u32::MAX).min(FilterRule::MAX);
         rules.resize(FilterRule::MAX as usize, FilterRule::EVERY);
-        let slots = if filter_len == 0 {
+        let slots = if filter.is_everything() {
             SlotCount::NONE
         } else {
             SlotCount::of_this_machine().map_err(LoadError::Cpus)?
         };
-        Ok(Self { sizes, slots, hash_key: hash_key(), filter_len, rules })
+        Ok(Self { sizes, slots, hash_key: hash_key(), filter_len, rules, sample: filter.sample().get() })
     }
 }
 
@@ -198,7 +201,7 @@ fn instance(
     packets: Packets,
     layout: Option<&Layout>,
 ) -> Result<(Ebpf, Programs), LoadError> {
-    let Constants { sizes, slots, hash_key, filter_len, rules } = constants;
+    let Constants { sizes, slots, hash_key, filter_len, rules, sample } = constants;
     let (buckets, slots_per_generation) = (sizes.buckets(), slots.per_generation());
     let payloads = u32::from(sizes.payload_bytes != 0);
     let replay = u32::from(packets == Packets::OfCapture);
@@ -215,8 +218,10 @@ fn instance(
         .override_global(LOSS_SLOTS_GLOBAL, &slots_per_generation, true)
         .override_global(FILTER_LEN_GLOBAL, filter_len, true)
         .override_global(FILTER_RULES_GLOBAL, &rules[..], true)
+        .override_global(SAMPLE_GLOBAL, sample, true)
         .map_max_entries(ENTRIES, sizes.entries_in_map())
         .map_max_entries(TCP_QUALITY, sizes.tcp_quality_in_map())
+        .map_max_entries(TIMINGS, sizes.timings())
         .map_max_entries(INDEX, sizes.buckets_in_map())
         .map_max_entries(PAYLOADS, sizes.payload_bytes.max(1))
         .map_max_entries(AWAITED, sizes.awaited())
@@ -237,7 +242,7 @@ fn instance(
         loader.map_pin_path(map, path.as_path());
     }
     let mut ebpf = loader.load(object::bytes()).map_err(LoadError::Maps)?;
-    let [ethernet, ip] = if *filter_len == 0 {
+    let [ethernet, ip] = if *slots == SlotCount::NONE {
         [["ethernet_ingress", "ethernet_egress"], ["ip_ingress", "ip_egress"]]
     } else {
         [

@@ -3,6 +3,7 @@
 mod attach;
 mod btf;
 pub mod budget;
+mod conntrack;
 mod decode;
 mod drops;
 mod filter;
@@ -29,6 +30,7 @@ pub use self::attach::{
     AttachCounters, AttachOptions, AttachView, Attacher, Cause, ClsactError, Failure, Foreign, HookError,
     Mechanism, Method, OwnNamespace, StartError, Stopped, Summary, Supply,
 };
+pub use self::conntrack::{Conntrack, ConntrackError};
 pub use self::drops::{Drops, DropsError, drop_reasons};
 pub use self::filter::{Filter, FilterError, ListProblem, PrefixError, RuleProblem};
 pub use self::glob::{Glob, GlobError};

@@ -81,16 +81,7 @@ impl Socket {
 
     /// Has the kernel do something, and waits until it has.
     pub(super) fn execute(&mut self, request: Request) -> Result<(), NetlinkError> {
-        let sequence = self.send(request, NLM_F_ACK)?;
-        loop {
-            self.receive(0)?;
-            for message in messages(&self.buffer) {
-                let message = message?;
-                if message.sequence_number() == sequence && message.message_type() == NLMSG_ERROR {
-                    return answer(&message);
-                }
-            }
-        }
+        self.ask(request, |_, _| None::<()>).map(drop)
     }
 
     /// Asks for one thing, of which `take` gets the type and body.

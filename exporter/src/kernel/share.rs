@@ -8,15 +8,16 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 
 use abi::maps::{
-    AWAITED, CONTROL, ENTRIES, FRAGMENTS, INDEX, LOSS_SLOTS, LOSSES, PAYLOADS, TAKEN, TCP_QUALITY,
+    AWAITED, CONTROL, ENTRIES, FRAGMENTS, INDEX, LOSS_SLOTS, LOSSES, PAYLOADS, TAKEN, TCP_QUALITY, TIMINGS,
     UNATTRIBUTED, UNSHIPPED,
 };
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 
 /// What is one for all namespaces. The programs' scratch memory need not be.
-const SHARED: [&str; 12] = [
+const SHARED: [&str; 13] = [
     ENTRIES,
     TCP_QUALITY,
+    TIMINGS,
     INDEX,
     TAKEN,
     CONTROL,

@@ -1,7 +1,7 @@
 //! How large the kernel's maps are.
 
-use abi::maps::LOSS_ENTRIES;
-use abi::{Bucket, Entry, TcpQuality, place};
+use abi::maps::{LOSS_ENTRIES, TIMING_ENTRIES};
+use abi::{Bucket, Entry, TcpQuality, Timings, place};
 
 const GENERATIONS: u32 = 2;
 /// An index that is half full finds most keys at the first place that it looks at.
@@ -86,6 +86,11 @@ impl Sizes {
         if self.tcp_quality { self.entries_in_map() } else { 1 }
     }
 
+    /// A map has one value at least.
+    pub(super) const fn timings(self) -> u32 {
+        if self.tcp_quality { TIMING_ENTRIES } else { 1 }
+    }
+
     pub(super) const fn buckets_in_map(self) -> u32 {
         GENERATIONS * self.buckets()
     }
@@ -98,6 +103,7 @@ impl Sizes {
             + (GENERATIONS * self.drops_in_map()) as u64 * DROP_BYTES
             + self.entries_in_map() as u64 * size_of::<Entry>() as u64
             + self.tcp_quality_in_map() as u64 * size_of::<TcpQuality>() as u64
+            + self.timings() as u64 * size_of::<Timings>() as u64
             + self.buckets_in_map() as u64 * size_of::<Bucket>() as u64
     }
 }

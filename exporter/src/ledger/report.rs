@@ -92,6 +92,7 @@ fn columns() -> Vec<Column> {
         column("path", false, |row| row.path),
         column("not IP", false, |row| row.not_ip),
         column("filtered", false, |row| row.filtered),
+        column("sampled out", false, |row| row.sampled_out),
         column("own export", false, |row| row.excluded),
         column("in table", false, |row| row.table),
         column("queued", false, |row| row.queued),

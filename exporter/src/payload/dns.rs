@@ -13,10 +13,13 @@ const ONE_QUESTION: [u8; HEADER - COUNTS] = [0, 1, 0, 0, 0, 0, 0, 0];
 /// Of a name as text.
 const LONGEST_NAME: usize = 255;
 
-/// Reads a message behind its length, as it is in a TCP connection, if a segment of `len` bytes has that message alone.
-pub(super) fn read_stream(bytes: &[u8], len: usize) -> Option<Start> {
-    let (&length, message) = bytes.split_first_chunk::<2>()?;
-    (usize::from(u16::from_be_bytes(length)) + 2 == len).then(|| read(message)).flatten()
+/// Reads the first message of a TCP connection, which is behind its length, unless that was sent in a segment of its own. It may go on
+/// in the next segment, and others may be behind it.
+pub(super) fn read_stream(bytes: &[u8]) -> Option<Start> {
+    read(bytes).or_else(|| {
+        let (&length, rest) = bytes.split_first_chunk::<2>()?;
+        read(&rest[..rest.len().min(u16::from_be_bytes(length).into())])
+    })
 }
 
 /// Reads a message.
@@ -79,21 +82,29 @@ mod tests {
     }
 
     #[test]
-    fn a_message_of_a_connection_is_behind_its_length() {
+    fn the_first_message_of_a_connection_is_behind_its_length() {
+        let behind = |message: &[u8]| {
+            let length = u16::try_from(message.len()).unwrap().to_be_bytes();
+            [&length[..], message].concat()
+        };
         let query = asked(TYPE::AAAA).build_bytes_vec().unwrap();
-        let length = u16::try_from(query.len()).unwrap().to_be_bytes();
-        let stream = [&length[..], &query].concat();
-        assert_eq!(read_stream(&stream, stream.len()), Some(says(None)));
-        assert_eq!(read_stream(&stream, stream.len() + 1), None, "it is not alone");
-        assert_eq!(read_stream(&query, query.len()), None, "no length");
+        assert_eq!(read_stream(&behind(&query)), Some(says(None)));
+        assert_eq!(read_stream(&query), Some(says(None)), "the length was sent before");
+        let both = [behind(&query), behind(&asked(TYPE::A).build_bytes_vec().unwrap())].concat();
+        assert_eq!(read_stream(&both), Some(says(None)), "another one follows");
+        assert_eq!(read_stream(&behind(&query[..query.len() - 1])), None, "the question is cut");
+        let answer = behind(&answered(RCODE::NameError));
+        assert_eq!(read_stream(&answer[..512]), Some(says(Some(3))), "it goes on in the next segment");
+        assert_eq!(read_stream(&[]), None);
+        assert_eq!(read_stream(b"GET / HTTP/1.1\r\n\r\n"), None);
     }
 
     proptest! {
         #[test]
-        fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..512), len in 0_usize..600) {
+        fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
             let message = [&[0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0], &bytes[..]].concat();
             for bytes in [&bytes, &message] {
-                let _ = (read(bytes), read_stream(bytes, len));
+                let _ = (read(bytes), read_stream(bytes));
             }
         }
 

@@ -5,6 +5,7 @@
 mod database;
 mod dns;
 mod icmp;
+mod quic;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -34,10 +35,19 @@ pub fn read_dns(bytes: &[u8]) -> (Start, Outcome) {
     }
 }
 
+/// Reads a datagram of `len` bytes at other ports.
+#[must_use]
+pub fn read_datagram(bytes: &[u8], len: usize) -> (Start, Outcome) {
+    match quic::read(bytes, len) {
+        Some(start) => (start, Outcome::Parsed),
+        None => (Start::Unknown, Outcome::Unknown),
+    }
+}
+
 /// Reads the first bytes of a TCP connection from or to the port of DNS: whatever they are.
 #[must_use]
 pub fn read_dns_stream(bytes: &[u8], len: usize) -> (Start, Outcome) {
-    match dns::read_stream(bytes, len) {
+    match dns::read_stream(bytes) {
         Some(start) => (start, Outcome::Parsed),
         None => read(bytes, len),
     }

@@ -14,13 +14,16 @@ pub(crate) struct Listening {
     sockets: Option<ListeningSockets>,
     listed: Option<Instant>,
     is_said: bool,
+    /// That not all of them are known.
+    is_limit_said: bool,
 }
 
 impl Listening {
-    /// In the network namespace of the calling thread, which has this number. Without it, weaker evidence tells who began a flow.
-    pub(crate) fn open(scope: u32) -> Self {
-        let mut listening = Self { sockets: None, listed: None, is_said: false };
-        match ListeningSockets::open(scope) {
+    /// In the network namespace of the calling thread, which has this number; so many sockets and addresses at most. Without it,
+    /// weaker evidence tells who began a flow.
+    pub(crate) fn open(scope: u32, most: usize) -> Self {
+        let mut listening = Self { sockets: None, listed: None, is_said: false, is_limit_said: false };
+        match ListeningSockets::open(scope, most) {
             Ok(sockets) => listening.sockets = Some(sockets),
             Err(error) => listening.say(&error),
         }
@@ -35,10 +38,22 @@ impl Listening {
         }
         let Some(sockets) = &mut self.sockets else { return };
         let (listeners, result) = sockets.list();
+        self.say_limit(listeners.left_out());
         table.set_listeners(listeners);
         self.listed = Some(Instant::now());
         if let Err(error) = result {
             self.say(&error);
+        }
+    }
+
+    /// Once, as [`say`](Self::say).
+    fn say_limit(&mut self, left_out: u64) {
+        if left_out != 0 && !std::mem::replace(&mut self.is_limit_said, true) {
+            tracing::warn!(
+                left_out,
+                remedy = "raise --memory",
+                "not all listening sockets and addresses of this machine find room: who began a flow may be told by weaker evidence"
+            );
         }
     }
 

@@ -12,6 +12,7 @@ pub(super) fn account<S: RecordSink>(loss: &Loss, table: &mut FlowTable, out: &m
     let reason = match reason {
         Reason::NotIp => return out.ledger.not_ip(hook, counts),
         Reason::Filtered => return out.ledger.filtered(hook, counts),
+        Reason::SampledOut => return out.ledger.sampled_out(hook, counts),
         Reason::Overflow => OtherReason::Overflow,
         Reason::Malformed => OtherReason::Malformed,
     };

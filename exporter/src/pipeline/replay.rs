@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use abi::{Direction, Reason};
 
-use super::{Outlet, Paced, loss};
+use super::{Outlet, Paced, loss, payloads};
 use crate::clock::{Clock, MonotonicTime, WallTime};
-use crate::flow::{Counts, Handshake, Hook, HookId, Hooks, Observation, Role};
+use crate::flow::{Counts, Handshake, Hook, HookId, Hooks, Observation, Role, Sighting};
 use crate::kernel::{
     Filter, LoadError, Loaded, Loss, PacketContext, ReadError, Sizes, load_for_replay, test_run,
 };
 use crate::ledger::Ledger;
-use crate::replay::{Capture, CaptureError, Frame, Packet};
+use crate::replay::{Capture, CaptureError, Frame, Interface, Packet};
 use crate::table::{FlowTable, Output};
 
 /// The most bytes of a packet that the kernel takes on all machines.
@@ -25,6 +25,8 @@ const MOST_BYTES: usize = 3520;
 const HEADERS: usize = 54;
 /// A frame is one observation.
 const OBSERVATIONS: u32 = 8;
+/// Bytes of the ring of payloads, of which a frame has one. A page, whatever the machine's are.
+const RING: u32 = 1 << 16;
 /// How often flows are looked at whether they are over, in nanoseconds of the capture's time. A connection takes its last
 /// packets for one to two of them.
 const STEP: u64 = 1_000_000_000;
@@ -36,7 +38,9 @@ pub(crate) struct Replay<O> {
     unnamed: Hooks,
     hooks: Hooks,
     /// By number in the capture and index in the frame.
-    known: HashMap<(usize, u32), HookId, foldhash::fast::FixedState>,
+    known: HashMap<(u32, u32), HookId, foldhash::fast::FixedState>,
+    /// Where the last frame was captured: mostly the next one was, too.
+    last: Option<((u32, u32), HookId)>,
     table: FlowTable,
     ledger: Arc<Ledger>,
     outlet: O,
@@ -84,12 +88,13 @@ impl<O: Outlet> Replay<O> {
         Ok(Self {
             // Each frame is read by itself, so there is no segment before it to compare it with.
             loaded: load_for_replay(
-                Sizes { tcp_quality: false, ..Sizes::of_observations(OBSERVATIONS) },
+                Sizes { tcp_quality: false, ..Sizes::of_observations(OBSERVATIONS) }.with_payloads(RING),
                 filter,
             )?,
             unnamed: Hooks::default(),
             hooks: Hooks::default(),
             known: HashMap::default(),
+            last: None,
             table,
             ledger,
             outlet,
@@ -110,13 +115,14 @@ impl<O: Outlet> Replay<O> {
                 Packet::Of { ifindex, .. } => ifindex,
                 Packet::NotIp | Packet::Short => 0,
             };
-            let name = |of: &Capture| of.interfaces().get(interface).and_then(|known| known.name.clone());
-            let hook = match self.known.get(&(interface, ifindex)) {
-                Some(&hook) => hook,
-                None => self.register(interface, ifindex, name(capture)),
+            let scope = u32::try_from(interface).unwrap_or(u32::MAX);
+            let hook = match self.last {
+                Some((place, hook)) if place == (scope, ifindex) => hook,
+                _ => self.hook(scope, ifindex, capture.interfaces().get(interface)),
             };
             self.advance(timestamp)?;
-            self.frame(packet, wire_len, Seen { hook, at: MonotonicTime(timestamp), number })?;
+            let sighting = Sighting { time: MonotonicTime(timestamp), scope, ifindex };
+            self.frame(packet, wire_len, Seen { hook, sighting, number })?;
         }
     }
 
@@ -129,16 +135,24 @@ impl<O: Outlet> Replay<O> {
         outlet.finish().map_err(ReplayError::Outlet)
     }
 
-    fn register(&mut self, interface: usize, ifindex: u32, name: Option<Box<str>>) -> HookId {
-        let hook = self.hooks.register(Hook {
-            scope: u32::try_from(interface).unwrap_or(u32::MAX),
-            ifindex,
-            direction: Direction::Ingress,
-            interface: name.unwrap_or_default(),
-            role: Role::Capture,
-            namespace: None,
+    /// Payloads for which there was no memory: their flows do not have what they say.
+    pub(crate) fn payloads_unkept(&self) -> u64 {
+        self.table.lost_payloads().refused
+    }
+
+    /// The number of a place of the capture, new or known.
+    fn hook(&mut self, scope: u32, ifindex: u32, interface: Option<&Interface>) -> HookId {
+        let hook = *self.known.entry((scope, ifindex)).or_insert_with(|| {
+            self.hooks.register(Hook {
+                scope,
+                ifindex,
+                direction: Direction::Ingress,
+                interface: interface.and_then(|known| known.name.clone()).unwrap_or_default(),
+                role: Role::Capture,
+                namespace: None,
+            })
         });
-        self.known.insert((interface, ifindex), hook);
+        self.last = Some(((scope, ifindex), hook));
         hook
     }
 
@@ -189,7 +203,9 @@ impl<O: Outlet> Replay<O> {
                 return Ok(());
             }
         };
-        let context = PacketContext { mark: wire_len, ..PacketContext::default() };
+        // Of a whole frame the bytes say it, and a run without a context is faster.
+        let is_whole = usize::try_from(wire_len) == Ok(self.packet.len());
+        let context = PacketContext { mark: if is_whole { 0 } else { wire_len }, ..PacketContext::default() };
         let program = self.loaded.programs.fd(link, Direction::Ingress);
         match test_run(program, &self.packet, &context) {
             Ok(_) => self.read(wire_len, seen),
@@ -201,7 +217,7 @@ impl<O: Outlet> Replay<O> {
         }
     }
 
-    /// Takes what the program counted of the frame.
+    /// Takes what the program counted of the frame, and what it shipped.
     fn read(&mut self, wire_len: u32, seen: Seen) -> Result<(), ReplayError> {
         let is_of_flow = self.loaded.reader.fill() != 0;
         let clock = self.clock();
@@ -211,6 +227,9 @@ impl<O: Outlet> Replay<O> {
             table.apply(&observation, &mut Output { clock, hooks, ledger, sink: outlet });
         })?;
         if is_of_flow {
+            loaded.reader.read_payloads(|payload| {
+                payloads::note(payload, seen.sighting, table);
+            });
             return Ok(());
         }
         let mut losses = Vec::new();
@@ -232,7 +251,7 @@ impl<O: Outlet> Replay<O> {
 #[derive(Clone, Copy)]
 struct Seen {
     hook: HookId,
-    at: MonotonicTime,
+    sighting: Sighting,
     /// Among the capture's frames, from 1.
     number: u64,
 }
@@ -240,13 +259,14 @@ struct Seen {
 impl Seen {
     /// What the program counted of the frame, with what only the capture knows.
     fn observation(self, counted: &Observation, wire_len: u32) -> Observation {
-        let at = |seen: Option<MonotonicTime>| seen.map(|_| self.at);
+        let time = self.sighting.time;
+        let at = |seen: Option<MonotonicTime>| seen.map(|_| time);
         let Handshake { syn, syn_ack, ack, .. } = counted.handshake;
         Observation {
             hook: self.hook,
             counts: Counts { bytes: wire_len.into(), ..counted.counts },
-            first: self.at,
-            last: self.at,
+            first: time,
+            last: time,
             handshake: Handshake { syn: at(syn), syn_ack: at(syn_ack), ack: at(ack), again: None },
             ..*counted
         }

@@ -106,6 +106,7 @@ mod tests {
                 tcp_flags: crate::flow::TcpFlags(0),
                 dscp: 0,
                 ecn: crate::flow::Ecn(1),
+                is_fragmented: false,
                 quality: crate::flow::Quality::default(),
             }
         }

@@ -42,6 +42,7 @@ pub(super) fn flow(hook: &Hook) -> FlowRecord<'_> {
         tcp_flags: Some(TcpFlags(0b1_1011)),
         connection: None,
         application: None,
+        sample: std::num::NonZeroU32::MIN,
         icmp: None,
         path: &[],
         drops: &[],

@@ -15,6 +15,8 @@ use crate::clock::MonotonicTime;
 use crate::flow::{Counts, Direction, Ecn, Hook, HookId, Hooks, Mac, Observation, Role, TcpFlags, Vlan};
 use crate::ledger::Ledger;
 use crate::table::conversation::Side;
+use crate::table::path::Settled;
+use crate::table::shared::Shared;
 use crate::table::uses::Uses;
 
 /// What hooks saw of both directions of a flow since its last record.
@@ -74,16 +76,6 @@ pub(super) struct Share {
     pub(super) ecn: Ecn,
     pub(super) tcp_flags: TcpFlags,
     pub(super) dscp: Option<u8>,
-}
-
-/// What a record takes.
-#[derive(Debug, Default)]
-pub(super) struct Settled {
-    pub(super) shares: [Share; 2],
-    /// Which hooks' packets are in the shares.
-    pub(super) accounted: SmallVec<[(Side, HookId, Counts); 2]>,
-    /// All that was seen, accounted for or not.
-    pub(super) hops: Vec<Tally>,
 }
 
 impl Point {
@@ -171,15 +163,15 @@ impl Accounting {
     }
 
     /// Takes an observation of the packets that `side` sent.
-    pub(super) fn take(&mut self, side: Side, observation: &Observation, hooks: &Hooks, uses: &mut Uses) {
+    pub(super) fn take(&mut self, side: Side, observation: &Observation, hooks: &Hooks, shared: &mut Shared) {
         let point = Point::of(hooks.get(observation.hook));
         let new = Lead::of(observation, point);
         let lead = self.leads[side as usize].get_or_insert_with(|| {
-            uses.add(new.hook);
+            shared.uses.add(new.hook);
             new
         });
         if !lead.fixed && new.is_before(lead) {
-            uses.change(lead.hook, new.hook);
+            shared.uses.change(lead.hook, new.hook);
             *lead = new;
         }
         let tally = Tally::of(side, observation, point);
@@ -188,8 +180,11 @@ impl Accounting {
         if let Some(known) = self.tallies.iter_mut().find(is_same) {
             known.add(observation);
         } else {
-            uses.add(tally.hook);
+            shared.uses.add(tally.hook);
             let len = self.tallies.len();
+            if len == 0 {
+                self.tallies = shared.list();
+            }
             if len == self.tallies.capacity() {
                 // Both directions at one hook, then at two, and so on: by itself a vector begins with room for four.
                 self.tallies.reserve_exact(len.max(2));

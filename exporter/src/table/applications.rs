@@ -77,7 +77,7 @@ impl FlowTable {
     /// Whether nothing more is to be done.
     fn place(&mut self, said: &Said) -> bool {
         let applications = &mut self.applications;
-        let slot = self.index.get(&said.conversation).copied();
+        let slot = self.index.find(&said.conversation, &self.flows);
         let Some(flow) = slot.map(|slot| &mut self.flows[slot]).filter(|flow| flow.had_begun(said.seen.time))
         else {
             let is_late = said.reading < self.reading;

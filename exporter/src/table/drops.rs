@@ -98,7 +98,7 @@ impl FlowTable {
         for (reading, dropped) in std::mem::take(&mut self.drops.waiting) {
             let packets = dropped.counts.packets;
             let (conversation, side) = conversation::of(&dropped.tuple);
-            let known = self.index.get(&conversation).copied();
+            let known = self.index.find(&conversation, &self.flows);
             let slot = match known {
                 Some(slot) => slot,
                 None if self.settings.flows_of_drops => self.admit(conversation, None, dropped.first, out),

@@ -9,7 +9,7 @@ use crate::clock::MonotonicTime;
 use crate::flow::{Evidence, Hooks, Listener, Listeners, Observation, Tuple};
 use crate::table::accounting::Accounting;
 use crate::table::conversation::Side;
-use crate::table::drops::Drops;
+use crate::table::mishaps::Mishaps;
 use crate::table::tcp::Tcp;
 use crate::table::{ports, reuse};
 
@@ -26,12 +26,12 @@ impl Facts {
     pub(super) fn of(
         conversation: &Tuple,
         tcp: Tcp,
-        (accounting, dropped): (&Accounting, Option<&Drops>),
+        (accounting, mishaps): (&Accounting, &Mishaps),
         listeners: &Listeners,
         hooks: &Hooks,
     ) -> Self {
         let first = |side| {
-            let dropped = dropped.and_then(|dropped| dropped.first_of(side));
+            let dropped = mishaps.first_dropped_of(side);
             accounting.first_of(side).into_iter().chain(dropped).min().unwrap_or(MonotonicTime(u64::MAX))
         };
         let earlier = if first(Side::Against) < first(Side::Along) { Side::Against } else { Side::Along };
@@ -45,7 +45,9 @@ impl Facts {
             [false, true] => (Side::Against, Evidence::Syn),
             [true, true] => (earlier, Evidence::Syn),
             [false, false] => {
-                if let Some(server) = listening() {
+                if let Some(opener) = tcp.tracked() {
+                    (opener, Evidence::Conntrack)
+                } else if let Some(server) = listening() {
                     (server.other(), Evidence::ListeningSocket)
                 } else if let Some(server) = ports::server(conversation) {
                     (server.other(), Evidence::WellKnownPort)
@@ -62,10 +64,15 @@ impl Facts {
 /// Whether who listens may tell who began the flow that an observation is the first of.
 pub(super) fn may_need_listeners(observation: &Observation) -> bool {
     match observation.tuple.protocol {
-        TCP => reuse::opening(observation).is_none(),
+        TCP => is_unopened(observation),
         UDP => true,
         _ => false,
     }
+}
+
+/// Whether an observation is the first of a connection whose opening was not seen.
+pub(super) fn is_unopened(observation: &Observation) -> bool {
+    observation.tuple.protocol == TCP && reuse::opening(observation).is_none()
 }
 
 /// The only end at which a socket listens. A UDP socket that waits for answers looks as if it listened: it does not count where the

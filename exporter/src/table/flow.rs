@@ -4,32 +4,30 @@ use smallvec::SmallVec;
 
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
-    Application, CommunityId, Connection, Counts, Disorder, Dropped, EndReason, Endpoint, FlowId, FlowRecord,
-    HookId, Hooks, Hop, IcmpError, Listeners, Observation, Record, RecordSink, RoundTrips, TcpFlags, Tuple,
+    Application, CommunityId, Connection, Disorder, Dropped, EndReason, Endpoint, FlowId, FlowRecord, Hooks,
+    Observation, Record, RecordSink, RoundTrips, TcpFlags, Tuple,
 };
 use crate::ledger::Ledger;
 use crate::table::Output;
-use crate::table::accounting::{Accounting, Settled, Share, Tally};
-use crate::table::conversation::{Side, Sides};
-use crate::table::drops::Drops;
+use crate::table::accounting::{Accounting, Share};
+use crate::table::conversation::{self, Side, Sides};
 use crate::table::facts::Facts;
 use crate::table::handshake::Handshake;
-use crate::table::icmp_errors::IcmpErrors;
+use crate::table::mishaps::Mishaps;
 use crate::table::quality::Quality;
 use crate::table::reuse::{self, Reading};
-use crate::table::settings::Settings;
-use crate::table::tcp::{Silence, Tcp};
-use crate::table::uses::Uses;
+use crate::table::settings::{Phase, Settings};
+use crate::table::shared::{Known, Shared};
+use crate::table::stretch::Way;
+use crate::table::tcp::Tcp;
 
 /// How long a closed connection may still get packets of one end if every drain brings some, in nanoseconds.
 const LINGER: u64 = 5_000_000_000;
 
-/// In nanoseconds: a step of the wall clock below this is its adjustment, which a record hides.
-const ADJUSTMENT: u64 = 1_000_000_000;
-
 #[derive(Debug)]
 pub(super) struct Flow {
     id: FlowId,
+    phase: Phase,
     /// Its name: the tuple of [`Side::Along`].
     conversation: Tuple,
     /// First packet of its life. Both move only until the first record.
@@ -47,16 +45,15 @@ pub(super) struct Flow {
     /// Of few flows, and then large.
     application: Option<Box<Application>>,
     quality: Quality,
-    /// Of few flows.
-    drops: Option<Box<Drops>>,
-    /// Of few flows.
-    icmp_errors: Option<Box<IcmpErrors>>,
+    mishaps: Mishaps,
     /// A record has said how the connection's opening ended.
     is_opening_told: bool,
     /// Fixed by the first record.
     facts: Option<Facts>,
     /// Of the next record.
     sequence: u32,
+    /// `None` if its records have no path.
+    way: Option<Way>,
     /// Of an own connection: it has no record, no tallies and no leads.
     excluded: bool,
     /// The reading that brought the end of its connection.
@@ -77,10 +74,18 @@ pub(super) enum Closing {
 }
 
 impl Flow {
-    pub(super) fn new(id: FlowId, conversation: Tuple, first: MonotonicTime, clock: Clock) -> Self {
+    pub(super) fn new(
+        id: FlowId,
+        phase: Phase,
+        conversation: Tuple,
+        first: MonotonicTime,
+        way: Option<Way>,
+        clock: Clock,
+    ) -> Self {
         let start = clock.wall_at(first);
         Self {
             id,
+            phase,
             conversation,
             start,
             first,
@@ -92,11 +97,11 @@ impl Flow {
             handshake: Handshake::default(),
             application: None,
             quality: Quality::default(),
-            drops: None,
-            icmp_errors: None,
+            mishaps: Mishaps::default(),
             is_opening_told: false,
             facts: None,
             sequence: 0,
+            way,
             excluded: false,
             closed: Reading::NEVER,
             stirred: Sides::NONE,
@@ -111,11 +116,13 @@ impl Flow {
         self.tcp
     }
 
+    pub(super) fn set_opener(&mut self, opener: Side) {
+        self.tcp.set_tracked(opener);
+    }
+
     /// The first packet that a record would carry or tell of.
     pub(super) fn first(&self) -> Option<MonotonicTime> {
-        let dropped = self.drops.as_ref().and_then(|drops| drops.first());
-        let error = self.icmp_errors.as_ref().and_then(|errors| errors.first());
-        self.accounting.first().into_iter().chain(dropped).chain(error).min()
+        self.accounting.first().into_iter().chain(self.mishaps.first()).min()
     }
 
     /// Whether a record would carry packets.
@@ -159,31 +166,33 @@ impl Flow {
         observation: &Observation,
         reading: Reading,
         hooks: &Hooks,
-        uses: &mut Uses,
+        shared: &mut Shared,
     ) {
         if self.is_closing() {
             self.stirred.add(side);
         }
         self.live_at(observation.first, observation.last);
+        if let Some(way) = &mut self.way {
+            way.hear(observation, reading);
+        }
         if self.conversation.is_tcp() {
             self.tcp.absorb(side, observation, reading);
             self.handshake.absorb(side, observation, hooks.get(observation.hook));
         }
         if !self.excluded {
-            self.quality.absorb(side, observation);
-            self.accounting.take(side, observation, hooks, uses);
+            self.quality.absorb(side, observation, hooks.get(observation.hook));
+            self.accounting.take(side, observation, hooks, shared);
         }
     }
 
     /// Takes packets that `side` sent and the kernel dropped. Says whether there was room.
     pub(super) fn lose(&mut self, side: Side, dropped: &Dropped) -> bool {
         self.live_at(dropped.first, dropped.last);
-        self.drops.get_or_insert_default().absorb(side, dropped)
+        self.mishaps.lose(side, dropped)
     }
 
-    /// Takes an ICMP error that is about a packet of `side`. Says whether there was room.
-    pub(super) fn is_told(&mut self, side: Side, error: IcmpError, time: MonotonicTime) -> bool {
-        self.icmp_errors.get_or_insert_default().absorb(side, error, time)
+    pub(super) fn mishaps(&mut self) -> &mut Mishaps {
+        &mut self.mishaps
     }
 
     /// When to look at the flow next. Packets that come meanwhile can make it later, never earlier, unless they change
@@ -252,25 +261,29 @@ impl Flow {
         &mut self,
         reason: EndReason,
         settings: &Settings,
-        listeners: &Listeners,
-        uses: &mut Uses,
+        Known { listeners, readings }: Known<'_>,
+        shared: &mut Shared,
         out: &mut Output<'_, S>,
     ) {
         let facts = *self.facts.get_or_insert_with(|| {
-            let dropped = self.drops.as_deref();
-            Facts::of(&self.conversation, self.tcp, (&self.accounting, dropped), listeners, out.hooks)
+            let of = (&self.accounting, &self.mishaps);
+            Facts::of(&self.conversation, self.tcp, of, listeners, out.hooks)
         });
-        let drops = self.drops.as_mut().map_or_else(Vec::new, |drops| drops.settle(facts.source));
-        let icmp_errors =
-            self.icmp_errors.as_mut().map_or_else(Vec::new, |errors| errors.settle(facts.source));
-        let Settled { shares, accounted, hops } = self.accounting.settle(out.ledger, uses);
-        let path = if settings.with_path { path(&hops, facts.source, out.hooks) } else { SmallVec::new() };
-        let (interval_start, timestamp) = self.interval(shares, !drops.is_empty(), out.clock);
+        let mishaps = self.mishaps.settle(facts.source);
+        let settled = self.accounting.settle(out.ledger, &mut shared.uses);
+        let path = self.way.as_mut().map_or_else(SmallVec::new, |way| {
+            let passed = way.settle(&settled.hops, readings, out.hooks, &mut shared.uses);
+            settled.path(facts.source, passed.as_deref(), out.hooks)
+        });
+        let shares = settled.shares;
+        let (interval_start, timestamp) = self.interval(shares, !mishaps.drops.is_empty(), out.clock);
         self.interval_start = timestamp;
-        self.not_before = settings.record_after(out.clock.monotonic(), self.id);
+        self.not_before = settings.record_after(out.clock.monotonic(), self.phase);
 
-        let (round_trips, disorder) = self.quality.settle(&accounted, self.tcp.is_opened());
-        let connection = self.conversation.is_tcp().then(|| self.connection(reason, round_trips));
+        let (round_trips, disorder) =
+            self.quality.settle(&settled.accounted, facts.source, self.tcp.is_opened());
+        let connection =
+            self.conversation.is_tcp().then(|| self.connection(reason, facts.source, round_trips));
         let shown = self.accounting.lead(facts.shown);
         let (source, destination) = (facts.source, facts.source.other());
         let record = FlowRecord {
@@ -299,30 +312,32 @@ impl Flow {
                 .then(|| TcpFlags(shares[0].tcp_flags.0 | shares[1].tcp_flags.0)),
             connection,
             application: self.application.as_deref(),
-            icmp: self.tuple(source).icmp,
+            sample: settings.sample,
+            icmp: conversation::sent_by(source, &self.conversation).icmp,
             path: &path,
-            drops: &drops,
-            icmp_errors: &icmp_errors,
+            drops: &mishaps.drops,
+            icmp_errors: &mishaps.icmp_errors,
         };
-        out.sink.record(Record::Flow(&record), &by_hook(&accounted, source));
+        out.sink.record(Record::Flow(&record), &settled.by_hook(source));
+        shared.take_back(settled.hops);
         self.sequence += 1;
+        self.application.iter_mut().for_each(|application| application.told());
     }
 
     /// The flow is over, and its last record made. What other hooks saw since then is on the path.
-    pub(super) fn end(mut self, uses: &mut Uses, ledger: &Ledger) {
-        self.accounting.settle(ledger, uses);
-        self.accounting.end(uses);
+    pub(super) fn end(mut self, shared: &mut Shared, ledger: &Ledger) {
+        self.accounting.settle(ledger, &mut shared.uses);
+        self.accounting.end(&mut shared.uses);
+        if let Some(way) = self.way {
+            way.end(&mut shared.uses);
+        }
     }
 
     /// What a record of this reason says of the connection.
-    fn connection(&mut self, reason: EndReason, round_trips: RoundTrips) -> Connection {
+    fn connection(&mut self, reason: EndReason, source: Side, round_trips: RoundTrips) -> Connection {
         let client = self.tcp.client();
         let is_answered = client.is_none_or(|client| self.accounting.lead(client.other()).is_some());
-        let silence = match &self.icmp_errors {
-            _ if is_answered => Silence::None,
-            Some(errors) if errors.is_unreachable => Silence::Unreachable,
-            _ => Silence::Unexplained,
-        };
+        let silence = self.mishaps.silence(is_answered);
         let opening = self.tcp.opening(reason, silence).filter(|_| !self.is_opening_told);
         self.is_opening_told |= opening.is_some();
         match client {
@@ -332,8 +347,9 @@ impl Flow {
             _ => self.handshake.end(client),
         }
         Connection {
-            state: self.tcp.state(),
+            state: self.tcp.state(source),
             error: self.tcp.error(reason, silence),
+            reset: self.tcp.reset(reason, source),
             times: self.handshake.times(),
             round_trips,
             opening,
@@ -352,26 +368,19 @@ impl Flow {
     }
 
     fn record_due(&self, settings: &Settings) -> Option<MonotonicTime> {
-        Some(settings.record_after(self.first()?, self.id).max(self.not_before))
+        Some(settings.record_after(self.first()?, self.phase).max(self.not_before))
     }
 
-    /// Begin and end of the interval. A wall clock that was stepped back between begin and end leaves an interval of no length.
+    /// Begin and end of the interval.
     fn interval(&self, shares: [Share; 2], has_drops: bool, clock: Clock) -> (WallTime, WallTime) {
         if !has_drops && shares.iter().all(|share| share.counts.is_zero()) {
             return (self.interval_start, self.interval_start);
         }
-        let timestamp = clock.wall_at(self.last);
-        if timestamp >= self.interval_start {
-            (self.interval_start, timestamp)
-        } else if self.interval_start.0 - timestamp.0 < ADJUSTMENT {
-            (self.interval_start, self.interval_start)
-        } else {
-            (timestamp, timestamp)
-        }
+        self.interval_start.until(clock.wall_at(self.last))
     }
 
     fn endpoint(&self, side: Side, shares: &[Share; 2], disorder: &[Disorder; 2]) -> Endpoint {
-        let tuple = self.tuple(side);
+        let tuple = conversation::sent_by(side, &self.conversation);
         let share = shares[side as usize];
         Endpoint {
             address: tuple.source_address(),
@@ -383,55 +392,4 @@ impl Flow {
             disorder: disorder[side as usize],
         }
     }
-
-    /// The tuple of the packets that `side` sends.
-    fn tuple(&self, side: Side) -> Tuple {
-        match side {
-            Side::Along => self.conversation,
-            // An ICMP message that nothing answers has another end all the same.
-            Side::Against => self.conversation.reverse().unwrap_or(Tuple {
-                source: self.conversation.destination,
-                destination: self.conversation.source,
-                source_port: self.conversation.destination_port,
-                destination_port: self.conversation.source_port,
-                ..self.conversation
-            }),
-        }
-    }
-}
-
-/// The hooks whose packets a record carries, the source's first; one that counts both directions once.
-fn by_hook(accounted: &[(Side, HookId, Counts)], source: Side) -> SmallVec<[(HookId, Counts); 2]> {
-    let mut sums = SmallVec::<[(HookId, Counts); 2]>::new();
-    for side in [source, source.other()] {
-        for &(_, hook, counts) in accounted.iter().filter(|(of, ..)| *of == side) {
-            match sums.iter_mut().find(|(known, _)| *known == hook) {
-                Some((_, sum)) => *sum += counts,
-                None => sums.push((hook, counts)),
-            }
-        }
-    }
-    sums
-}
-
-/// The hooks that the packets passed, in their order, the source's packets first. Empty if one hook saw all there was to see of
-/// each direction.
-fn path<'a>(hops: &[Tally], source: Side, hooks: &'a Hooks) -> SmallVec<[Hop<'a>; 4]> {
-    let of = |side| hops.iter().filter(move |hop: &&Tally| hop.side == side);
-    if Side::BOTH.into_iter().all(|side| of(side).count() < 2) {
-        return SmallVec::new();
-    }
-    let mut path = SmallVec::new();
-    for side in [source, source.other()] {
-        let mut of_side: SmallVec<[&Tally; 4]> = of(side).collect();
-        of_side.sort_unstable_by_key(|hop| (hop.first, hop.hook));
-        path.extend(of_side.into_iter().map(|hop| Hop {
-            hook: hooks.get(hop.hook),
-            is_reverse: side != source,
-            macs: hop.macs,
-            first: hop.first,
-            counts: hop.counts,
-        }));
-    }
-    path
 }

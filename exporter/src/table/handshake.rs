@@ -25,12 +25,14 @@ pub(super) enum Handshake {
     Over { server: u32, client: u32, connect: u32 },
 }
 
+/// Network namespace, interface and the direction of [`Side::Along`].
+pub(super) type Place = (u32, u32, Direction);
+
 /// What was seen at an interface, of the packets that cross it in one sense: a packet may come back out of the interface that it
 /// came in by, and then it was seen there twice.
 #[derive(Debug)]
 pub(super) struct Crossing {
-    /// Network namespace, interface and the direction of [`Side::Along`].
-    place: (u32, u32, Direction),
+    place: Place,
     sides: [Segments; 2],
     next: Option<Box<Crossing>>,
 }
@@ -59,13 +61,7 @@ impl Handshake {
         if seen.is_none() {
             return;
         }
-        let along = match side {
-            // One hook has both directions of the interface, and both sides are seen where they pass it.
-            _ if hook.role == Role::Capture => hook.direction,
-            Side::Along => hook.direction,
-            Side::Against => opposite(hook.direction),
-        };
-        let place = (hook.scope, hook.ifindex, along);
+        let place = place(side, hook);
         let mut here = crossings;
         while let Some(crossing) = here {
             if crossing.place == place {
@@ -179,6 +175,17 @@ fn earlier<T: Ord + Default>(one: T, other: T) -> T {
 /// At least 1.
 fn microseconds(nanoseconds: u64) -> u32 {
     u32::try_from(nanoseconds / 1_000).unwrap_or(UNKNOWN).max(1)
+}
+
+/// Where a hook sees packets that `side` sent.
+pub(super) fn place(side: Side, hook: &Hook) -> Place {
+    let along = match side {
+        // One hook has both directions of the interface, and both sides are seen where they pass it.
+        _ if hook.role == Role::Capture => hook.direction,
+        Side::Along => hook.direction,
+        Side::Against => opposite(hook.direction),
+    };
+    (hook.scope, hook.ifindex, along)
 }
 
 fn opposite(direction: Direction) -> Direction {

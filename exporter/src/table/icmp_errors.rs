@@ -96,7 +96,7 @@ impl FlowTable {
     /// Whether nothing more is to be done.
     fn place_icmp_error(&mut self, note: &Note) -> bool {
         let (conversation, side) = conversation::of(&note.quoted);
-        let slot = self.index.get(&conversation).copied();
+        let slot = self.index.find(&conversation, &self.flows);
         let Some(slot) = slot.filter(|slot| self.flows[*slot].had_begun(note.time)) else {
             let is_late = note.reading < self.reading;
             self.icmp_errors.losses.unplaced += u64::from(is_late);
@@ -107,7 +107,7 @@ impl FlowTable {
             return true;
         }
         let before = flow.first();
-        if !flow.is_told(side, note.error, note.time) {
+        if !flow.mishaps().is_told(side, note.error, note.time) {
             self.icmp_errors.losses.refused += 1;
         }
         if !flow.is_closing() && flow.first() != before {

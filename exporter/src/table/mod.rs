@@ -9,29 +9,35 @@ mod accounting;
 mod applications;
 mod conversation;
 mod drops;
+mod echoes;
 mod facts;
 mod flow;
 mod handshake;
 mod icmp_errors;
+mod index;
+mod mishaps;
+mod openers;
 mod others;
+mod path;
 mod ports;
 mod quality;
 mod reuse;
 mod settings;
+mod shared;
 mod slab;
+mod stretch;
 mod tcp;
 #[cfg(test)]
 mod tests;
 mod uses;
 mod wheel;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::clock::{Clock, MonotonicTime};
 use crate::connections::OwnConnections;
 use crate::flow::{
-    EndReason, FlowIds, HookId, Hooks, Listeners, Observation, RecordSink, Tuple, Unattributed,
+    EndReason, FlowIds, HookId, Hooks, Listeners, Observation, OtherReason, RecordSink, Tuple, Unattributed,
 };
 use crate::ledger::{Ledger, LossReason};
 
@@ -40,11 +46,13 @@ use self::conversation::Side;
 use self::drops::DropNotes;
 use self::flow::{Closing, Flow};
 use self::icmp_errors::IcmpNotes;
+use self::index::Index;
 use self::others::Others;
 use self::reuse::Reading;
-use self::settings::Settings;
+use self::settings::{Phase, Settings};
+use self::shared::{Known, Shared};
 use self::slab::{Slab, Slot};
-use self::uses::Uses;
+use self::stretch::{Readings, Way};
 use self::wheel::Wheel;
 
 pub use self::applications::Losses;
@@ -57,18 +65,20 @@ pub struct FlowTable {
     settings: Settings,
     ids: FlowIds,
     flows: Slab<Flow>,
-    /// Where each conversation's flow is. One entry per tuple, not per flow: more tuples may lead to a flow (NAT).
-    index: HashMap<Tuple, Slot, foldhash::fast::RandomState>,
+    index: Index,
     /// When to look at a flow that is not closing.
     wheel: Wheel,
     /// Flows whose connection is closed and whose last packets may still come.
     closing: Vec<Slot>,
     /// The running one.
     reading: Reading,
+    readings: Readings,
+    /// The running one brought packets for which the kernel had no room.
+    overflows: bool,
     /// What may be a new connection's, until the reading is over.
     held: Vec<Observation>,
     others: Others,
-    uses: Uses,
+    shared: Shared,
     applications: Applications,
     drops: DropNotes,
     icmp_errors: IcmpNotes,
@@ -78,6 +88,8 @@ pub struct FlowTable {
     listeners: Listeners,
     /// Flows were made since then whose opening was not seen, and who listens may tell who began them.
     wants_listeners: bool,
+    /// New connections whose opening was not seen.
+    unopened: Vec<Tuple>,
 }
 
 /// Where records go, and what it takes to make them. One reading of the clock serves one step: all observations of a drain share
@@ -102,19 +114,22 @@ impl FlowTable {
             settings: Settings::new(config),
             ids,
             flows: Slab::new(),
-            index: HashMap::default(),
+            index: Index::default(),
             wheel: Wheel::new(),
             closing: Vec::new(),
             reading: Reading::FIRST,
+            readings: Readings { complete: Reading::FIRST, overflowed: None },
+            overflows: false,
             held: Vec::new(),
             others: Others::default(),
-            uses: Uses::default(),
+            shared: Shared::default(),
             applications: Applications::new(config.application_bytes),
             drops: DropNotes::default(),
             icmp_errors: IcmpNotes::default(),
             excluded: Arc::default(),
             listeners: Listeners::default(),
             wants_listeners: false,
+            unopened: Vec::new(),
         }
     }
 
@@ -124,24 +139,12 @@ impl FlowTable {
         Self { excluded: own, ..self }
     }
 
-    /// Whether [`set_listeners`](Self::set_listeners) could tell more of the flows that have no record yet.
-    #[must_use]
-    pub fn wants_listeners(&self) -> bool {
-        self.wants_listeners
-    }
-
-    /// Who listens, for the flows whose first record is still to come.
-    pub fn set_listeners(&mut self, listeners: Listeners) {
-        self.listeners = listeners;
-        self.wants_listeners = false;
-    }
-
     /// Takes what a hook saw of a tuple, and enters it in the ledger as observed. Makes a record only if a flow has to end for a
     /// new one: if the table is full, or for many new connections of old tuples.
     pub fn apply<S: RecordSink>(&mut self, observation: &Observation, out: &mut Output<'_, S>) {
         out.ledger.observed(observation.hook, observation.counts);
         let (conversation, side) = conversation::of(&observation.tuple);
-        let slot = self.index.get(&conversation).copied();
+        let slot = self.index.find(&conversation, &self.flows);
         let is_flow = |slot: Slot| !self.flows[slot].may_give_way(observation, self.reading);
         if slot.is_none_or(is_flow) {
             self.count(conversation, side, slot, observation, out);
@@ -156,7 +159,10 @@ impl FlowTable {
     /// Takes packets that the kernel counted without a flow, and enters them in the ledger as lost.
     pub fn apply_unattributed<S: RecordSink>(&mut self, packets: &Unattributed, out: &mut Output<'_, S>) {
         out.ledger.lost_in_kernel(packets.hook, LossReason::from(packets.reason), packets.counts);
-        self.others.apply(packets, &mut self.ids, &mut self.uses, out.clock);
+        if packets.reason == OtherReason::Overflow {
+            self.overflows = true;
+        }
+        self.others.apply(packets, &mut self.ids, &mut self.shared.uses, out.clock);
     }
 
     /// Makes the records that are due. To be called once after each drain: a closed connection ends with the first drain that
@@ -164,6 +170,10 @@ impl FlowTable {
     pub fn emit_due<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
         let now = out.clock.monotonic();
         self.settle_held(out);
+        self.readings.complete = self.reading;
+        if std::mem::take(&mut self.overflows) {
+            self.readings.overflowed = Some(now);
+        }
         self.place_said();
         self.place_dropped(out);
         self.place_icmp_errors();
@@ -175,11 +185,12 @@ impl FlowTable {
                 continue;
             }
             if flow.is_due(now, &self.settings) {
-                flow.emit(EndReason::ActiveTimeout, &self.settings, &self.listeners, &mut self.uses, out);
+                let known = Known { listeners: &self.listeners, readings: self.readings };
+                flow.emit(EndReason::ActiveTimeout, &self.settings, known, &mut self.shared, out);
             }
             self.wheel.set(slot, flow.deadline(&self.settings));
         }
-        self.others.emit_due(&self.settings, &mut self.uses, out);
+        self.others.emit_due(&self.settings, &mut self.shared.uses, out);
         self.reading = self.reading.next();
     }
 
@@ -196,7 +207,8 @@ impl FlowTable {
                 continue;
             }
             if flow.is_due(now, &self.settings) {
-                flow.emit(EndReason::ActiveTimeout, &self.settings, &self.listeners, &mut self.uses, out);
+                let known = Known { listeners: &self.listeners, readings: self.readings };
+                flow.emit(EndReason::ActiveTimeout, &self.settings, known, &mut self.shared, out);
             }
             self.wheel.set(slot, flow.deadline(&self.settings));
         }
@@ -219,7 +231,7 @@ impl FlowTable {
             self.end(slot, EndReason::ForcedEnd, out);
             from = slot.0;
         }
-        self.others.finish(&mut self.uses, out);
+        self.others.finish(&mut self.shared.uses, out);
     }
 
     /// Number of live flows.
@@ -237,7 +249,7 @@ impl FlowTable {
     /// Whether records to come may name the hook. Its packets in the table are in the ledger.
     #[must_use]
     pub fn names(&self, hook: HookId) -> bool {
-        !self.uses.are_none(hook)
+        !self.shared.uses.are_none(hook)
     }
 
     /// When [`Self::emit_due`] may have something to do at the earliest, if no observation comes before.
@@ -259,13 +271,12 @@ impl FlowTable {
     ) {
         let slot = slot.unwrap_or_else(|| {
             let slot = self.admit(conversation, reuse::opening(observation), observation.first, out);
-            let is_own = self.flows[slot].is_excluded();
-            self.wants_listeners |= !is_own && facts::may_need_listeners(observation);
+            self.wonder(slot, observation, out.hooks);
             slot
         });
         let flow = &mut self.flows[slot];
         let before = flow.first();
-        flow.absorb(side, observation, self.reading, out.hooks, &mut self.uses);
+        flow.absorb(side, observation, self.reading, out.hooks, &mut self.shared);
         if flow.is_excluded() {
             out.ledger.excluded(observation.hook, observation.counts);
         }
@@ -293,10 +304,12 @@ impl FlowTable {
             self.make_room(out);
         }
         self.wheel.turn_empty(out.clock.monotonic());
-        let flow = Flow::new(self.ids.next_id(), conversation, first, out.clock);
+        let phase = Phase::of(self.flows.next());
+        let way = self.settings.with_path.then(|| Way::new(self.reading));
+        let flow = Flow::new(self.ids.next_id(), phase, conversation, first, way, out.clock);
         let is_own = self.excluded.have(&conversation, opened, first);
         let slot = self.flows.insert(if is_own { flow.excluded() } else { flow });
-        self.index.insert(conversation, slot);
+        self.index.insert(slot, &self.flows);
         slot
     }
 
@@ -334,13 +347,15 @@ impl FlowTable {
     fn end<S: RecordSink>(&mut self, slot: Slot, reason: EndReason, out: &mut Output<'_, S>) {
         self.wheel.cancel(slot);
         let mut flow = self.flows.remove(slot);
-        self.index.remove(flow.conversation());
+        self.index.remove(flow.conversation(), slot);
         if flow.is_to_be_told() {
-            flow.emit(reason, &self.settings, &self.listeners, &mut self.uses, out);
+            let known = Known { listeners: &self.listeners, readings: self.readings };
+            flow.emit(reason, &self.settings, known, &mut self.shared, out);
         }
         if let Some(application) = flow.application() {
             self.applications.release(application);
         }
-        flow.end(&mut self.uses, out.ledger);
+        flow.end(&mut self.shared, out.ledger);
+        self.shared.shrink(self.flows.len());
     }
 }

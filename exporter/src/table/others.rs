@@ -5,7 +5,7 @@ use crate::flow::{
     Counts, EndReason, FlowId, FlowIds, HookId, OtherReason, OtherRecord, Record, RecordSink, Unattributed,
 };
 use crate::table::Output;
-use crate::table::settings::Settings;
+use crate::table::settings::{Phase, Settings};
 use crate::table::uses::Uses;
 
 /// One entry per hook and reason that has such packets: a handful, so a list is searched.
@@ -55,7 +55,7 @@ impl Others {
                 other.hook.inspect(|&hook| uses.remove(hook));
             } else if other.due(settings).is_some_and(|due| due <= now) {
                 other.emit(EndReason::ActiveTimeout, out);
-                other.not_before = settings.record_after(now, other.id);
+                other.not_before = settings.record_after(now, Phase::FIRST);
             }
             !is_idle
         });
@@ -103,7 +103,7 @@ impl Other {
     }
 
     fn due(&self, settings: &Settings) -> Option<MonotonicTime> {
-        let due = || settings.record_after(self.pending_since, self.id).max(self.not_before);
+        let due = || settings.record_after(self.pending_since, Phase::FIRST).max(self.not_before);
         (!self.counts.is_zero()).then(due)
     }
 

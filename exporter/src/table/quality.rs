@@ -2,7 +2,7 @@
 //!
 //! Which view is told:
 //! - Round-trip times are those of local senders' sockets. The smoothed one is that of the socket that sent last; the least is the
-//!   least of all that were said.
+//!   least of all that were said. Where no socket was ever met, they are those of timestamps ([`echoes`](super::echoes)), the sum of both parts.
 //! - What a side sent again, its own socket tells, if a hook met it; else the hooks that account for the side's packets. A socket
 //!   has counted since its connection was opened: of one that is older than the flow, what it counted before the first record
 //!   is not told.
@@ -10,8 +10,9 @@
 
 use std::time::Duration;
 
-use crate::flow::{Counts, Disorder, HookId, Observation, RoundTrips, SocketView};
+use crate::flow::{Counts, Disorder, Hook, HookId, Observation, RoundTripView, RoundTrips, SocketView};
 use crate::table::conversation::Side;
+use crate::table::echoes::Echoes;
 
 /// Not known: no socket counts so far.
 const UNKNOWN: u32 = u32::MAX;
@@ -24,6 +25,7 @@ const MOMENT: u32 = 20;
 #[derive(Debug)]
 pub(super) struct Quality {
     sockets: Sockets,
+    echoes: Echoes,
     /// What hooks saw since the last record; mostly nothing.
     hooks: Option<Box<AtHook>>,
 }
@@ -53,15 +55,18 @@ struct AtHook {
 
 impl Default for Quality {
     fn default() -> Self {
-        Self { sockets: Sockets::NONE, hooks: None }
+        Self { sockets: Sockets::NONE, echoes: Echoes::default(), hooks: None }
     }
 }
 
 impl Quality {
     /// Takes what a hook saw of the packets that `side` sent.
-    pub(super) fn absorb(&mut self, side: Side, observation: &Observation) {
+    pub(super) fn absorb(&mut self, side: Side, observation: &Observation, hook: &Hook) {
         if let Some(view) = observation.quality.socket {
             self.sockets.add(side, view, observation.last.0);
+        }
+        if let Some(view) = observation.quality.echo {
+            self.echoes.absorb(side, view, hook);
         }
         let disorder = observation.quality.disorder;
         if disorder.is_none() {
@@ -83,6 +88,7 @@ impl Quality {
     pub(super) fn settle(
         &mut self,
         accounted: &[(Side, HookId, Counts)],
+        source: Side,
         is_opened: bool,
     ) -> (RoundTrips, [Disorder; 2]) {
         let mut sums = [Disorder::default(); 2];
@@ -98,7 +104,24 @@ impl Quality {
                 sums[side as usize].retransmits = retransmits;
             }
         }
-        (self.sockets.round_trips(), sums)
+        (self.round_trips(source), sums)
+    }
+
+    fn round_trips(&self, source: Side) -> RoundTrips {
+        let of_sockets = self.sockets.round_trips();
+        if of_sockets.smoothed.is_some() {
+            return of_sockets;
+        }
+        let ways = self.echoes.ways();
+        let (to_source, to_destination) = (ways[source as usize], ways[source.other() as usize]);
+        let both = to_source.zip(to_destination);
+        RoundTrips {
+            smoothed: both.map(|(one, other)| one.smoothed + other.smoothed),
+            min: both.map(|(one, other)| one.min + other.min),
+            view: to_source.or(to_destination).map(|_| RoundTripView::Timestamps),
+            to_source,
+            to_destination,
+        }
     }
 }
 
@@ -144,6 +167,8 @@ impl Sockets {
         RoundTrips {
             smoothed: (self.smoothed != 0).then(|| microseconds(self.smoothed)),
             min: (self.min != UNKNOWN).then(|| microseconds(self.min)),
+            view: (self.smoothed != 0).then_some(RoundTripView::Socket),
+            ..RoundTrips::default()
         }
     }
 }

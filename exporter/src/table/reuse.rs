@@ -84,7 +84,7 @@ impl FlowTable {
 
     /// The flow whose tuple a new connection takes in a conversation's observations, and when that was opened.
     fn reopened(&self, group: &[Observation]) -> Option<(Slot, MonotonicTime)> {
-        let slot = *self.index.get(&conversation::of(&group.first()?.tuple).0)?;
+        let slot = self.index.find(&conversation::of(&group.first()?.tuple).0, &self.flows)?;
         let opened = group.iter().filter_map(|observation| {
             let (_, side) = conversation::of(&observation.tuple);
             self.flows[slot].replaced_at(side, observation, self.reading)
@@ -94,7 +94,7 @@ impl FlowTable {
 
     fn count_held<S: RecordSink>(&mut self, observation: &Observation, out: &mut Output<'_, S>) {
         let (conversation, side) = conversation::of(&observation.tuple);
-        let slot = self.index.get(&conversation).copied();
+        let slot = self.index.find(&conversation, &self.flows);
         self.count(conversation, side, slot, observation, out);
     }
 }

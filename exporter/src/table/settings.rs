@@ -1,9 +1,11 @@
 //! What the user sets, and what follows from it for one flow.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::clock::MonotonicTime;
-use crate::flow::{FlowId, RecordSink};
+use crate::flow::RecordSink;
+use crate::table::slab::Slot;
 
 /// When flows give records, when they end, how many there may be.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +26,8 @@ pub struct Config {
     pub application_bytes: usize,
     /// Whether dropped packets make flows that no hook has seen.
     pub flows_of_drops: bool,
+    /// Of so many flows, one is counted.
+    pub sample: NonZeroU32,
 }
 
 impl Default for Config {
@@ -37,7 +41,25 @@ impl Default for Config {
             community_id_seed: None,
             application_bytes: 1 << 20,
             flows_of_drops: false,
+            sample: NonZeroU32::MIN,
         }
+    }
+}
+
+/// Which part of the interval has passed when a flow's records are due, in 2^-32. The same for the flow's life.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Phase(u32);
+
+impl Phase {
+    /// Flows that are side by side have the same one: their records are made in a row, of memory in a row.
+    const ROW: u32 = 32;
+
+    /// Of what is not many.
+    pub(super) const FIRST: Self = Self(0);
+
+    /// The rows' phases are those of a Weyl sequence: however many there are, the distances between them are about the same.
+    pub(super) fn of(slot: Slot) -> Self {
+        Self((slot.0 / Self::ROW).wrapping_mul(0x9e37_79b9))
     }
 }
 
@@ -52,6 +74,7 @@ pub(super) struct Settings {
     pub(super) with_path: bool,
     pub(super) community_id_seed: Option<u16>,
     pub(super) flows_of_drops: bool,
+    pub(super) sample: NonZeroU32,
 }
 
 impl Settings {
@@ -65,6 +88,7 @@ impl Settings {
             with_path: config.with_path,
             community_id_seed: config.community_id_seed,
             flows_of_drops: config.flows_of_drops,
+            sample: config.sample,
         }
     }
 
@@ -74,18 +98,13 @@ impl Settings {
         if sink.has_room() { now } else { MonotonicTime(now.0.saturating_sub(self.interval)) }
     }
 
-    /// The first moment after `moment` at which a flow's record is due; never if the interval is for ever. Each flow has its own
-    /// phase, the same for life, so
-    /// that the records of many flows spread over the interval.
-    pub(super) fn record_after(&self, moment: MonotonicTime, id: FlowId) -> MonotonicTime {
+    /// The first moment after `moment` at which a flow's record is due; never if the interval is for ever.
+    pub(super) fn record_after(&self, moment: MonotonicTime, phase: Phase) -> MonotonicTime {
         if self.interval == FOR_EVER {
             return MonotonicTime(u64::MAX);
         }
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "the lower half is as evenly spread as the whole"
-        )]
-        let phase = id.0 as u64 % self.interval;
+        #[expect(clippy::cast_possible_truncation, reason = "a part of the interval")]
+        let phase = (u128::from(self.interval) * u128::from(phase.0) >> 32) as u64;
         let since = (moment.0 % self.interval + self.interval - phase) % self.interval;
         moment.after(self.interval - since)
     }
@@ -105,38 +124,38 @@ fn nanoseconds(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::FlowIds;
 
     #[test]
     fn record_after_is_within_one_interval_and_one_interval_apart() {
         let settings = Settings::new(&Config::default());
-        let mut ids = FlowIds::seeded(0, 0);
-        for _ in 0..100 {
-            let (id, moment) = (ids.next_id(), MonotonicTime(123_456_789_012_345));
-            let due = settings.record_after(moment, id);
+        for row in 0..100 {
+            let (phase, moment) = (Phase::of(Slot(row * Phase::ROW)), MonotonicTime(123_456_789_012_345));
+            let due = settings.record_after(moment, phase);
             assert!(due > moment && due.since(moment) <= settings.interval);
-            assert_eq!(settings.record_after(due, id), due.after(settings.interval));
+            assert_eq!(settings.record_after(due, phase), due.after(settings.interval));
         }
     }
 
     #[test]
     fn an_interval_for_ever_has_no_record_in_it() {
         let settings = Settings::new(&Config { interval: Duration::MAX, ..Config::default() });
-        let id = FlowIds::seeded(0, 0).next_id();
         for moment in [0, 1_700_000_000_000_000_000, u64::MAX] {
-            assert_eq!(settings.record_after(MonotonicTime(moment), id), MonotonicTime(u64::MAX));
+            let due = settings.record_after(MonotonicTime(moment), Phase::of(Slot(70)));
+            assert_eq!(due, MonotonicTime(u64::MAX));
         }
     }
 
     #[test]
     fn record_after_spreads_flows_over_the_interval() {
         let settings = Settings::new(&Config::default());
-        let mut ids = FlowIds::seeded(0, 0);
-        let mut tenths = [0_u32; 10];
-        for _ in 0..10_000 {
-            let wait = settings.record_after(MonotonicTime(5), ids.next_id()).since(MonotonicTime(5));
-            tenths[usize::try_from((wait - 1) * 10 / settings.interval).unwrap()] += 1;
+        for flows in [1_000, 10_000, 100_000] {
+            let mut tenths = [0_u32; 10];
+            for slot in (0..flows).map(Slot) {
+                let wait = settings.record_after(MonotonicTime(5), Phase::of(slot)).since(MonotonicTime(5));
+                tenths[usize::try_from((wait - 1) * 10 / settings.interval).unwrap()] += 1;
+            }
+            let even = flows / 10;
+            assert!(tenths.iter().all(|count| count.abs_diff(even) <= 2 * Phase::ROW), "{flows}: {tenths:?}");
         }
-        assert!(tenths.iter().all(|&count| (900..1100).contains(&count)), "{tenths:?}");
     }
 }

@@ -28,13 +28,19 @@ impl<T> Slab<T> {
         self.len
     }
 
+    /// The slot of the next value.
+    pub(super) fn next(&self) -> Slot {
+        let end = || u32::try_from(self.entries.len()).expect("the table's limit of flows is a u32");
+        self.free.unwrap_or_else(|| Slot(end()))
+    }
+
     pub(super) fn insert(&mut self, value: T) -> Slot {
+        let slot = self.next();
         self.len += 1;
-        let Some(slot) = self.free else {
-            let number = u32::try_from(self.entries.len()).expect("the table's limit of flows is a u32");
+        if self.free.is_none() {
             self.entries.push(Entry::Used(value));
-            return Slot(number);
-        };
+            return slot;
+        }
         let entry = &mut self.entries[slot.0 as usize];
         match std::mem::replace(entry, Entry::Used(value)) {
             Entry::Free { next } => self.free = next,

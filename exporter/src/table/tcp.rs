@@ -2,7 +2,7 @@
 
 use abi::tcp_flags::{FIN, RST};
 
-use crate::flow::{ConnectionError, ConnectionState, EndReason, Observation, Opening};
+use crate::flow::{ConnectionError, ConnectionState, EndReason, Observation, Opening, ResetSide};
 use crate::table::conversation::{Side, Sides};
 use crate::table::reuse::{self, Reading};
 
@@ -25,7 +25,7 @@ pub(super) enum Silence {
     Unreachable,
 }
 
-/// What a side has sent, by its place in [`Tcp::sent`].
+/// What a side has sent or is known for, by its place in [`Tcp::sent`].
 #[derive(Clone, Copy, Debug)]
 enum Sent {
     Syn = 0,
@@ -34,6 +34,8 @@ enum Sent {
     Ack = 4,
     Fin = 6,
     Rst = 8,
+    /// Connection tracking has it that the side opened the connection.
+    Tracked = 10,
 }
 
 impl Default for Tcp {
@@ -70,6 +72,16 @@ impl Tcp {
         }
     }
 
+    /// The kernel's connection tracking knows who opened the connection.
+    pub(super) fn set_tracked(&mut self, opener: Side) {
+        self.note(Sent::Tracked, opener);
+    }
+
+    /// Who opened the connection, if connection tracking was asked and knew.
+    pub(super) fn tracked(self) -> Option<Side> {
+        Side::BOTH.into_iter().find(|side| self.sides(Sent::Tracked).has(*side))
+    }
+
     /// Both ends have said their last word, or one has broken off.
     pub(super) fn is_over(self) -> bool {
         self.sides(Sent::Rst) != Sides::NONE || self.sides(Sent::Fin) == Sides::BOTH
@@ -102,12 +114,14 @@ impl Tcp {
         Side::BOTH.into_iter().find(is_client).filter(|_| self.sides(Sent::Syn) != Sides::BOTH)
     }
 
-    /// Where it stands, as far as that shows.
-    pub(super) fn state(self) -> Option<ConnectionState> {
+    /// Where it stands, as far as that shows. Where the two ends differ, it is where the source stands.
+    pub(super) fn state(self, source: Side) -> Option<ConnectionState> {
         if self.is_over() {
             Some(ConnectionState::Closed)
+        } else if self.sides(Sent::Fin).has(source) {
+            Some(ConnectionState::FinWait)
         } else if self.sides(Sent::Fin) != Sides::NONE {
-            None
+            Some(ConnectionState::CloseWait)
         } else if self.is_established() {
             Some(ConnectionState::Established)
         } else if self.sides(Sent::SynAck) != Sides::NONE || self.sides(Sent::Syn) == Sides::BOTH {
@@ -148,6 +162,19 @@ impl Tcp {
             let refuses = |side: Side| self.sides(Sent::Rst).has(side) && !self.is_opener(side);
             let is_refused = self.sides(Sent::SynAck) == Sides::NONE && Side::BOTH.into_iter().any(refuses);
             Some(if is_refused { ConnectionError::Refused } else { ConnectionError::Reset })
+        }
+    }
+
+    /// The side that broke it off, if the record is its last. Which of two was first, is not known.
+    pub(super) fn reset(self, reason: EndReason, source: Side) -> Option<ResetSide> {
+        if reason == EndReason::ActiveTimeout || self.sides(Sent::Fin) == Sides::BOTH {
+            return None;
+        }
+        let resets = self.sides(Sent::Rst);
+        match (resets.has(source), resets.has(source.other())) {
+            (true, false) => Some(ResetSide::Source),
+            (false, true) => Some(ResetSide::Destination),
+            _ => None,
         }
     }
 

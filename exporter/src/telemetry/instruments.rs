@@ -25,10 +25,13 @@ const OPERATION_BOUNDS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.
 
 /// All metrics that are observed, but [`metric::FLOW_EXPORTER_STAGE_TIME`], which is no integer. The first looks at the ledger for those after it:
 /// the SDK observes in the order of registration.
-const INTEGERS: [(Metric, Observe); 27] = [
+const INTEGERS: [(Metric, Observe); 28] = [
     (metric::FLOW_EXPORTER_PACKET_SEEN, |sources, put| put(sources.look().seen.packets, &[])),
     (metric::FLOW_EXPORTER_PACKET_NOT_IP, |sources, put| put(sources.seen_last().not_ip.packets, &[])),
     (metric::FLOW_EXPORTER_PACKET_FILTERED, |sources, put| put(sources.seen_last().filtered.packets, &[])),
+    (metric::FLOW_EXPORTER_PACKET_SAMPLED_OUT, |sources, put| {
+        put(sources.seen_last().sampled_out.packets, &[]);
+    }),
     (metric::FLOW_EXPORTER_PACKET_PATH, |sources, put| put(sources.seen_last().path.packets, &[])),
     (metric::FLOW_EXPORTER_PACKET_TABLE, |sources, put| put(sources.seen_last().table.packets, &[])),
     (metric::FLOW_EXPORTER_PACKET_QUEUED, |sources, put| put(sources.seen_last().queued.packets, &[])),

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use crate::clock::MonotonicTime;
 use crate::export::{Batch, Outcome, Settle};
 use crate::sync::lock;
 
@@ -18,8 +19,8 @@ pub(crate) struct Settled {
     pub(crate) rejected: u64,
     /// Those that were given up.
     pub(crate) undelivered: u64,
-    /// How the last request ended.
-    pub(crate) last: Option<Outcome>,
+    /// How the last request ended, and when.
+    pub(crate) last: Option<(Outcome, MonotonicTime)>,
 }
 
 impl Settled {
@@ -33,9 +34,9 @@ impl Tally {
         *lock(&self.0)
     }
 
-    fn count(&self, outcome: Outcome, records: u32) {
+    fn count(&self, outcome: Outcome, records: u32, now: MonotonicTime) {
         let mut settled = lock(&self.0);
-        settled.last = Some(outcome);
+        settled.last = Some((outcome, now));
         match outcome {
             Outcome::Delivered { rejected_records } => {
                 settled.exported += u64::from(records.saturating_sub(rejected_records));
@@ -48,30 +49,31 @@ impl Tally {
 }
 
 /// Counts what another settles.
-pub(crate) struct Tallied<S> {
+pub(crate) struct Tallied<S, N> {
     settle: S,
     tally: Tally,
+    now: N,
 }
 
-impl<S> Tallied<S> {
-    pub(crate) fn new(settle: S, tally: &Tally) -> Self {
-        Self { settle, tally: tally.clone() }
+impl<S, N> Tallied<S, N> {
+    /// `now` reads the clock by which the last outcome's age is told.
+    pub(crate) fn new(settle: S, tally: &Tally, now: N) -> Self {
+        Self { settle, tally: tally.clone(), now }
     }
 }
 
-impl<S: Settle> Settle for Tallied<S> {
+impl<S: Settle, N: Fn() -> MonotonicTime + Send> Settle for Tallied<S, N> {
     fn settle(&mut self, outcome: Outcome, batch: Batch) {
         let records = batch.records;
         self.settle.settle(outcome, batch);
         // After the ledger has it: who reads this number first finds no packet missing there.
-        self.tally.count(outcome, records);
+        self.tally.count(outcome, records, (self.now)());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::MonotonicTime;
     use crate::export::Payload;
 
     /// Takes batches and keeps their outcomes.
@@ -86,7 +88,7 @@ mod tests {
     #[test]
     fn every_record_is_counted_once_and_handed_on() {
         let (tally, kept) = (Tally::default(), Arc::default());
-        let mut tallied = Tallied::new(Kept(Arc::clone(&kept)), &tally);
+        let mut tallied = Tallied::new(Kept(Arc::clone(&kept)), &tally, || MonotonicTime(7));
         assert_eq!(tally.settled(), Settled::default());
         let outcomes = [Outcome::Delivered { rejected_records: 3 }, Outcome::Refused, Outcome::Undelivered];
         for (outcome, records) in outcomes.into_iter().zip([10, 20, 40]) {
@@ -94,7 +96,7 @@ mod tests {
             let batch = Batch { payload, records, accounted: Vec::new(), created: MonotonicTime(0) };
             tallied.settle(outcome, batch);
         }
-        let last = Some(Outcome::Undelivered);
+        let last = Some((Outcome::Undelivered, MonotonicTime(7)));
         assert_eq!(tally.settled(), Settled { exported: 7, rejected: 23, undelivered: 40, last });
         assert_eq!(tally.settled().total(), 70);
         assert_eq!(*kept.lock().unwrap(), outcomes);

@@ -32,9 +32,14 @@ impl Settle for Nothing {
     fn settle(&mut self, _: Outcome, _: Batch) {}
 }
 
-/// Enters how a request ended.
+/// Enters how a request ended just now, whenever that is.
 fn settle(component: &Component, outcome: Outcome, records: u32) {
-    Tallied::new(Nothing, &component.tally).settle(outcome, batch(records));
+    settle_at(MonotonicTime(u64::MAX), component, outcome, records);
+}
+
+/// Enters how a request ended, and when.
+fn settle_at(at: MonotonicTime, component: &Component, outcome: Outcome, records: u32) {
+    Tallied::new(Nothing, &component.tally, move || at).settle(outcome, batch(records));
 }
 
 fn component(signal: Signal, subject: Subject) -> Component {

@@ -28,7 +28,8 @@ fn deliver(endpoint: &str, compression: &str) -> Result<Vec<Value>> {
     arrives(&pair, collector, out.path(), start(&pair, endpoint, compression)?)
 }
 
-fn arrives(pair: &Pair, collector: Collector, out: &Path, program: Program) -> Result<Vec<Value>> {
+/// The datagrams' flows arrive to the byte, and nothing is amiss.
+pub(crate) fn arrives(pair: &Pair, collector: Collector, out: &Path, program: Program) -> Result<Vec<Value>> {
     datagrams(pair)?;
     let ended = program.stop()?;
     ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
@@ -48,7 +49,7 @@ pub(crate) fn received(collector: Collector, out: &Path) -> Result<Vec<Value>> {
 pub(crate) fn receives_over_mutual_tls() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let path = |name: &str| folder.path().join(name).display().to_string();
-    certificates(folder.path())?;
+    certificates(folder.path(), &["127.0.0.1"])?;
     let tls = format!(
         "{{cert_file: {}, key_file: {}, client_ca_file: {}}}",
         path("server.pem"),
@@ -70,16 +71,16 @@ pub(crate) fn receives_over_mutual_tls() -> Result<()> {
     Ok(())
 }
 
-/// Writes an authority, and two certificates of it with their keys.
-fn certificates(folder: &Path) -> Result<()> {
+/// Writes an authority, and two certificates of it for these names with their keys.
+pub(crate) fn certificates(folder: &Path, names: &[&str]) -> Result<()> {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
     fs::write(folder.join("ca.pem"), authority.pem())?;
     for name in ["server", "client"] {
         let key = KeyPair::generate()?;
-        let certificate =
-            CertificateParams::new(vec!["127.0.0.1".to_owned()])?.signed_by(&key, &authority)?;
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let certificate = CertificateParams::new(names)?.signed_by(&key, &authority)?;
         fs::write(folder.join(name).with_extension("pem"), certificate.pem())?;
         fs::write(folder.join(name).with_extension("key"), key.serialize_pem())?;
     }

@@ -1,10 +1,10 @@
 //! What records say of a connection by its first bytes: real TLS, and protocols without.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use flow_tests::harness::until;
@@ -22,16 +22,16 @@ use serde_json::{Value, json};
 use crate::collector::exporting;
 use crate::program::command;
 use crate::telemetry::{LISTEN, get};
-use crate::topology::{CLIENT, Pair, SERVER};
+use crate::topology::{Pair, SERVER};
 
 const NAME: &str = "shop.example";
 /// Of no meaning.
 const PORT: u16 = 50_443;
 /// Longer than anything here takes on a slow machine.
-const PATIENCE: Duration = Duration::from_mins(5);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Both ends of a connection at a port.
-fn connect(pair: &Pair, port: u16) -> Result<(TcpStream, TcpStream)> {
+pub(crate) fn connect(pair: &Pair, port: u16) -> Result<(TcpStream, TcpStream)> {
     let address = SocketAddr::new(SERVER.parse()?, port);
     let listener = pair.server.enter(|| TcpListener::bind(address))??;
     let client = pair.client.enter(|| TcpStream::connect(address))??;
@@ -44,7 +44,7 @@ fn connect(pair: &Pair, port: u16) -> Result<(TcpStream, TcpStream)> {
 }
 
 /// What crosses the server's interface, as records.
-fn observe(pair: &Pair, arguments: &[&str]) -> Result<Program> {
+pub(crate) fn observe(pair: &Pair, arguments: &[&str]) -> Result<Program> {
     Program::start(command(
         &pair.server,
         &[&["flows", "--format", "json", "--interval", "1h"], arguments].concat(),
@@ -57,7 +57,7 @@ fn record(records: &[Value], port: u16) -> Result<&Value> {
     records.iter().rfind(is_its).with_context(|| format!("no record of port {port}: {records:?}"))
 }
 
-fn ensure_says(record: &Value, expected: &[(semconv::Attribute, Value)]) -> Result<()> {
+pub(crate) fn ensure_says(record: &Value, expected: &[(semconv::Attribute, Value)]) -> Result<()> {
     for (attribute, value) in expected {
         ensure!(record[attribute.key] == *value, "{} is not {value}: {record}", attribute.key);
     }
@@ -182,63 +182,6 @@ pub(crate) fn without_tls() -> Result<()> {
     speak(&pair, PORT, request, b"HTTP/1.1 204 No Content\r\n\r\n")?;
     let records = program.stop()?.records()?;
     ensure_says(record(&records, PORT)?, &[(attribute::NETWORK_FLOW_ENCRYPTION, Value::Null)])
-}
-
-/// A question for the addresses of a name (RFC 1035 section 4.1), and the answer to it with a code.
-fn message(id: u16, code: Option<u8>) -> Vec<u8> {
-    let flags = code.map_or([0x01, 0x00], |code| [0x81, 0x80 | code]);
-    let counts = [0, 1, 0, 0, 0, 0, 0, 0];
-    [&id.to_be_bytes()[..], &flags, &counts, b"\x04Shop\x07example\x00", &[0, 1, 0, 1]].concat()
-}
-
-/// A question that is answered after a while, one that says that there is no such name, and one that is not answered. With each,
-/// there is a second question in the same flow, so that not only first packets are looked at.
-pub(crate) fn dns() -> Result<()> {
-    const WHILE: Duration = Duration::from_millis(30);
-    let pair = Pair::new()?;
-    let server = pair.server.enter(|| UdpSocket::bind((SERVER, 53)))??;
-    server.set_read_timeout(Some(PATIENCE))?;
-    let program = observe(&pair, &[])?;
-    let mut expected = Vec::new();
-    for (code, name) in [(Some(0), json!("NOERROR")), (Some(3), json!("NXDOMAIN")), (None, Value::Null)] {
-        let client = pair.client.enter(|| UdpSocket::bind((CLIENT, 0)))??;
-        client.set_read_timeout(Some(PATIENCE))?;
-        let begin = Instant::now();
-        for id in [7, 8] {
-            client.send_to(&message(id, None), (SERVER, 53))?;
-            server.recv_from(&mut [0; 512])?;
-        }
-        if code.is_some() {
-            thread::sleep(WHILE);
-            let to = client.local_addr()?;
-            for id in [8, 7] {
-                server.send_to(&message(id, code), to)?;
-                client.recv_from(&mut [0; 512])?;
-            }
-        }
-        expected.push((client.local_addr()?.port(), name, code.map(|_| begin.elapsed())));
-    }
-    let records = program.stop()?.records()?;
-    for (port, code, most) in expected {
-        let is_its = |record: &&Value| record[attribute::SOURCE_PORT.key] == port;
-        let record = records.iter().rfind(is_its).with_context(|| format!("no record: {records:?}"))?;
-        ensure_says(
-            record,
-            &[
-                (attribute::NETWORK_PROTOCOL_NAME, json!(value::network_protocol_name::DNS)),
-                (attribute::DNS_QUESTION_NAME, json!("shop.example")),
-                (attribute::NETWORK_DNS_QUESTION_TYPE, json!("A")),
-                (attribute::NETWORK_DNS_RESPONSE_CODE, code),
-                (attribute::SOURCE_IP_ECN, json!(["not_ect"])),
-            ],
-        )?;
-        let duration = record[attribute::NETWORK_DNS_DURATION.key].as_f64().map(Duration::from_secs_f64);
-        ensure!(duration.is_some() == most.is_some(), "{record}");
-        if let (Some(duration), Some(most)) = (duration, most) {
-            ensure!(WHILE <= duration && duration <= most, "{duration:?} of at most {most:?}");
-        }
-    }
-    Ok(())
 }
 
 /// Bytes from the middle of a connection are nobody's first, whatever they look like.

@@ -3,6 +3,7 @@
 mod captures;
 mod collector;
 mod connection;
+mod dns;
 mod drops;
 mod exact;
 mod exits;
@@ -17,18 +18,25 @@ mod output;
 mod own_traffic;
 mod path;
 mod pods;
+mod proxy;
 mod quality;
+mod quic;
 mod replay;
+mod sample;
+mod states;
 mod telemetry;
+mod timestamps;
 mod tshark;
+mod tshark_facts;
 
 use std::process::ExitCode;
 
 use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
+#[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 80] = [
+    let tests: [Test; 99] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -38,10 +46,14 @@ fn main() -> ExitCode {
         ("a_filter_takes_both_directions_of_a_conversation", filter::both_directions),
         ("a_stream_is_left_out_to_the_packet", filter::stream_is_left_out),
         ("a_filter_of_many_rules_comes_from_the_environment", filter::many_rules),
+        ("the_flows_of_a_sample_are_chosen_by_a_rule_and_are_whole", sample::chosen),
+        ("without_a_sample_all_flows_are_counted", sample::none),
+        ("a_capture_has_a_sample_too", replay::sampled),
         ("a_capture_is_filtered_as_an_interface_is", replay::filtered),
         ("a_connection_has_one_oriented_flow_that_ends_once", exact::one_connection),
         ("what_crosses_a_router_counts_once_and_has_a_path", path::through_a_router),
         ("what_crosses_a_bridge_counts_once_at_its_port", path::over_a_bridge),
+        ("what_a_router_drops_is_lost_between_its_hooks", path::loses_some),
         ("the_path_is_left_out_on_request", path::left_out),
         ("what_crosses_pods_and_a_router_counts_once_and_its_path_has_each_hook", pods::chain),
         ("a_pods_second_interface_has_flows_of_its_own", pods::second_interface),
@@ -51,20 +63,34 @@ fn main() -> ExitCode {
         ("a_connection_that_is_refused_says_so", connection::refused),
         ("a_connection_that_is_reset_says_so", connection::reset),
         ("a_connection_that_nobody_answers_times_out", connection::timed_out),
+        ("a_connection_that_one_side_reset_says_which", states::reset_side),
+        ("a_connection_that_is_half_open_says_so", states::half_open),
+        ("a_connection_that_is_half_closed_says_so", states::half_closed),
         ("a_connection_that_lives_has_the_round_trip_of_its_socket", quality::round_trip),
         ("a_socket_tells_what_was_sent_again", quality::of_a_socket),
         ("where_packets_are_forwarded_their_numbers_tell_what_was_sent_again", quality::forwarded),
+        ("a_connection_that_is_forwarded_has_its_round_trip_by_timestamps", timestamps::forwarded),
+        ("round_trips_by_timestamps_are_left_out_on_request", timestamps::off),
         ("tcp_quality_is_left_out_on_request", quality::off),
         ("metrics_count_each_connection_once", connection::metrics),
         ("after_a_restart_a_listening_socket_tells_who_began", orientation::restart),
         ("a_socket_listens_at_all_addresses", orientation::all_addresses),
         ("who_began_through_a_router_is_told_by_ports", orientation::through_a_router),
+        ("connection_tracking_tells_who_began", orientation::conntrack),
+        (
+            "connection_tracking_tells_who_began_behind_a_translation",
+            orientation::conntrack_behind_a_translation,
+        ),
+        ("connection_tracking_that_began_late_does_not_tell", orientation::conntrack_that_began_late),
         ("a_udp_server_that_answers_did_not_begin", orientation::datagrams),
         ("a_tls_handshake_says_name_version_and_protocols", facts::tls),
         ("a_connection_without_tls_says_so", facts::without_tls),
         ("bytes_from_the_middle_of_a_connection_say_nothing", facts::from_the_middle),
         ("a_tls_handshake_in_pieces_is_counted_as_incomplete", facts::cut),
-        ("a_question_to_dns_says_its_answer_and_how_long_it_took", facts::dns),
+        ("a_quic_connection_says_the_version_of_its_answer", quic::versions),
+        ("a_question_to_dns_says_its_answer_and_how_long_it_took", dns::answers),
+        ("each_question_to_dns_of_a_flow_is_told", dns::several_questions),
+        ("a_question_to_dns_over_tcp_comes_in_whatever_segments", dns::over_tcp),
         ("packets_that_are_dropped_are_told_with_the_reason_to_the_packet", drops::seen),
         ("what_a_full_socket_does_not_take_is_told", drops::full_socket),
         ("a_flow_that_is_dropped_before_an_interface_sees_it_is_told_on_request", drops::unseen),
@@ -74,18 +100,22 @@ fn main() -> ExitCode {
         ("a_connection_to_where_there_is_no_way_says_so", icmp::no_route),
         ("captures_of_every_kind_have_their_flows", captures::as_expected),
         ("random_captures_add_up_as_tshark_has_them", tshark::same_sums),
+        ("random_captures_say_what_tshark_reads", tshark_facts::same_facts),
         ("an_interface_that_left_is_in_the_balance", lifetime::interface),
         ("a_collector_receives_what_was_sent", collector::receives),
         ("a_collector_receives_over_http", collector::receives_over_http),
         ("a_collector_receives_what_is_compressed", collector::receives_compressed),
         ("a_collector_receives_at_a_unix_socket", collector::receives_at_a_socket),
         ("a_collector_receives_over_mutual_tls", collector::receives_over_mutual_tls),
+        ("a_collector_receives_through_the_tunnel_of_a_proxy", proxy::tunnel_to_collector),
+        ("no_proxy_leads_round_the_proxy", proxy::without),
         ("a_collector_that_comes_late_still_receives", collector::comes_late),
         ("a_collector_that_refuses_and_is_killed_gets_everything", faults::refused_and_killed),
         ("the_agents_own_export_is_not_reported", own_traffic::excluded),
         ("the_agents_own_export_is_reported_on_request", own_traffic::reported),
         ("a_collector_takes_configurations_for_users", collector::takes_configurations_for_users),
         ("metrics_say_what_the_records_say", metrics::equal_records),
+        ("metrics_say_what_the_records_say_was_sent_again", metrics::sent_again),
         ("metrics_go_without_records_where_only_they_are_wanted", metrics::alone),
         ("metrics_go_beside_printed_flows", metrics::beside_print),
         ("metrics_arrive_at_a_collector_that_comes_late", metrics::to_a_late_collector),

@@ -9,12 +9,13 @@ use anyhow::{Context, Result, ensure};
 use exporter::flow::Counts;
 use flow_tests::collector::{Collector, GRPC, HTTP, attributes, list, requests};
 use flow_tests::harness::until;
-use semconv::{attribute, metric, value};
+use semconv::{Attribute, attribute, metric, value};
 use serde_json::{Map, Value};
 
 use crate::collector::{FRAME, PACKETS, datagrams, exporting};
 use crate::program::{Ended, Program, command};
 use crate::topology::{CLIENT, Pair};
+use crate::{connection, quality};
 
 /// A series at one receiver: name of its metric, its attributes, when it began.
 type Series = (String, String, u64);
@@ -58,7 +59,7 @@ fn observe(wanted: &str, complete: impl FnOnce(&mut Command)) -> Result<(Ended, 
     Ok((ended, read(LOGS)?, points(&read(METRICS)?)?))
 }
 
-/// Every point of flows, in the order in which they came. The agent's own are in requests of their own.
+/// Every point of a counter of flows, in the order in which they came. The agent's own are in requests of their own.
 fn points(requests: &[Value]) -> Result<Vec<Point>> {
     let mut points = Vec::new();
     for request in requests {
@@ -67,8 +68,8 @@ fn points(requests: &[Value]) -> Result<Vec<Point>> {
         ensure!(scope_metrics["scope"]["name"] == semconv::SCOPE_NAME, "{scope_metrics}");
         let of_flows =
             |metric: &&Value| metric["name"].as_str().is_some_and(|name| name.starts_with("network.flow."));
-        for metric in list(&scope_metrics["metrics"]).filter(of_flows) {
-            let sum = &metric["sum"];
+        let counters = list(&scope_metrics["metrics"]).filter(of_flows);
+        for (metric, sum) in counters.filter_map(|metric| Some((metric, metric.get("sum")?))) {
             ensure!(sum["isMonotonic"] == true, "{metric}");
             for point in list(&sum["dataPoints"]) {
                 let number =
@@ -88,33 +89,49 @@ fn points(requests: &[Value]) -> Result<Vec<Point>> {
     Ok(points)
 }
 
-/// What the points say that was sent in all: of cumulative series, the last point of each.
-fn total(points: &[Point], of: impl Fn(&Point) -> bool) -> Counts {
-    let mut last: HashMap<(&Series, u64), &Point> = HashMap::new();
+/// The points that say everything: of cumulative series, the last one of each.
+struct Last<'a>(HashMap<(&'a Series, u64), &'a Point>);
+
+fn last(points: &[Point], of: impl Fn(&Point) -> bool) -> Last<'_> {
+    let mut last = HashMap::new();
     for point in points.iter().filter(|point| of(point)) {
         let end = if point.cumulative { 0 } else { point.time };
         last.insert((&point.series, end), point);
     }
-    let sum = |metric: semconv::Metric| {
-        last.values().filter(|point| point.series.0 == metric.name).map(|point| point.value).sum()
-    };
-    Counts { packets: sum(metric::NETWORK_FLOW_PACKET_COUNT), bytes: sum(metric::NETWORK_FLOW_IO) }
+    Last(last)
 }
 
-/// What all records say that was sent.
-fn total_of_records(requests: &[Value]) -> Result<Counts> {
-    let mut total = Counts::default();
+impl Last<'_> {
+    fn sum(&self, metric: semconv::Metric) -> u64 {
+        self.0.values().filter(|point| point.series.0 == metric.name).map(|point| point.value).sum()
+    }
+}
+
+/// What the points say that was sent in all.
+fn total(points: &[Point], of: impl Fn(&Point) -> bool) -> Counts {
+    let last = last(points, of);
+    Counts { packets: last.sum(metric::NETWORK_FLOW_PACKET_COUNT), bytes: last.sum(metric::NETWORK_FLOW_IO) }
+}
+
+/// The sum of attributes over all records.
+fn logged(requests: &[Value], of: &[Attribute]) -> Result<u64> {
+    let mut total = 0;
     for record in
         requests.iter().flat_map(|request| list(&request["resourceLogs"][0]["scopeLogs"][0]["logRecords"]))
     {
         let attributes = attributes(record)?;
-        let sum = |keys: [&str; 2]| keys.map(|key| attributes[key].as_u64().unwrap_or_default()).iter().sum();
-        total += Counts {
-            packets: sum([attribute::SOURCE_PACKETS.key, attribute::DESTINATION_PACKETS.key]),
-            bytes: sum([attribute::SOURCE_BYTES.key, attribute::DESTINATION_BYTES.key]),
-        };
+        let value = |attribute: &Attribute| attributes.get(attribute.key).and_then(Value::as_u64);
+        total += of.iter().filter_map(value).sum::<u64>();
     }
     Ok(total)
+}
+
+/// What all records say that was sent.
+fn total_of_records(requests: &[Value]) -> Result<Counts> {
+    Ok(Counts {
+        packets: logged(requests, &[attribute::SOURCE_PACKETS, attribute::DESTINATION_PACKETS])?,
+        bytes: logged(requests, &[attribute::SOURCE_BYTES, attribute::DESTINATION_BYTES])?,
+    })
 }
 
 /// The datagrams went one way, in a series of their own.
@@ -150,6 +167,43 @@ pub(crate) fn equal_records() -> Result<()> {
             "{temporality}: {by_records:?} in records, {by_metrics:?} in metrics"
         );
         assert_datagrams(&points)?;
+    }
+    Ok(())
+}
+
+/// What each side sent again, the source's first.
+pub(crate) fn sent_again() -> Result<()> {
+    const SIDES: [(Attribute, &str); 2] = [
+        (attribute::SOURCE_TCP_RETRANSMITS, value::network_flow_direction::FORWARD),
+        (attribute::DESTINATION_TCP_RETRANSMITS, value::network_flow_direction::REVERSE),
+    ];
+    for quality in [true, false] {
+        let pair = Pair::without_offloads()?;
+        quality::lose_some(&pair.server, "s0")?;
+        let out = tempfile::tempdir()?;
+        let collector = Collector::start(&pair.server, out.path())?;
+        let mut command = command(&pair.server, &["run", "--interface", "s0", "--interval", "400ms"]);
+        command.arg(format!("--tcp-quality={quality}"));
+        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", GRPC).env("OTEL_METRIC_EXPORT_INTERVAL", "300");
+        let program = Program::start(command)?;
+        let listener = connection::listen(&pair.server)?;
+        let stream = connection::connect(&pair.client, connection::PORT)??;
+        let socket = quality::sent(&pair.client, stream, &listener)?;
+        let ended = program.stop()?;
+        ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
+        collector.end()?;
+        let records = requests(&out.path().join(LOGS))?;
+        let points = points(&requests(&out.path().join(METRICS))?)?;
+        let in_records =
+            SIDES.map(|(side, _)| logged(&records, &[side])).into_iter().collect::<Result<Vec<_>>>()?;
+        let in_metrics = SIDES.map(|(_, direction)| {
+            last(&points, |point| {
+                point.attributes.get(attribute::NETWORK_FLOW_DIRECTION.key) == Some(&direction.into())
+            })
+            .sum(metric::NETWORK_FLOW_TCP_RETRANSMIT_COUNT)
+        });
+        ensure!(in_records == in_metrics, "{in_records:?} in records, {in_metrics:?} in metrics");
+        ensure!((in_records[0] > 0) == quality, "{in_records:?}, {socket:?}");
     }
     Ok(())
 }

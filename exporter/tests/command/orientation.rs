@@ -124,6 +124,74 @@ pub(crate) fn through_a_router() -> Result<()> {
     Ok(())
 }
 
+/// Of which nothing is known either, and no socket of a router's is at it.
+const UNKNOWN_PORT: u16 = 50_010;
+
+/// Has the kernel track connections in the namespace.
+fn track(namespace: &Netns) -> Result<()> {
+    namespace.run(&[
+        "nft",
+        "add table ip track; add chain ip track forward { type filter hook forward priority 0; }",
+    ])?;
+    namespace.run(&["nft", "add rule ip track forward ct state established accept"]).map(drop)
+}
+
+fn open_unknown(routed: &Routed) -> Result<Connection> {
+    let listener = listen(&routed.server, (FAR_SERVER.parse::<Ipv4Addr>()?, UNKNOWN_PORT).into())?;
+    Connection::open(&routed.client, &listener, FAR_SERVER)
+}
+
+/// What the router's connection tracking saw of a connection that was there before the program.
+pub(crate) fn conntrack() -> Result<()> {
+    let routed = Routed::new()?;
+    track(&routed.router)?;
+    let mut connection = open_unknown(&routed)?;
+    let program = observe(&routed.router)?;
+    connection.push()?;
+    let source = (CLIENT, connection.port()?);
+    ensure_source(&records(program)?, source, FAR_SERVER, evidence::CONNTRACK)
+}
+
+/// Where only the router's own address is seen behind it, the reply tells.
+pub(crate) fn conntrack_behind_a_translation() -> Result<()> {
+    let routed = Routed::new()?;
+    track(&routed.router)?;
+    routed.router.run(&[
+        "nft",
+        "add chain ip track post { type nat hook postrouting priority 100; }; add rule ip track post oifname rs masquerade",
+    ])?;
+    let mut connection = open_unknown(&routed)?;
+    let program = observe(&routed.router)?;
+    connection.push()?;
+    let behind = connection.server.peer_addr()?;
+    let records = records(program)?;
+    ensure!(behind.ip().to_string() != CLIENT, "not translated: {behind}");
+    for source in [connection.client.local_addr()?, behind] {
+        let is_its = |record: &&Value| record[attribute::SOURCE_ADDRESS.key] == source.ip().to_string();
+        let record = records.iter().find(is_its).with_context(|| format!("none of {source}: {records:?}"))?;
+        let told = &record[attribute::NETWORK_FLOW_INITIATOR_EVIDENCE.key];
+        ensure!(
+            told == evidence::CONNTRACK && record[attribute::SOURCE_PORT.key] == source.port(),
+            "{record}"
+        );
+    }
+    Ok(())
+}
+
+/// Connection tracking that began later than the connection saw the server first.
+pub(crate) fn conntrack_that_began_late() -> Result<()> {
+    let routed = Routed::new()?;
+    let mut connection = open_unknown(&routed)?;
+    track(&routed.router)?;
+    connection.push()?;
+    let tracked =
+        routed.router.enter(|| std::fs::read_to_string("/proc/sys/net/netfilter/nf_conntrack_count"))??;
+    ensure!(tracked.trim() == "1", "{tracked} connections tracked");
+    let program = observe(&routed.router)?;
+    connection.push()?;
+    ensure_source(&records(program)?, (FAR_SERVER, UNKNOWN_PORT), CLIENT, evidence::FIRST_PACKET)
+}
+
 /// A UDP server whose answer is the first packet that is seen.
 pub(crate) fn datagrams() -> Result<()> {
     let pair = Pair::new()?;

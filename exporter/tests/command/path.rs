@@ -1,8 +1,11 @@
 //! A packet that crosses several hooks counts once, and its record says which.
 
-use std::net::UdpSocket;
+use std::io::{Read, Seek, Write};
+use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use flow_tests::harness::until;
 use serde_json::{Value, json};
 
 use crate::program::{Ended, Program, command};
@@ -11,6 +14,8 @@ use crate::topology::{CLIENT, FAR_SERVER, Pair, Routed, SERVER};
 pub(crate) const ASKED: u64 = 100;
 pub(crate) const ANSWERED: u64 = 50;
 const PAYLOAD: usize = 58;
+/// For what comes soon, or never.
+const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) const FRAME: u64 = 14 + 20 + 8 + PAYLOAD as u64;
 
 /// 100 datagrams one way, 50 back.
@@ -101,6 +106,73 @@ pub(crate) fn over_a_bridge() -> Result<()> {
     ensure!(path(&record, "interface.name") == json!(["s0", "br0", "br0", "s0"]), "{record}");
     ensure!(path(&record, "packets") == json!([ASKED, ASKED, ANSWERED, ANSWERED]), "{record}");
     Ok(())
+}
+
+/// What the router does not forward is lost between its hooks, to the packet.
+pub(crate) fn loses_some() -> Result<()> {
+    const PORT: u16 = 50_020;
+    let routed = Routed::new()?;
+    for command in [
+        "add table ip lossy; add chain ip lossy forward { type filter hook forward priority 0; }",
+        "add counter ip lossy there; add counter ip lossy back",
+        "add rule ip lossy forward iifname rc ip length > 500 numgen inc mod 7 == 0 counter name there drop",
+        "add rule ip lossy forward iifname rs numgen inc mod 11 == 3 counter name back drop",
+    ] {
+        routed.router.run(&["nft", command])?;
+    }
+    // The router's rules and counters see what was on the wire, and not several segments as one packet.
+    for (namespace, interface) in
+        [(&routed.client, "c0"), (&routed.router, "rc"), (&routed.router, "rs"), (&routed.server, "s0")]
+    {
+        namespace.run(&["ethtool", "-K", interface, "tso", "off", "gso", "off", "gro", "off"])?;
+    }
+    let mut output = tempfile::NamedTempFile::new()?;
+    let mut command = command(&routed.router, &["flows", "--format", "json", "--interval", "1h"]);
+    command.stdout(output.reopen()?);
+    let program = Program::start(command)?;
+    converse(&routed, PORT)?;
+    // The connection is over: its record comes when nothing more does.
+    let mut line = String::new();
+    until("the flow ends", PATIENCE, || {
+        output.rewind()?;
+        line.clear();
+        output.read_to_string(&mut line)?;
+        Ok(line.ends_with('\n'))
+    })?;
+    let record: Value = serde_json::from_str(&line)?;
+    let dropped = |name: &str| -> Result<u64> {
+        let listed = routed.router.run(&["nft", "list", "counter", "ip", "lossy", name])?;
+        let words: Vec<&str> = listed.split_whitespace().collect();
+        let at = words.iter().position(|word| *word == "packets").context("a counter")?;
+        Ok(words[at + 1].parse()?)
+    };
+    let (there, back) = (dropped("there")?, dropped("back")?);
+    ensure!(there > 0 && back > 0, "nothing was dropped");
+    ensure!(path(&record, "interface.name") == json!(["rc", "rs", "rs", "rc"]), "{record}");
+    ensure!(path(&record, "lost") == json!([0, there, 0, back]), "{there} and {back} dropped: {record}");
+    let ended = program.stop()?;
+    ensure!(ended.stderr.contains("balances"), "{}", ended.stderr);
+    Ok(())
+}
+
+/// A connection that carries much, and is closed by both ends.
+fn converse(routed: &Routed, port: u16) -> Result<()> {
+    const BYTES: usize = 200_000;
+    let listener = routed.server.enter(|| TcpListener::bind((FAR_SERVER, port)))??;
+    let mut asking = routed.client.enter(|| TcpStream::connect((FAR_SERVER, port)))??;
+    let (mut answering, _) = listener.accept()?;
+    std::thread::scope(|scope| -> Result<()> {
+        let answers = scope.spawn(move || -> Result<()> {
+            answering.read_exact(&mut vec![0; BYTES])?;
+            answering.write_all(&vec![0; BYTES])?;
+            answering.shutdown(Shutdown::Write)?;
+            Ok(answering.read_to_end(&mut Vec::new()).map(drop)?)
+        });
+        asking.write_all(&vec![0; BYTES])?;
+        asking.read_to_end(&mut Vec::new())?;
+        asking.shutdown(Shutdown::Write)?;
+        answers.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 pub(crate) fn left_out() -> Result<()> {

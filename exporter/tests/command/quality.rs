@@ -27,7 +27,7 @@ const MUCH: usize = 2 << 20;
 
 /// What the kernel says of a socket (`ss`, sock_diag).
 #[derive(Debug)]
-struct Socket {
+pub(crate) struct Socket {
     smoothed: Duration,
     min: Duration,
     retransmits: u64,
@@ -114,7 +114,7 @@ pub(crate) fn round_trip() -> Result<()> {
 }
 
 /// Loses one packet in twenty that comes in.
-fn lose_some(namespace: &Netns, interface: &str) -> Result<()> {
+pub(crate) fn lose_some(namespace: &Netns, interface: &str) -> Result<()> {
     for arguments in [
         "add table netdev loss".to_owned(),
         format!(
@@ -129,7 +129,7 @@ fn lose_some(namespace: &Netns, interface: &str) -> Result<()> {
 }
 
 /// Sends much, and gives what the sender's socket says when all has come.
-fn sent(client: &Netns, mut stream: TcpStream, listener: &TcpListener) -> Result<Socket> {
+pub(crate) fn sent(client: &Netns, mut stream: TcpStream, listener: &TcpListener) -> Result<Socket> {
     let (mut accepted, _) = listener.accept()?;
     let receiver = std::thread::spawn(move || {
         let mut bytes = Vec::new();

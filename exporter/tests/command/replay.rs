@@ -74,3 +74,20 @@ pub(crate) fn filtered() -> Result<()> {
     ensure!(ended.records()?.is_empty() && ended.stderr.contains(" 5 filtered"), "{}", ended.stderr);
     Ok(())
 }
+
+/// A flow that is not among those of a sample is in the last line, and one that is says how many it stands for.
+pub(crate) fn sampled() -> Result<()> {
+    let frames = vec![datagram(false), datagram(true), datagram(false), datagram(false)];
+    let file = capture(&frames);
+    // The rule has fixed results: this flow is one in six, and not one in seven.
+    for (rate, is_chosen) in [("6", true), ("7", false)] {
+        let ended = replay(&file, &["--sample", rate])?;
+        let records = ended.records()?;
+        ensure!(records.len() == usize::from(is_chosen), "{rate}: {records:?}");
+        ensure!(ended.stderr.contains(", 4 sampled out") != is_chosen, "{rate}: {}", ended.stderr);
+        if is_chosen {
+            assert_flow(&records)?;
+        }
+    }
+    Ok(())
+}

@@ -68,6 +68,20 @@ pub const DESTINATION_TCP_RETRANSMITTED_BYTES: Attribute = Attribute {
     brief: "Payload bytes (`By`) that the destination sent again within the record's interval.",
 };
 
+/// Least time in seconds (`s`) to the destination and back, by timestamps.
+pub const DESTINATION_TCP_RTT_MIN: Attribute = Attribute {
+    key: "destination.tcp.rtt.min",
+    kind: Kind::Double,
+    brief: "Least time in seconds (`s`) to the destination and back, by timestamps.",
+};
+
+/// Smoothed time in seconds (`s`) to the destination and back, by timestamps.
+pub const DESTINATION_TCP_RTT_SMOOTHED: Attribute = Attribute {
+    key: "destination.tcp.rtt.smoothed",
+    kind: Kind::Double,
+    brief: "Smoothed time in seconds (`s`) to the destination and back, by timestamps.",
+};
+
 /// Segments (`{segment}`) with which the destination said that it has no room to receive.
 pub const DESTINATION_TCP_ZERO_WINDOWS: Attribute = Attribute {
     key: "destination.tcp.zero_windows",
@@ -134,25 +148,60 @@ pub const LOG_RECORD_UID: Attribute = Attribute {
 pub const NETWORK_CONNECTION_STATE: Attribute =
     Attribute { key: "network.connection.state", kind: Kind::String, brief: "State of the connection." };
 
-/// Time in seconds (`s`) from the flow's first question to DNS to its answer.
+/// Time in seconds (`s`) from the question to DNS to its answer.
 pub const NETWORK_DNS_DURATION: Attribute = Attribute {
     key: "network.dns.duration",
     kind: Kind::Double,
-    brief: "Time in seconds (`s`) from the flow's first question to DNS to its answer.",
+    brief: "Time in seconds (`s`) from the question to DNS to its answer.",
 };
 
-/// Type of record that the flow's first question to DNS asks for.
+/// Type of record that the question to DNS asks for.
 pub const NETWORK_DNS_QUESTION_TYPE: Attribute = Attribute {
     key: "network.dns.question.type",
     kind: Kind::String,
-    brief: "Type of record that the flow's first question to DNS asks for.",
+    brief: "Type of record that the question to DNS asks for.",
 };
 
-/// Response code of the answer to the flow's first question to DNS.
+/// How often something was asked in the interval, repeated questions included.
+pub const NETWORK_DNS_QUESTIONS_COUNT: Attribute = Attribute {
+    key: "network.dns.questions.count",
+    kind: Kind::Int,
+    brief: "How often something was asked in the interval, repeated questions included.",
+};
+
+/// Times in seconds (`s`) to their answers; -1 where it is not known.
+pub const NETWORK_DNS_QUESTIONS_DURATION: Attribute = Attribute {
+    key: "network.dns.questions.duration",
+    kind: Kind::DoubleArray,
+    brief: "Times in seconds (`s`) to their answers; -1 where it is not known.",
+};
+
+/// Names that the questions to DNS of the interval ask for, in lower case.
+pub const NETWORK_DNS_QUESTIONS_NAME: Attribute = Attribute {
+    key: "network.dns.questions.name",
+    kind: Kind::StringArray,
+    brief: "Names that the questions to DNS of the interval ask for, in lower case.",
+};
+
+/// Response codes of their answers, as `network.dns.response_code` has them.
+pub const NETWORK_DNS_QUESTIONS_RESPONSE_CODE: Attribute = Attribute {
+    key: "network.dns.questions.response_code",
+    kind: Kind::StringArray,
+    brief: "Response codes of their answers, as `network.dns.response_code` has them.",
+};
+
+/// Types of record that they ask for, as `network.dns.question.type` has them.
+pub const NETWORK_DNS_QUESTIONS_TYPE: Attribute = Attribute {
+    key: "network.dns.questions.type",
+    kind: Kind::StringArray,
+    brief: "Types of record that they ask for, as `network.dns.question.type` has them.",
+};
+
+/// Response code of the answer to the question to DNS.
 pub const NETWORK_DNS_RESPONSE_CODE: Attribute = Attribute {
     key: "network.dns.response_code",
     kind: Kind::String,
-    brief: "Response code of the answer to the flow's first question to DNS.",
+    brief: "Response code of the answer to the question to DNS.",
 };
 
 /// Why the kernel dropped a packet.
@@ -310,6 +359,13 @@ pub const NETWORK_FLOW_PATH_INTERFACE_NAME: Attribute = Attribute {
     brief: "Interface of each hop.",
 };
 
+/// Packets of a side that the hop before counted and this one did not; 0 for its first hop.
+pub const NETWORK_FLOW_PATH_LOST: Attribute = Attribute {
+    key: "network.flow.path.lost",
+    kind: Kind::IntArray,
+    brief: "Packets of a side that the hop before counted and this one did not; 0 for its first hop.",
+};
+
 /// Packets of the interval at each hop.
 pub const NETWORK_FLOW_PATH_PACKETS: Attribute = Attribute {
     key: "network.flow.path.packets",
@@ -322,6 +378,13 @@ pub const NETWORK_FLOW_PATH_SOURCE_MAC: Attribute = Attribute {
     key: "network.flow.path.source.mac",
     kind: Kind::StringArray,
     brief: "Source of the first frame at each hop; empty for a device without link layer.",
+};
+
+/// Of so many flows, one is counted.
+pub const NETWORK_FLOW_SAMPLING_RATE: Attribute = Attribute {
+    key: "network.flow.sampling.rate",
+    kind: Kind::Int,
+    brief: "Of so many flows, one is counted.",
 };
 
 /// Position of the record among the records of its flow, from 0.
@@ -391,6 +454,13 @@ pub const NETWORK_TCP_FLAGS: Attribute = Attribute {
     brief: "TCP flags seen in either direction within the record's interval.",
 };
 
+/// Which side's RST ended the connection.
+pub const NETWORK_TCP_RESET_SIDE: Attribute = Attribute {
+    key: "network.tcp.reset.side",
+    kind: Kind::String,
+    brief: "Which side's RST ended the connection.",
+};
+
 /// Time in seconds (`s`) from the SYN-ACK to the ACK: to the client and back.
 pub const NETWORK_TCP_RTT_CLIENT: Attribute = Attribute {
     key: "network.tcp.rtt.client",
@@ -405,11 +475,11 @@ pub const NETWORK_TCP_RTT_HANDSHAKE: Attribute = Attribute {
     brief: "Round-trip time in seconds (`s`) of the handshake: from the SYN to the ACK.",
 };
 
-/// Least round-trip time in seconds (`s`) that TCP has measured for a local socket.
+/// Least round-trip time in seconds (`s`) of a TCP connection while it lives.
 pub const NETWORK_TCP_RTT_MIN: Attribute = Attribute {
     key: "network.tcp.rtt.min",
     kind: Kind::Double,
-    brief: "Least round-trip time in seconds (`s`) that TCP has measured for a local socket.",
+    brief: "Least round-trip time in seconds (`s`) of a TCP connection while it lives.",
 };
 
 /// Time in seconds (`s`) from the SYN to the SYN-ACK: to the server and back.
@@ -419,11 +489,18 @@ pub const NETWORK_TCP_RTT_SERVER: Attribute = Attribute {
     brief: "Time in seconds (`s`) from the SYN to the SYN-ACK: to the server and back.",
 };
 
-/// Smoothed round-trip time in seconds (`s`), as TCP has it for a local socket.
+/// Smoothed round-trip time in seconds (`s`) of a TCP connection while it lives.
 pub const NETWORK_TCP_RTT_SMOOTHED: Attribute = Attribute {
     key: "network.tcp.rtt.smoothed",
     kind: Kind::Double,
-    brief: "Smoothed round-trip time in seconds (`s`), as TCP has it for a local socket.",
+    brief: "Smoothed round-trip time in seconds (`s`) of a TCP connection while it lives.",
+};
+
+/// What the times of a TCP connection that lives are known by.
+pub const NETWORK_TCP_RTT_VIEW: Attribute = Attribute {
+    key: "network.tcp.rtt.view",
+    kind: Kind::String,
+    brief: "What the times of a TCP connection that lives are known by.",
 };
 
 /// Protocols that the client offered in its TLS handshake (ALPN), the best first.
@@ -565,6 +642,20 @@ pub const SOURCE_TCP_RETRANSMITTED_BYTES: Attribute = Attribute {
     key: "source.tcp.retransmitted_bytes",
     kind: Kind::Int,
     brief: "Payload bytes (`By`) that the source sent again within the record's interval.",
+};
+
+/// Least time in seconds (`s`) to the source and back, by timestamps.
+pub const SOURCE_TCP_RTT_MIN: Attribute = Attribute {
+    key: "source.tcp.rtt.min",
+    kind: Kind::Double,
+    brief: "Least time in seconds (`s`) to the source and back, by timestamps.",
+};
+
+/// Smoothed time in seconds (`s`) to the source and back, by timestamps.
+pub const SOURCE_TCP_RTT_SMOOTHED: Attribute = Attribute {
+    key: "source.tcp.rtt.smoothed",
+    kind: Kind::Double,
+    brief: "Smoothed time in seconds (`s`) to the source and back, by timestamps.",
 };
 
 /// Segments (`{segment}`) with which the source said that it has no room to receive.

@@ -31,6 +31,15 @@ pub const FLOW_EXPORTER_PACKET_FILTERED: Metric = Metric {
     attributes: &[],
 };
 
+/// Packets whose flows are not among those that are counted.
+pub const FLOW_EXPORTER_PACKET_SAMPLED_OUT: Metric = Metric {
+    name: "flow_exporter.packet.sampled_out",
+    instrument: Instrument::Counter,
+    unit: "{packet}",
+    brief: "Packets whose flows are not among those that are counted.",
+    attributes: &[],
+};
+
 /// Packets that another hook accounts for.
 pub const FLOW_EXPORTER_PACKET_PATH: Metric = Metric {
     name: "flow_exporter.packet.path",
@@ -216,6 +225,7 @@ pub const NETWORK_FLOW_IO: Metric = Metric {
         attribute::SOURCE_ADDRESS,
         attribute::DESTINATION_ADDRESS,
         attribute::DESTINATION_PORT,
+        attribute::NETWORK_FLOW_SAMPLING_RATE,
         attribute::OTEL_METRIC_OVERFLOW,
     ],
 };
@@ -234,6 +244,7 @@ pub const NETWORK_FLOW_PACKET_COUNT: Metric = Metric {
         attribute::SOURCE_ADDRESS,
         attribute::DESTINATION_ADDRESS,
         attribute::DESTINATION_PORT,
+        attribute::NETWORK_FLOW_SAMPLING_RATE,
         attribute::OTEL_METRIC_OVERFLOW,
     ],
 };
@@ -253,6 +264,26 @@ pub const NETWORK_FLOW_PACKET_DROPPED: Metric = Metric {
         attribute::SOURCE_ADDRESS,
         attribute::DESTINATION_ADDRESS,
         attribute::DESTINATION_PORT,
+        attribute::NETWORK_FLOW_SAMPLING_RATE,
+        attribute::OTEL_METRIC_OVERFLOW,
+    ],
+};
+
+/// TCP segments that flows sent again.
+pub const NETWORK_FLOW_TCP_RETRANSMIT_COUNT: Metric = Metric {
+    name: "network.flow.tcp.retransmit.count",
+    instrument: Instrument::Counter,
+    unit: "{segment}",
+    brief: "TCP segments that flows sent again.",
+    attributes: &[
+        attribute::NETWORK_FLOW_DIRECTION,
+        attribute::NETWORK_TRANSPORT,
+        attribute::NETWORK_TYPE,
+        attribute::NETWORK_INTERFACE_NAME,
+        attribute::SOURCE_ADDRESS,
+        attribute::DESTINATION_ADDRESS,
+        attribute::DESTINATION_PORT,
+        attribute::NETWORK_FLOW_SAMPLING_RATE,
         attribute::OTEL_METRIC_OVERFLOW,
     ],
 };
@@ -271,6 +302,7 @@ pub const NETWORK_FLOW_TCP_CONNECTION_COUNT: Metric = Metric {
         attribute::SOURCE_ADDRESS,
         attribute::DESTINATION_ADDRESS,
         attribute::DESTINATION_PORT,
+        attribute::NETWORK_FLOW_SAMPLING_RATE,
         attribute::OTEL_METRIC_OVERFLOW,
     ],
 };
@@ -288,6 +320,7 @@ pub const NETWORK_FLOW_TCP_RTT_DURATION: Metric = Metric {
         attribute::SOURCE_ADDRESS,
         attribute::DESTINATION_ADDRESS,
         attribute::DESTINATION_PORT,
+        attribute::NETWORK_FLOW_SAMPLING_RATE,
         attribute::OTEL_METRIC_OVERFLOW,
     ],
 };

@@ -136,6 +136,12 @@ pub mod network_connection_state {
     /// The connection is open.
     pub const ESTABLISHED: &str = "established";
 
+    /// An end has closed its side, and waits for the other one to, or for the acknowledgement.
+    pub const FIN_WAIT_1: &str = "fin_wait_1";
+
+    /// The other end has closed its side.
+    pub const CLOSE_WAIT: &str = "close_wait";
+
     /// There is no connection any more.
     pub const CLOSED: &str = "closed";
 }
@@ -151,7 +157,7 @@ pub mod network_flow_direction {
 
 /// Values of `network.flow.encryption`.
 pub mod network_flow_encryption {
-    /// It began with a TLS handshake, or agreed in its own protocol to go on with one.
+    /// It began with a TLS handshake, as QUIC always does, or agreed in its own protocol to go on with one.
     pub const TLS: &str = "tls";
 
     /// It began as SSH, which encrypts by itself.
@@ -247,8 +253,11 @@ pub mod network_protocol_name {
     /// MySQL.
     pub const MYSQL: &str = "mysql";
 
-    /// DNS over UDP.
+    /// DNS over UDP or TCP.
     pub const DNS: &str = "dns";
+
+    /// QUIC.
+    pub const QUIC: &str = "quic";
 }
 
 /// Values of `network.tcp.flags`.
@@ -279,6 +288,24 @@ pub mod network_tcp_flags {
 
     /// Accurate ECN; the former nonce sum bit.
     pub const AE: &str = "ae";
+}
+
+/// Values of `network.tcp.reset.side`.
+pub mod network_tcp_reset_side {
+    /// The source's address sent the RST.
+    pub const SOURCE: &str = "source";
+
+    /// The destination's address sent the RST.
+    pub const DESTINATION: &str = "destination";
+}
+
+/// Values of `network.tcp.rtt.view`.
+pub mod network_tcp_rtt_view {
+    /// A socket of this machine.
+    pub const SOCKET: &str = "socket";
+
+    /// Timestamps in segments that this machine forwards.
+    pub const TIMESTAMPS: &str = "timestamps";
 }
 
 /// Values of `network.transport`.

@@ -6,6 +6,7 @@ mod filter;
 mod losses;
 mod quality;
 mod sequence;
+mod timestamps;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,8 @@ fn main() -> ExitCode {
         ("what_is_sent_again_is_counted_as_by_its_numbers", quality::as_by_numbers),
         ("what_moves_between_cpus_is_not_sent_again", quality::between_cpus),
         ("an_entry_begins_without_what_another_left", quality::begins_empty),
+        ("a_round_trip_by_timestamps_is_between_two_segments", timestamps::between_segments),
+        ("round_trips_by_timestamps_can_be_turned_off", timestamps::off),
         ("tcp_quality_can_be_turned_off", quality::off),
         ("the_last_packet_ends_the_observation", sequence::last_packet),
     ])

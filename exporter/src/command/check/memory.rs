@@ -9,7 +9,7 @@ use crate::kernel::{budget, probe};
 /// What becomes of the memory that is granted if `metrics` bytes of it are for the queue of metrics.
 pub(super) fn items(common: &Common, metrics: u64, host: &Host<'_>) -> Vec<Item> {
     let granted = common.memory;
-    let plan = match budget::plan(granted, metrics, common.tcp_quality) {
+    let plan = match budget::plan(granted, common.wants(metrics)) {
         Ok(plan) => Item::ok(
             "memory",
             format!(

@@ -83,13 +83,13 @@ pub(super) const CASES: [Case; 32] = [
     ("`DATA_LOSS`", |protocol| grpc(protocol, Code::DataLoss, "no", None)),
     ("`RESOURCE_EXHAUSTED`, 429", |protocol| answers(protocol, Code::ResourceExhausted, 429)),
     ("the same, with `RetryInfo` or `Retry-After` in seconds", |protocol| match protocol {
-        Protocol::Grpc => grpc(protocol, Code::ResourceExhausted, "busy", Some((1, 0))),
-        Protocol::HttpProtobuf => http(protocol, 429, Some("1".to_owned())),
+        Protocol::Grpc => grpc(protocol, Code::ResourceExhausted, "busy", Some((3, 0))),
+        Protocol::HttpProtobuf => http(protocol, 429, Some("3".to_owned())),
     }),
     ("`UNAVAILABLE` with `RetryInfo`, 503 with `Retry-After` as a date", |protocol| match protocol {
-        Protocol::Grpc => grpc(protocol, Code::Unavailable, "busy", Some((1, 0))),
+        Protocol::Grpc => grpc(protocol, Code::Unavailable, "busy", Some((3, 0))),
         Protocol::HttpProtobuf => {
-            let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(3));
+            let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(12));
             http(protocol, 503, Some(date))
         }
     }),

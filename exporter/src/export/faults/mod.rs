@@ -28,7 +28,7 @@ use crate::ledger::{Ledger, LossReason, Row};
 /// The hook of [`batch`].
 const HOOK: HookId = HookId(3);
 /// Longer than the waits of a delivery without a wish of the receiver, shorter than those with one.
-const NAMED: Duration = Duration::from_millis(500);
+const NAMED: Duration = Duration::from_secs(2);
 
 /// Keeps what the delivery task does.
 struct Observed {

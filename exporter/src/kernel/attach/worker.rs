@@ -19,6 +19,7 @@ use super::hook::{Cause, Failure, Hook, HookError, Hooker};
 use super::said::{Said, Weight};
 use super::supply::Supply;
 use super::wake::{self, Wake};
+use crate::clock::Clock;
 use crate::flow::{self, Hooks};
 use crate::kernel::instance::InstanceLock;
 use crate::kernel::interfaces::{Event, Interface, Watch, Whose};
@@ -269,6 +270,8 @@ impl Worker {
             });
             match attached {
                 Ok(hook) => {
+                    let now = Clock::now().monotonic();
+                    lock(&self.registry).attach(self.scope, interface.ifindex, direction, now);
                     self.attached.insert((interface.ifindex, direction), hook);
                     self.shared.set_attached(self.attached.len());
                 }

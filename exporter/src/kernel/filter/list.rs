@@ -1,13 +1,23 @@
 //! The list of rules.
 
+use std::num::NonZeroU32;
+
 use abi::FilterRule;
 
 use super::rule::{Rule, RuleProblem, Verdict};
 
-/// Rules, of which the first that fits a packet decides. What none fits is accepted. Without rules everything is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Rules, of which the first that fits a packet decides. What none fits is accepted. Without rules everything is. Of the flows
+/// whose packets are accepted, one in so many is counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
     rules: Vec<Rule>,
+    sample: NonZeroU32,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self { rules: Vec::new(), sample: NonZeroU32::MIN }
+    }
 }
 
 /// Why a list of rules is none.
@@ -78,14 +88,26 @@ impl Filter {
         }
         match (rules.last(), last) {
             (Some(rule), Some(error)) if rule.verdict == Verdict::Accept && !rule.fits_all() => Err(error),
-            _ => Ok(Self { rules }),
+            _ => Ok(Self { rules, ..Self::default() }),
         }
     }
 
-    /// Whether everything is accepted because there are no rules.
+    /// The same, of which one flow in so many is counted.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.rules.is_empty()
+    pub fn sampled(self, sample: NonZeroU32) -> Self {
+        Self { sample, ..self }
+    }
+
+    /// Of so many flows, one is counted.
+    #[must_use]
+    pub fn sample(&self) -> NonZeroU32 {
+        self.sample
+    }
+
+    /// Whether every packet is counted: without rules, and where all flows are.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.rules.is_empty() && self.sample == NonZeroU32::MIN
     }
 
     /// The rules as the programs compare them.

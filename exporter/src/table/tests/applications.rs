@@ -1,6 +1,6 @@
 //! What payloads say reaches the flow that they belong to.
 
-use crate::flow::{Application, Protocol, Sighting, Start};
+use crate::flow::{Application, DnsMessage, Protocol, Question, Sighting, Start};
 use crate::table::tests::support::*;
 use crate::table::{Config, Losses};
 
@@ -90,4 +90,27 @@ fn memory_is_bounded_and_given_back() {
     bench.table.learn(&tcp(4), at(1_012), of(Protocol::Http));
     bench.drain(1_100, &[seen(tcp(4)).at(1_010).flags(SYN)]);
     assert_eq!(application(&bench.finish(1_200)[0]), Some(known(Protocol::Http)));
+}
+
+#[test]
+fn a_question_is_in_the_record_of_its_interval_and_again_with_a_late_answer() {
+    let message = |id, code| Start::Dns(DnsMessage { id, name: "a.example".into(), kind: 1, code });
+    let mut bench = Bench::with(&short_interval());
+    let mut told = Vec::new();
+    let mut moment = 10;
+    for messages in [vec![message(7, None), message(7, Some(0)), message(8, None)], vec![message(8, Some(3))]]
+    {
+        for message in messages {
+            bench.table.learn(&udp(1), at(moment + 2), message);
+        }
+        bench.drain(moment + 90, &[seen(udp(1)).at(moment)]);
+        told.extend(bench.quiet(moment + 1_000, moment + 3_000));
+        moment += 3_500;
+    }
+    let codes = |record: &Seen| {
+        let application = application(record).expect("it is known");
+        application.dns().expect("it is DNS").questions().map(Question::code).collect::<Vec<_>>()
+    };
+    let all: Vec<_> = told.iter().map(codes).collect();
+    assert_eq!(all, [vec![Some(0), None], vec![Some(3)]]);
 }

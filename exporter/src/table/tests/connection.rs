@@ -1,6 +1,6 @@
 //! What becomes of a connection, as its records say it.
 
-use crate::flow::{Connection, ConnectionError, ConnectionState, EndReason, Observation, Opening};
+use crate::flow::{Connection, ConnectionError, ConnectionState, EndReason, Observation, Opening, ResetSide};
 use crate::table::tests::support::*;
 
 fn client(moment: u64, flags: u16) -> Observation {
@@ -53,7 +53,59 @@ fn a_connection_in_its_states() {
     // Seen from its middle on.
     assert_eq!(state(&[client(10, ACK), server(11, ACK)]), Some(ConnectionState::Established));
     assert_eq!(state(&[client(10, ACK)]), None);
-    assert_eq!(state(&[&opened()[..], &[server(13, FIN | ACK)]].concat()), None);
+}
+
+#[test]
+fn a_connection_that_one_end_closed_stands_where_the_source_does() {
+    let state = |observations: &[Observation]| {
+        let mut bench = Bench::new();
+        bench.drain(100, observations);
+        let states = [bench.drain(INTERVAL, &[]), bench.quiet(INTERVAL + 1_000, 700_000)];
+        states.map(|records| records.last().and_then(|record| record.connection().state))
+    };
+    // Still so when it is given up.
+    for (fin, expected) in [
+        (client(13, FIN | ACK), ConnectionState::FinWait),
+        (server(13, FIN | ACK), ConnectionState::CloseWait),
+    ] {
+        assert_eq!(state(&[&opened()[..], &[fin]].concat()), [Some(expected); 2]);
+        // The other end goes on to send.
+        let rest = [client(15, ACK), server(15, ACK)];
+        assert_eq!(state(&[&opened()[..], &[fin], &rest].concat()), [Some(expected); 2]);
+    }
+    assert_eq!(state(&[client(13, FIN | ACK)]), [Some(ConnectionState::FinWait); 2]);
+}
+
+#[test]
+fn a_connection_says_which_side_reset_it() {
+    let reset = |observations: &[Observation]| ended(observations).1.reset;
+    let (by_client, by_server) = (client(15, RST), server(15, RST | ACK));
+    let syn = client(10, SYN);
+    for begin in [&opened()[..], &opened()[..2], &[syn], &[client(10, ACK), server(11, ACK)], &[]] {
+        // Who sends something at all is the source if nothing else tells.
+        let (source, destination) = (ResetSide::Source, ResetSide::Destination);
+        assert_eq!(reset(&[begin, &[by_client]].concat()), Some(source), "{begin:?}");
+        if !begin.is_empty() {
+            assert_eq!(reset(&[begin, &[by_server]].concat()), Some(destination), "{begin:?}");
+        }
+        assert_eq!(reset(&[begin, &[by_client, by_server]].concat()), None, "{begin:?}");
+    }
+    // After one end's last word it is a reset, after both ends' it ends nothing.
+    let half = [&opened()[..], &[client(13, FIN | ACK)]].concat();
+    assert_eq!(reset(&[&half[..], &[by_server]].concat()), Some(ResetSide::Destination));
+    assert_eq!(reset(&[&half[..], &[server(14, FIN | ACK), by_client]].concat()), None);
+    assert_eq!(reset(&opened()), None);
+}
+
+#[test]
+fn only_the_last_record_says_which_side_reset() {
+    let mut bench = Bench::new();
+    bench.drain(100, &opened());
+    bench.drain(INTERVAL, &[]);
+    bench.drain(INTERVAL + 1_000, &[server(INTERVAL + 900, RST)]);
+    bench.drain(INTERVAL + 2_000, &[]);
+    let said: Vec<_> = bench.records.iter().map(|record| record.connection().reset).collect();
+    assert_eq!(said, [None, Some(ResetSide::Destination)]);
 }
 
 #[test]

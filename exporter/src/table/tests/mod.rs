@@ -14,4 +14,5 @@ mod properties;
 mod quality;
 mod records;
 mod reuse;
+mod stretch;
 pub(super) mod support;

@@ -15,7 +15,7 @@ pub(super) fn unknown(tuple: Tuple) -> Tuple {
 impl Bench {
     /// Sockets listen in the hooks' namespace, each at its address.
     pub(super) fn listening(mut self, sockets: &[Listener]) -> Self {
-        let mut listeners = Listeners::of(0);
+        let mut listeners = Listeners::of(0, usize::MAX);
         for socket in sockets {
             listeners.add(*socket);
         }
@@ -178,4 +178,56 @@ fn the_table_asks_who_listens_where_that_may_tell() {
     assert!(!bench.table.wants_listeners(), "only new flows ask");
     bench.drain(300, &[seen(udp(2)).at(250)]);
     assert!(bench.table.wants_listeners());
+}
+
+/// Who is the source of a connection whose first packet came from the server, if connection tracking has it that the client opened
+/// it.
+fn tracked(mut bench: Bench, flags: u16) -> (Option<u16>, Evidence) {
+    let packets = unknown(tcp(1));
+    bench.drain(100, &[seen(packets).back().at(5), seen(packets).at(10).flags(flags)]);
+    bench.table.set_opener(&packets);
+    let records = bench.finish(200);
+    let flow = records[0].flow();
+    (flow.source.1, flow.evidence)
+}
+
+#[test]
+fn connection_tracking_tells_who_opened_a_connection() {
+    assert_eq!(tracked(Bench::new(), ACK), (Some(40_001), Evidence::Conntrack));
+    let to_client = server(unknown(tcp(1)).reverse().unwrap());
+    assert_eq!(tracked(Bench::new().listening(&[to_client]), ACK), (Some(40_001), Evidence::Conntrack));
+    assert_eq!(tracked(Bench::new(), SYN), (Some(40_001), Evidence::Syn), "a SYN is better");
+}
+
+#[test]
+fn connections_whose_opening_was_not_seen_are_asked_for_once() {
+    let mut bench = Bench::new();
+    let opened = seen(tcp(2)).at(10).flags(SYN);
+    bench.drain(100, &[seen(tcp(1)).at(10), seen(tcp(1)).back().at(11), opened, seen(udp(3)).at(10)]);
+    let conversation = crate::table::conversation::of(&tcp(1)).0;
+    assert_eq!(bench.table.take_unopened(), [conversation]);
+    bench.drain(200, &[seen(tcp(1)).at(150)]);
+    assert_eq!(bench.table.take_unopened(), []);
+}
+
+#[test]
+fn connections_of_other_namespaces_are_not_asked_for() {
+    let mut bench = Bench::new();
+    let there = bench.hooks.register(Hook::named(1, 1, crate::flow::Direction::Ingress, "eth0"));
+    bench.drain(100, &[seen(tcp(1)).hook(there.0).at(10)]);
+    assert_eq!(bench.table.take_unopened(), []);
+}
+
+#[test]
+fn what_a_record_said_is_not_changed_by_connection_tracking() {
+    let mut bench = Bench::new();
+    let packets = unknown(tcp(1));
+    bench.drain(100, &[seen(packets).back().at(5)]);
+    let first = bench.quiet(1_000, INTERVAL);
+    bench.table.set_opener(&packets);
+    let last = bench.finish(INTERVAL + 1_000);
+    for record in first.iter().chain(&last) {
+        assert_eq!((record.flow().source.1, record.flow().evidence), (Some(7001), Evidence::FirstPacket));
+    }
+    assert!(!first.is_empty() && !last.is_empty());
 }

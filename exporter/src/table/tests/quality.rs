@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use crate::flow::{Disorder, Observation, Quality, Role, RoundTrips, SocketView};
+use crate::flow::{
+    Disorder, EchoView, Observation, Quality, Role, RoundTripView, RoundTrips, SocketView, Way,
+};
 use crate::table::tests::support::*;
 
 trait Of: Sized {
     /// With what the sender's socket said.
     fn socket(self, smoothed: u32, min: u32, retransmits: u32) -> Self;
+    /// With round trips to the sender by timestamps.
+    fn echo(self, last: u32, min: u32) -> Self;
     /// With this many segments sent again.
     fn again(self, retransmits: u32) -> Self;
 }
@@ -16,6 +20,10 @@ impl Of for Observation {
     fn socket(self, smoothed: u32, min: u32, retransmits: u32) -> Self {
         let socket = Some(SocketView { smoothed, min, retransmits });
         Self { quality: Quality { socket, ..self.quality }, ..self }
+    }
+
+    fn echo(self, last: u32, min: u32) -> Self {
+        Self { quality: Quality { echo: Some(EchoView { last, min }), ..self.quality }, ..self }
     }
 
     fn again(self, retransmits: u32) -> Self {
@@ -31,7 +39,12 @@ impl Of for Observation {
 
 fn times(smoothed: u64, min: u64) -> RoundTrips {
     let microseconds = |time| Some(Duration::from_micros(time));
-    RoundTrips { smoothed: microseconds(smoothed), min: microseconds(min) }
+    RoundTrips {
+        smoothed: microseconds(smoothed),
+        min: microseconds(min),
+        view: Some(RoundTripView::Socket),
+        ..RoundTrips::default()
+    }
 }
 
 /// What source and destination sent again.
@@ -82,6 +95,56 @@ fn a_socket_without_a_least_time_says_none() {
     bench.drain(100, &[seen(tcp(1)).at(10).socket(400, u32::MAX, 0)]);
     let expected = RoundTrips { min: None, ..times(400, 0) };
     assert_eq!(bench.finish(200)[0].connection().round_trips, expected);
+}
+
+fn way(smoothed: u64, min: u64) -> Option<Way> {
+    Some(Way { smoothed: Duration::from_micros(smoothed), min: Duration::from_micros(min) })
+}
+
+#[test]
+fn both_ways_of_one_interface_make_a_round_trip_by_timestamps() {
+    // Hooks 0 and 1 are the two directions of one interface, 2 and 3 those of another.
+    let to_server = seen(tcp(1)).back().at(1);
+    let observations = [
+        seen(tcp(1)).at(0).hook(2).flags(SYN),
+        seen(tcp(1)).at(0).hook(2).echo(60, 50),
+        to_server.hook(3).echo(1_000, 900),
+        to_server.hook(1).echo(5, 5),
+    ];
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 3, 0, 1]] {
+        let mut bench = Bench::new();
+        bench.drain(100, &order.map(|at| observations[at]));
+        let expected = RoundTrips {
+            view: Some(RoundTripView::Timestamps),
+            to_source: way(60, 50),
+            to_destination: way(1_000, 900),
+            ..times(1_060, 950)
+        };
+        assert_eq!(bench.finish(150)[0].connection().round_trips, expected, "{order:?}");
+    }
+}
+
+#[test]
+fn one_way_by_timestamps_makes_no_round_trip() {
+    let mut bench = Bench::new();
+    bench.drain(100, &[seen(tcp(1)).at(0).flags(SYN), seen(tcp(1)).back().at(1).echo(70, 60)]);
+    let is = bench.finish(150)[0].connection().round_trips;
+    assert_eq!((is.smoothed, is.min, is.to_source, is.to_destination), (None, None, None, way(70, 60)));
+    assert_eq!(is.view, Some(RoundTripView::Timestamps));
+}
+
+#[test]
+fn times_by_timestamps_are_smoothed_and_give_way_to_a_socket() {
+    let mut bench = Bench::with(&short_interval());
+    let mut of = |second, observations: &[Observation]| {
+        record(&mut bench, second, observations).connection().round_trips
+    };
+    let answer = |last, min| seen(tcp(1)).back().echo(last, min);
+    let first = of(1, &[seen(tcp(1)).flags(SYN), answer(800, 700)]);
+    assert_eq!(first.to_destination, way(800, 700));
+    assert_eq!(of(3, &[answer(1_600, 900)]).to_destination, way(900, 700));
+    assert_eq!(of(5, &[answer(100, 100)]).to_destination, way(800, 100));
+    assert_eq!(of(7, &[seen(tcp(1)).socket(400, 300, 0), answer(1, 1)]), times(400, 300));
 }
 
 #[test]

@@ -73,6 +73,7 @@ pub(in crate::table) fn seen(tuple: Tuple) -> Observation {
         tcp_flags: TcpFlags(if tuple.is_tcp() { ACK } else { 0 }),
         dscp: 0,
         ecn: Ecn(1),
+        is_fragmented: false,
         quality: Quality::default(),
     }
 }
@@ -174,6 +175,8 @@ pub(in crate::table) struct SeenFlow {
     pub(in crate::table) path: Vec<(String, bool, u64)>,
     pub(in crate::table) drops: Vec<DropCount>,
     pub(in crate::table) icmp_errors: Vec<FlowError>,
+    /// What was lost before each hop.
+    pub(in crate::table) lost: Vec<Option<u64>>,
 }
 
 impl SeenFlow {
@@ -202,6 +205,7 @@ impl SeenFlow {
                 .collect(),
             drops: record.drops.to_vec(),
             icmp_errors: record.icmp_errors.to_vec(),
+            lost: record.path.iter().map(|hop| hop.lost).collect(),
         }
     }
 }

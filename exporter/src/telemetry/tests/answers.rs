@@ -5,9 +5,11 @@ use std::time::Duration;
 use opentelemetry_sdk::Resource;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
 
 use super::hostile::WIDE;
 use super::*;
+use crate::export::{self, Failure, PartialSuccess, Transport, Verdict, run};
 use crate::telemetry::{Health, Listener, Metrics, Pages};
 
 const SECOND: u64 = 1_000_000_000;
@@ -56,6 +58,68 @@ fn it_is_ready_as_long_as_nothing_was_given_up() {
     }
 }
 
+/// Of an agent with hooks that reads the kernel all the time.
+fn lively(components: Vec<Component>) -> Arc<Sources> {
+    let limits = Limits { observations: 1, losses: 1, flows: 1 };
+    let progress = Arc::new(Progress::new(limits, MonotonicTime(u64::MAX)));
+    let attaching = || AttachCounters { attached: 2, ..AttachCounters::default() };
+    Arc::new(Sources::new(&Arc::default(), &progress, attaching, components))
+}
+
+#[test]
+fn a_failure_that_nothing_came_after_counts_two_minutes() {
+    let logs = component(Signal::Logs, Subject::Flows);
+    let health = Health::Observing(lively(vec![logs.clone()]));
+    for (given_up, outcome) in [(100, Outcome::Undelivered), (500, Outcome::Refused)] {
+        settle_at(MonotonicTime(given_up * SECOND), &logs, outcome, 1);
+        let ready = |second: u64| health.is_ready(MonotonicTime(second * SECOND));
+        let why = ready(given_up + 119).unwrap_err();
+        assert!(why.ends_with("119 s ago"), "{why}");
+        assert_eq!(ready(given_up + 120), Ok(()));
+        // In an outage the next request is given up before that.
+        settle_at(MonotonicTime((given_up + 75) * SECOND), &logs, outcome, 1);
+        assert!(ready(given_up + 120).is_err());
+    }
+}
+
+/// A receiver that never takes anything.
+struct Away;
+
+impl Transport for Away {
+    #[expect(clippy::unnecessary_literal_bound, reason = "the trait's signature")]
+    fn endpoint(&self) -> &str {
+        "http://collector:4317"
+    }
+
+    async fn send(&mut self, _: &Payload) -> Result<PartialSuccess, Failure> {
+        Err(Failure { verdict: Verdict::Retry { after: None }, cause: "away".to_owned(), remedy: "" })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_shows_as_long_as_something_is_due_and_a_quiet_node_is_ready_after_it() {
+    let logs = component(Signal::Logs, Subject::Flows);
+    let health = Health::Observing(lively(vec![logs.clone()]));
+    let start = Instant::now();
+    let now = move || MonotonicTime(u64::try_from(start.elapsed().as_nanos()).unwrap());
+    let settle = Tallied::new(Nothing, &logs.tally, now);
+    let run = run(&logs.queue, Away, settle, export::Limits::default(), now);
+    let observe = async {
+        // Half a minute apart: always one of them is tried.
+        for _ in 0..20 {
+            assert!(logs.queue.push(Batch { created: now(), ..batch(1) }).is_empty());
+            sleep(Duration::from_secs(30)).await;
+            let given_up = logs.tally.settled().total() > 0;
+            assert_eq!(health.is_ready(now()).is_err(), given_up, "at {:?}", start.elapsed());
+        }
+        sleep(Duration::from_mins(4)).await;
+        assert_eq!(logs.tally.settled().undelivered, 20);
+        assert_eq!(health.is_ready(now()), Ok(()), "nothing is due");
+        logs.queue.close();
+    };
+    tokio::join!(run, observe);
+}
+
 #[test]
 fn its_own_metrics_are_worth_no_alarm() {
     let own = component(Signal::Metrics, Subject::Agent);
@@ -79,12 +143,8 @@ async fn ask(stream: &mut TcpStream, head: &str) -> String {
 
 #[tokio::test]
 async fn the_listener_answers_each_path() {
-    let limits = Limits { observations: 1, losses: 1, flows: 1 };
-    // However long this takes, the last reading is not long ago.
-    let progress = Arc::new(Progress::new(limits, MonotonicTime(u64::MAX)));
     let logs = component(Signal::Logs, Subject::Flows);
-    let attaching = || AttachCounters { attached: 2, ..AttachCounters::default() };
-    let sources = Arc::new(Sources::new(&Arc::default(), &progress, attaching, vec![logs.clone()]));
+    let sources = lively(vec![logs.clone()]);
     let metrics = Metrics::start(Resource::builder_empty().build(), &sources, None).unwrap();
     let pages = Pages { metrics: Some(metrics.registry()), health: Health::Observing(sources) };
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();

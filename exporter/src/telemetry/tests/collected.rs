@@ -20,10 +20,11 @@ use crate::ledger::LossReason;
 use crate::telemetry::{Metrics, Push, Timed};
 
 /// Every metric that the agent tells of itself.
-const OWN: [semconv::Metric; 29] = [
+const OWN: [semconv::Metric; 30] = [
     metric::FLOW_EXPORTER_PACKET_SEEN,
     metric::FLOW_EXPORTER_PACKET_NOT_IP,
     metric::FLOW_EXPORTER_PACKET_FILTERED,
+    metric::FLOW_EXPORTER_PACKET_SAMPLED_OUT,
     metric::FLOW_EXPORTER_PACKET_PATH,
     metric::FLOW_EXPORTER_PACKET_TABLE,
     metric::FLOW_EXPORTER_PACKET_QUEUED,
@@ -61,6 +62,7 @@ fn agent() -> Arc<Sources> {
     ledger.lost_in_kernel(None, LossReason::Overflow, of(11));
     ledger.not_ip(Some(HOOK), of(22));
     ledger.filtered(Some(HOOK), of(7));
+    ledger.sampled_out(Some(HOOK), of(9));
     ledger.on_path(HOOK, of(33));
     ledger.queued(HOOK, of(500));
     ledger.delivered(HOOK, of(44));
@@ -197,14 +199,15 @@ async fn what_is_collected_is_what_the_stages_keep() {
     let places = [
         plain(metric::FLOW_EXPORTER_PACKET_NOT_IP),
         plain(metric::FLOW_EXPORTER_PACKET_FILTERED),
+        plain(metric::FLOW_EXPORTER_PACKET_SAMPLED_OUT),
         plain(metric::FLOW_EXPORTER_PACKET_PATH),
         plain(metric::FLOW_EXPORTER_PACKET_TABLE),
         plain(metric::FLOW_EXPORTER_PACKET_QUEUED),
         plain(metric::FLOW_EXPORTER_PACKET_DELIVERED),
     ];
     let lost: u64 = values[metric::FLOW_EXPORTER_PACKET_LOST.name].iter().map(|(_, value)| value).sum();
-    assert_eq!(places, [22, 7, 33, 467, 401, 44]);
-    assert_eq!((seen, places.iter().sum::<u64>() + lost), (1040, 1040));
+    assert_eq!(places, [22, 7, 9, 33, 467, 401, 44]);
+    assert_eq!((seen, places.iter().sum::<u64>() + lost), (1049, 1049));
     assert_eq!(one(metric::FLOW_EXPORTER_PACKET_LOST, "error.type", Some("overflow")), 11);
     assert_eq!(one(metric::FLOW_EXPORTER_PACKET_LOST, "error.type", Some("rejected")), 55);
 
@@ -242,7 +245,7 @@ fn a_prometheus_gets_the_same_numbers() {
     let text = TextEncoder::new().encode_to_string(&metrics.registry().gather()).unwrap();
     for line in [
         "# TYPE flow_exporter_packet_seen_total counter",
-        "flow_exporter_packet_seen_total 1040",
+        "flow_exporter_packet_seen_total 1049",
         "flow_exporter_packet_lost_total{error_type=\"rejected\"} 55",
         "# TYPE flow_exporter_flow_limit gauge",
         "flow_exporter_flow_limit 300",

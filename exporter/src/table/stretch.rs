@@ -1,0 +1,188 @@
+//! What was lost between two hooks of a flow's way.
+//!
+//! Packets are on their way while hooks are read, so what two hooks counted in an interval differs without a loss. Only of a
+//! stretch, from one silence to the next, is the difference what was lost: a reading that brings no packet of the flow says that
+//! nothing was on its way any more. What is counted is kept until then, of flows that were seen at more than one hook of a
+//! direction.
+//!
+//! The difference is a loss only where each hook had to see each packet. It is not known, and then not told, where
+//! - a hook was attached after the stretch had begun, came later to the flow's way, or has left;
+//! - the way is not a line: two hooks of a namespace and a direction that are no layers of one link share packets, as after another
+//!   choice of route, or one of them saw copies, as a switch sends while it learns;
+//! - there were fragments, which a router cuts and puts together;
+//! - the kernel had no room to count a packet of whatever flow in the stretch;
+//! - a later hook has more packets than the one before.
+//!
+//! Where another program hands packets on past a hook, or hardware does, they look lost.
+
+use smallvec::SmallVec;
+
+use crate::clock::MonotonicTime;
+use crate::flow::{Hook, HookId, Hooks, Observation, Role};
+use crate::table::accounting::Tally;
+use crate::table::conversation::Side;
+use crate::table::reuse::Reading;
+use crate::table::uses::Uses;
+
+/// What is kept of a flow for its losses.
+#[derive(Debug)]
+pub(super) struct Way {
+    /// The last reading that brought packets.
+    heard: Reading,
+    /// The stretch goes back before the interval, and what its hooks counted until then is not known.
+    is_open: bool,
+    /// There were fragments in the stretch.
+    is_cut: bool,
+    /// What was counted in the stretch before the interval, if it was seen at more than one hook of a side.
+    passed: Option<Box<Passages>>,
+}
+
+pub(super) type Passages = SmallVec<[Passage; 4]>;
+
+/// What a hook counted of one direction in the stretch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Passage {
+    pub(super) hook: HookId,
+    pub(super) side: Side,
+    pub(super) first: MonotonicTime,
+    packets: u64,
+    /// Packets that the hook before counted and this one did not.
+    pub(super) lost: u64,
+}
+
+impl Passage {
+    fn of(tally: &Tally) -> Self {
+        Self {
+            hook: tally.hook,
+            side: tally.side,
+            first: tally.first,
+            packets: tally.counts.packets,
+            lost: 0,
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.first = self.first.min(other.first);
+        self.packets += other.packets;
+    }
+}
+
+/// What the table has read, and what the kernel could not count.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Readings {
+    /// The last one that is complete.
+    pub(super) complete: Reading,
+    /// When the last one was over that brought packets without a flow for want of room.
+    pub(super) overflowed: Option<MonotonicTime>,
+}
+
+impl Way {
+    /// Of a flow whose first packet the running reading brings.
+    pub(super) fn new(reading: Reading) -> Self {
+        Self { heard: reading, is_open: false, is_cut: false, passed: None }
+    }
+
+    /// The running reading brings packets.
+    pub(super) fn hear(&mut self, observation: &Observation, reading: Reading) {
+        self.heard = reading;
+        self.is_cut |= observation.is_fragmented;
+    }
+
+    /// Ends the stretch if the flow is silent. Gives the hooks of the stretch, those of each side in the order of their first
+    /// packets, with what was lost before each; nothing if that is not known.
+    pub(super) fn settle(
+        &mut self,
+        tallies: &[Tally],
+        readings: Readings,
+        hooks: &Hooks,
+        uses: &mut Uses,
+    ) -> Option<Passages> {
+        let is_silent = self.heard < readings.complete;
+        let had = self.passed.take();
+        if had.is_none() && !is_crossing(tallies) {
+            self.begin(!is_silent);
+            return None;
+        }
+        let mut passed = had.map_or_else(Passages::new, |had| *had);
+        let known = passed.len();
+        for passage in tallies.iter().map(Passage::of) {
+            let is_same = |other: &&mut Passage| (other.hook, other.side) == (passage.hook, passage.side);
+            if let Some(other) = passed.iter_mut().find(is_same) {
+                other.add(&passage);
+            } else {
+                // One that comes later than others of its side may be another way.
+                self.is_open |= passed[..known].iter().any(|other| other.side == passage.side);
+                uses.add(passage.hook);
+                passed.push(passage);
+            }
+        }
+        if !is_silent {
+            self.passed = Some(Box::new(passed));
+            return None;
+        }
+        for passage in &passed {
+            uses.remove(passage.hook);
+        }
+        let is_whole = !self.is_open && !self.is_cut && compare(&mut passed, readings.overflowed, hooks);
+        self.begin(false);
+        is_whole.then_some(passed)
+    }
+
+    /// The flow is over.
+    pub(super) fn end(self, uses: &mut Uses) {
+        for passage in self.passed.into_iter().flat_map(|passed| *passed) {
+            uses.remove(passage.hook);
+        }
+    }
+
+    fn begin(&mut self, is_open: bool) {
+        // What is open is not told, cut or not.
+        (self.is_open, self.is_cut) = (is_open, false);
+    }
+}
+
+/// Whether packets of a side were seen at more than one hook.
+fn is_crossing(tallies: &[Tally]) -> bool {
+    Side::BOTH.into_iter().any(|side| tallies.iter().filter(|tally| tally.side == side).count() > 1)
+}
+
+/// Orders the hooks of each side and says what was lost before each. False if it is not known.
+fn compare(passed: &mut Passages, overflowed: Option<MonotonicTime>, hooks: &Hooks) -> bool {
+    passed.sort_unstable_by_key(|passage| (passage.side as usize, passage.first, passage.hook));
+    passed.chunk_by_mut(|a, b| a.side == b.side).all(|line| {
+        let Some(begin) = line.first().map(|first| first.first) else { return true };
+        if line.len() < 2 {
+            return true;
+        }
+        let saw_all = |passage: &Passage| {
+            !hooks.has_left(passage.hook)
+                && hooks.attached(passage.hook).is_some_and(|attached| attached <= begin)
+        };
+        overflowed.is_none_or(|overflowed| overflowed < begin)
+            && line.iter().all(saw_all)
+            && is_line(line, hooks)
+            && (1..line.len()).all(|at| match line[at - 1].packets.checked_sub(line[at].packets) {
+                Some(lost) => {
+                    line[at].lost = lost;
+                    true
+                }
+                None => false,
+            })
+    })
+}
+
+/// Whether a packet that passes the first hook has to pass the others. In a namespace it comes in once, and goes out once; but for
+/// the layers of one link.
+fn is_line(passed: &[Passage], hooks: &Hooks) -> bool {
+    let hooks: SmallVec<[&Hook; 4]> = passed.iter().map(|passage| hooks.get(passage.hook)).collect();
+    let are_beside = |a: &Hook, b: &Hook| {
+        (a.scope, a.direction) == (b.scope, b.direction)
+            && (a.role == b.role || !(is_layer(a.role) || is_layer(b.role)))
+    };
+    (1..hooks.len()).all(|at| !hooks[..at].iter().any(|before| are_beside(before, hooks[at])))
+}
+
+/// Whether packets that pass the interface pass another one in the same direction.
+fn is_layer(role: Role) -> bool {
+    matches!(role, Role::Upper | Role::Bridge | Role::Member)
+}

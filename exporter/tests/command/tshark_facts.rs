@@ -1,0 +1,154 @@
+//! Random captures: what the flows of `replay` say of first bytes is what tshark reads there.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use semconv::attribute;
+use semconv::value::network_transport;
+use serde_json::Value;
+
+use crate::captures::{replay, script};
+
+const SEEDS: [u64; 3] = [1, 2, 3];
+/// Ports of `random_facts.py`, which tshark does not know to be of TLS.
+const TLS: &str = "tcp.port==51000-51999,tls";
+/// What is asked of each frame.
+const FIELDS: [&str; 12] = [
+    "tcp.srcport",
+    "tcp.dstport",
+    "udp.srcport",
+    "udp.dstport",
+    "tls.handshake.type",
+    "tls.handshake.extensions_server_name",
+    "tls.handshake.version",
+    "tls.handshake.extensions.supported_version",
+    "dns.qry.name",
+    "dns.qry.type",
+    "dns.flags.rcode",
+    "dns.time",
+];
+
+/// What is said of a conversation.
+type Facts = BTreeMap<&'static str, String>;
+/// By the port that the conversation has for itself.
+type ByPort = BTreeMap<u16, Facts>;
+
+/// To the microsecond, of which captures are.
+fn seconds(time: f64) -> String {
+    format!("{time:.6}")
+}
+
+fn of_tshark(file: &Path) -> Result<ByPort> {
+    let mut tshark = Command::new("tshark");
+    tshark.args(["-n", "-d", TLS, "-T", "fields", "-E", "occurrence=f", "-r"]).arg(file);
+    let output = tshark.args(FIELDS.iter().flat_map(|field| ["-e", field])).output().context("tshark")?;
+    ensure!(output.status.success(), "tshark: {}", String::from_utf8_lossy(&output.stderr));
+    let mut all = ByPort::new();
+    for line in String::from_utf8(output.stdout)?.lines() {
+        add_frame(&mut all, line).with_context(|| line.to_owned())?;
+    }
+    Ok(all)
+}
+
+fn add_frame(all: &mut ByPort, line: &str) -> Result<()> {
+    let fields: Vec<Option<&str>> =
+        line.split('\t').map(|field| (!field.is_empty()).then_some(field)).collect();
+    let [tcp_from, tcp_to, udp_from, udp_to, ref rest @ ..] = fields[..] else { bail!("no ports") };
+    let &[message, host, version, chosen, name, kind, code, time] = rest else { bail!("no facts") };
+    let ends = [tcp_from.or(udp_from), tcp_to.or(udp_to)]
+        .map(|port| port.context("no port")?.parse::<u16>().context("a port"));
+    let port = ends.into_iter().collect::<Result<Vec<_>>>()?.into_iter().find(|port| *port >= 51_000);
+    let facts = all.entry(port.context("no port of its own")?).or_default();
+    let mut learn = |what, value: String| facts.insert(what, value);
+    match message {
+        Some("1") => {
+            learn("host", host.context("no host")?.to_lowercase());
+        }
+        Some("2") => {
+            let name = match chosen.or(version) {
+                Some("0x0304") => "1.3",
+                Some("0x0303") => "1.2",
+                other => bail!("version {other:?}"),
+            };
+            learn("version", name.to_owned());
+        }
+        _ => {}
+    }
+    if let Some(name) = name {
+        learn("question", name.to_lowercase());
+        let kind = match kind {
+            Some("1") => "A",
+            Some("28") => "AAAA",
+            Some("15") => "MX",
+            Some("16") => "TXT",
+            other => bail!("type {other:?}"),
+        };
+        learn("type", kind.to_owned());
+    }
+    // Only an answer has a time.
+    if let Some(time) = time {
+        let code = match code {
+            Some("0") => "NOERROR",
+            Some("2") => "SERVFAIL",
+            Some("3") => "NXDOMAIN",
+            Some("5") => "REFUSED",
+            other => bail!("response code {other:?}"),
+        };
+        learn("code", code.to_owned());
+        learn("duration", seconds(time.parse()?));
+    }
+    Ok(())
+}
+
+fn of_records(records: &[Value]) -> Result<ByPort> {
+    let mut all = ByPort::new();
+    for record in records {
+        let is_tcp = record[attribute::NETWORK_TRANSPORT.key] == network_transport::TCP;
+        let port = if is_tcp { attribute::DESTINATION_PORT } else { attribute::SOURCE_PORT };
+        let port = u16::try_from(record[port.key].as_u64().context("no port")?)?;
+        let facts = all.entry(port).or_default();
+        for (what, attribute) in [
+            ("host", attribute::SERVER_ADDRESS),
+            ("version", attribute::TLS_PROTOCOL_VERSION),
+            ("question", attribute::DNS_QUESTION_NAME),
+            ("type", attribute::NETWORK_DNS_QUESTION_TYPE),
+            ("code", attribute::NETWORK_DNS_RESPONSE_CODE),
+        ] {
+            facts.extend(record[attribute.key].as_str().map(|text| (what, text.to_owned())));
+        }
+        let duration = record[attribute::NETWORK_DNS_DURATION.key].as_f64();
+        facts.extend(duration.map(|duration| ("duration", seconds(duration))));
+    }
+    Ok(all)
+}
+
+pub(crate) fn same_facts() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for seed in SEEDS {
+        let file = folder.path().join(format!("{seed}.pcap"));
+        script("random_facts.py", &[Path::new(&seed.to_string()), &file])?;
+        let theirs = of_tshark(&file)?;
+        let of = |what: &str| theirs.values().filter(|facts| facts.contains_key(what)).count();
+        ensure!(of("host") > 9 && of("version") > 9 && of("question") > 9 && of("code") > 9, "{theirs:?}");
+        // Whether a flow is one record or many.
+        for options in [&[][..], &["--interval", "100ms"]] {
+            let ours = of_records(&replay(&file, options)?.records()?)?;
+            let differing: Vec<String> = theirs
+                .iter()
+                .filter(|(port, facts)| ours.get(port) != Some(facts))
+                .map(|(port, facts)| format!("{port}: {:?}, tshark {facts:?}", ours.get(port)))
+                .collect();
+            ensure!(
+                differing.is_empty() && ours.len() == theirs.len(),
+                "random_facts.py {seed}, replay {options:?}: {} of {}, tshark {}:\n{}",
+                differing.len(),
+                ours.len(),
+                theirs.len(),
+                differing.join("\n")
+            );
+        }
+    }
+    Ok(())
+}
