@@ -104,7 +104,7 @@ impl Settings {
             return MonotonicTime(u64::MAX);
         }
         #[expect(clippy::cast_possible_truncation, reason = "a part of the interval")]
-        let phase = (u128::from(self.interval) * u128::from(phase.0) >> 32) as u64;
+        let phase = ((u128::from(self.interval) * u128::from(phase.0)) >> 32) as u64;
         let since = (moment.0 % self.interval + self.interval - phase) % self.interval;
         moment.after(self.interval - since)
     }
