@@ -140,7 +140,7 @@ fn an_idle_series_of_connections_ends_and_a_later_one_begins_anew() {
 #[test]
 fn the_bytes_of_all_series_are_planned_for() {
     let limit = |series_limit| Config { series_limit, ..config(&Dimension::ALL) };
-    assert!(limit(2000).bytes() < 10 << 20);
+    assert!(limit(2000).bytes() < 12 << 20);
     let exponential = Config { histogram: HistogramKind::Exponential, ..limit(2000) };
     assert!(exponential.bytes() - limit(2000).bytes() >= 2000 * 160 * 8);
     assert_eq!(limit(usize::MAX).bytes(), usize::MAX);
