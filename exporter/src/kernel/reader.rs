@@ -69,6 +69,9 @@ pub enum ReadError {
     /// Nobody knows whether the programs still write the old generation.
     #[error("cannot wait for the flow programs to leave the old generation: {0}")]
     GracePeriod(#[source] io::Error),
+    /// The kernel does not tell of the program for dropped packets.
+    #[error("cannot ask the kernel how often it left out the program for dropped packets: {0}")]
+    Missed(#[source] io::Error),
 }
 
 impl Reader {
@@ -128,6 +131,17 @@ impl Reader {
         match &self.drops {
             Some(Ok(drops)) => drops.untold(),
             _ => Ok(Default::default()),
+        }
+    }
+
+    /// How often the kernel left the program for dropped packets out, since the start: it runs once at a time on a CPU.
+    ///
+    /// # Errors
+    /// [`ReadError::Missed`].
+    pub fn missed_drops(&self) -> Result<u64, ReadError> {
+        match &self.drops {
+            Some(Ok(drops)) => drops.missed(),
+            _ => Ok(0),
         }
     }
 

@@ -12,6 +12,7 @@ pub(super) fn read(reader: &mut Reader, table: &mut FlowTable, progress: &Progre
     {
         progress.set_drops(fate, packets);
     }
+    progress.set_drops(DropFate::Missed, reader.missed_drops()?);
     let fates = table.drop_fates();
     for (fate, packets) in [
         (DropFate::Placed, fates.placed),

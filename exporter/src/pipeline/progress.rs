@@ -82,12 +82,21 @@ pub(crate) enum DropFate {
     Overflow,
     /// It was dropped while the program was busy with another one on the same CPU.
     Nested,
+    /// As [`Nested`](Self::Nested), and the kernel left the program out.
+    Missed,
 }
 
 impl DropFate {
     /// Every fate, in the order of its number.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Placed, Self::Unplaced, Self::Refused, Self::Unread, Self::Overflow, Self::Nested];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Placed,
+        Self::Unplaced,
+        Self::Refused,
+        Self::Unread,
+        Self::Overflow,
+        Self::Nested,
+        Self::Missed,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -97,6 +106,7 @@ impl DropFate {
             Self::Unread => drop_name::UNREAD,
             Self::Overflow => drop_name::OVERFLOW,
             Self::Nested => drop_name::NESTED,
+            Self::Missed => drop_name::MISSED,
         }
     }
 }
@@ -260,7 +270,7 @@ mod tests {
             assert_eq!(fate as usize, index, "{}", fate.name());
             progress.set_drops(fate, index as u64);
         }
-        assert_eq!(DropFate::ALL.map(|fate| progress.drops(fate)), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(DropFate::ALL.map(|fate| progress.drops(fate)), [0, 1, 2, 3, 4, 5, 6]);
     }
 
     #[test]

@@ -72,6 +72,9 @@ pub mod flow_exporter_drop_fate {
 
     /// The program was busy with another packet on the same CPU.
     pub const NESTED: &str = "nested";
+
+    /// As `nested`, and the kernel left the program out (since Linux 6.2): perhaps not a drop, or of no network.
+    pub const MISSED: &str = "missed";
 }
 
 /// Values of `flow_exporter.kernel.map.name`.

@@ -4,13 +4,14 @@ mod layout;
 mod reasons;
 
 use std::io;
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use abi::maps::{DROPS, DROPS_UNTOLD};
 use abi::{DropKey, DropTally, Untold};
 use aya::Ebpf;
 use aya::maps::{HashMap, MapData, PerCpuArray};
-use aya::programs::{BtfTracePoint, ProgramError};
+use aya::programs::{BtfTracePoint, ProgramError, ProgramFd};
 
 pub(super) use self::layout::Layout;
 use self::reasons::Reasons;
@@ -20,6 +21,7 @@ use crate::flow::{Counts, Dropped};
 use crate::kernel::btf::BtfError;
 use crate::kernel::decode;
 use crate::kernel::reader::{ReadError, at, take};
+use crate::kernel::sys;
 
 /// Of which flows dropped packets are told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -84,6 +86,7 @@ pub(super) struct DropReader {
     generations: [HashMap<MapData, DropKey, DropTally>; 2],
     untold: PerCpuArray<MapData, u64>,
     reasons: Reasons,
+    program: ProgramFd,
     _link: aya::programs::tp_btf::BtfTracePointLink,
 }
 
@@ -103,7 +106,8 @@ impl DropReader {
             .ok_or(DropsError::Missing("program for them"))?;
         program.load("kfree_skb", &types).map_err(DropsError::Program)?;
         let link = program.attach().and_then(|link| program.take_link(link)).map_err(DropsError::Program)?;
-        Ok(Self { generations, untold, reasons: layout.into_reasons(), _link: link })
+        let program = program.fd().and_then(|program| Ok(program.try_clone()?)).map_err(DropsError::Program)?;
+        Ok(Self { generations, untold, reasons: layout.into_reasons(), program, _link: link })
     }
 
     /// Gives what is in a generation that no program writes, and empties it.
@@ -122,6 +126,11 @@ impl DropReader {
             });
         }
         keys.iter().try_for_each(|key| drops.remove(key)).map_err(at(name))
+    }
+
+    /// How often the kernel left the program out, since it was loaded.
+    pub(super) fn missed(&self) -> Result<u64, ReadError> {
+        sys::missed(self.program.as_fd()).map_err(ReadError::Missed)
     }
 
     /// Dropped packets of which nothing more is known, since the start, in the order of [`Untold::ALL`].
