@@ -110,10 +110,8 @@ pub(crate) fn known(packet: &Packet, wire: Wire) -> Option<Counted> {
     let control = control();
     let key = &packet.key;
     let hash = hash::of(key);
-    // The home place alone: with the others it would be a loop, and mostly it is this one.
     if let Some(bucket) = bucket(control, hash)
-        && let place = read(bucket, home(hash))
-        && place::has_tag(place, tag(hash, key))
+        && let Some(place) = place_of(bucket, home(hash), tag(hash, key))
         && let Some((entry, number)) = entry_at(control, place, key)
     {
         let shown = entry::update(&mut entry.counts, &mut entry.facts, packet, wire);
@@ -201,6 +199,18 @@ fn tag(hash: u64, key: &PackedKey) -> u64 {
 fn read(bucket: *mut Bucket, at: usize) -> u64 {
     // SAFETY: a place of the bucket that the map gave out. Other CPUs write it too, a word at a time.
     unsafe { bucket.cast::<u64>().add(at).read_volatile() }
+}
+
+/// The first of two places that has the tag: all of them would be a loop, and where an index is half full, three of four keys are
+/// at home, and most others next to it.
+#[inline(always)]
+fn place_of(bucket: *mut Bucket, home: usize, tag: u64) -> Option<u64> {
+    let place = read(bucket, home);
+    if place::has_tag(place, tag) {
+        return Some(place);
+    }
+    let place = read(bucket, (home + 1) % PLACES);
+    place::has_tag(place, tag).then_some(place)
 }
 
 #[inline(always)]

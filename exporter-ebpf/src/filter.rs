@@ -4,7 +4,7 @@
 
 use core::arch::asm;
 
-use abi::{Direction, FilterRule, FilterSubject, LossKey, LossSlot, Reason, control, is_chosen};
+use abi::{Direction, FilterRule, FilterSubject, LossKey, LossSlot, PackedKey, Reason, control, is_chosen};
 use aya_ebpf::programs::TcContext;
 use packet::{Link, Packet, Wire};
 
@@ -50,11 +50,17 @@ fn decide(context: &TcContext, direction: Direction) {
     let wire = Wire::of(packet, hook::size(context, &hook::metadata(context, direction)));
     if rejects(packet) {
         leave_out(packet, wire, Reason::Filtered);
-    } else if constant(&SAMPLE) > 1 && !is_chosen(&packet.key, constant(&SAMPLE)) {
+    } else if is_sampled_out(&packet.key) {
         leave_out(packet, wire, Reason::SampledOut);
     } else {
         crate::count(context, packet, wire);
     }
+}
+
+/// Whether a flow is one of those that are not counted.
+#[inline(always)]
+pub(crate) fn is_sampled_out(key: &PackedKey) -> bool {
+    constant(&SAMPLE) > 1 && !is_chosen(key, constant(&SAMPLE))
 }
 
 /// Whether the first rule that fits rejects it. What none fits is accepted. Not inlined: its registers are its own.

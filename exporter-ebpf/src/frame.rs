@@ -86,8 +86,10 @@ impl<const N: usize> Header for DirectHeader<N> {
 
 /// The packet's beginning, copied: for headers outside the linear part.
 pub(crate) struct CopiedFrame {
-    start: usize,
-    len: usize,
+    /// Of a buffer of [`HEADERS_LEN`] bytes and 8 more.
+    pub(crate) start: usize,
+    /// How many of them are the packet's.
+    pub(crate) len: usize,
 }
 
 impl CopiedFrame {

@@ -18,6 +18,7 @@
 
 mod account;
 mod clock;
+mod drops;
 mod entry;
 mod filter;
 mod fragments;

@@ -1,4 +1,4 @@
-//! Ships the first data that each side of a TCP connection sends, DNS messages, and the first packets of QUIC.
+//! Ships the first data that each side of a TCP connection sends, DNS messages, the first packets of QUIC, and what ICMP errors quote.
 //!
 //! A side's SYN says the sequence number of its first data, which [`AWAITED`] keeps. Until that is seen, an entry of this side keeps
 //! [`tcp_flags::ACK`] out of what it has seen, so each of its segments shows something new and leaves the fast way: others pay nothing.
@@ -6,7 +6,7 @@
 //! of a stream is ever taken for its start.
 //!
 //! An entry of UDP at the port of DNS keeps the ECN codepoint out instead, which every packet has: so each message is shipped, at every
-//! hook, where it tells how long its answer takes.
+//! hook, where it tells how long its answer takes. So is each ICMP error.
 //!
 //! Of other UDP, the first packet of an entry is looked at, and shipped if it has QUIC's long header. One that negotiates versions
 //! has another one follow, which is looked at by the same means as messages of DNS.
@@ -34,6 +34,9 @@ const DNS: u16 = 53;
 const LENGTH_LEN: u32 = 2;
 /// Bytes of a UDP header.
 const UDP_LEN: u32 = 8;
+/// Bytes of an ICMP error before what it quotes, and how many of them the parser takes for the header.
+const ICMP_LEN: u32 = 8;
+const ICMP_PARSED: u32 = 4;
 
 /// The bits of a QUIC packet's first byte that say what the others mean.
 const LONG_AND_FIXED: u32 = 3;
@@ -71,7 +74,15 @@ fn read_again(context: &TcContext, link: Link, direction: Direction) -> bool {
 pub(crate) fn look(context: &TcContext, counted: Counted, packet: &Packet) {
     let Some(entry) = counted.entry() else { return };
     if entry.kind as u8 == protocol::UDP {
-        return if has_dns_port(entry) { dns(context, entry, packet) } else { quic(context, entry, packet) };
+        return if has_dns_port(entry) {
+            each(context, entry, packet, (UDP_LEN, packet.payload_len))
+        } else {
+            quic(context, entry, packet)
+        };
+    }
+    if is_icmp_error(entry) {
+        let len = packet.payload_len.saturating_sub(ICMP_LEN - ICMP_PARSED);
+        return each(context, entry, packet, (ICMP_LEN, len));
     }
     let opens = packet.tcp_flags & tcp_flags::SYN != 0;
     let is_of_interest = entry.kind as u8 == protocol::TCP
@@ -147,7 +158,7 @@ fn is_looked_at(entry: &Entry) -> bool {
         // What is watched for its timestamps is notable, too.
         protocol::TCP => entry.facts.start == start::OPEN,
         protocol::UDP => entry.facts.start == start::OPEN || has_dns_port(entry),
-        _ => false,
+        _ => is_icmp_error(entry),
     }
 }
 
@@ -158,14 +169,31 @@ fn has_dns_port(entry: &Entry) -> bool {
     ports as u16 == DNS || (ports >> 16) as u16 == DNS
 }
 
-/// Ships a message, and has the next one looked at as well.
+/// Whether an entry is of ICMP or ICMPv6 errors that quote a packet (RFC 792, RFC 4443).
 #[inline(always)]
-fn dns(context: &TcContext, entry: &mut Entry, packet: &Packet) {
+fn is_icmp_error(entry: &Entry) -> bool {
+    const V4: u32 = 4 << 8 | protocol::ICMP as u32;
+    const V6: u32 = 6 << 8 | protocol::ICMPV6 as u32;
+    /// Destination unreachable, time exceeded, parameter problem.
+    const V4_TYPES: u32 = 1 << 3 | 1 << 11 | 1 << 12;
+    /// Destination unreachable, packet too big, time exceeded, parameter problem.
+    const V6_TYPES: u32 = 0b1_1110;
+    let types = match entry.kind & 0xffff {
+        V4 => V4_TYPES,
+        V6 => V6_TYPES,
+        _ => return false,
+    };
+    let kind = entry.words[4] as u16;
+    kind < 32 && types >> kind & 1 != 0
+}
+
+/// Ships a message behind its header, and has the next one looked at as well.
+#[inline(always)]
+fn each(context: &TcContext, entry: &mut Entry, packet: &Packet, (header, len): (u32, u32)) {
     withhold_ecn(entry);
     // A later fragment has no header.
     if !matches!(packet.fragment, Fragment::Later(_)) {
-        let at = packet.transport_at + UDP_LEN;
-        ship(context, entry, at, packet.payload_len);
+        ship(context, entry, packet.transport_at + header, len);
     }
 }
 

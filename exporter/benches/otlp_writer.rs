@@ -171,6 +171,8 @@ fn record(number: u32, hook: &Hook) -> FlowRecord<'_> {
         sample: std::num::NonZeroU32::MIN,
         icmp: None,
         path: &[],
+        drops: &[],
+        icmp_errors: &[],
     }
 }
 

@@ -15,7 +15,7 @@ use crate::connections::OwnConnections;
 use crate::flow::{FlowIds, Hooks};
 use crate::kernel::budget::Plan;
 use crate::kernel::{
-    AttachOptions, AttachView, Attacher, Filter, GracePeriod, InstanceLock, LoadError, Loaded, Method,
+    AttachOptions, AttachView, Attacher, Drops, Filter, GracePeriod, InstanceLock, LoadError, Loaded, Method,
     Namespaces, NamespacesOptions, Reach, Selection, StartError, Summary, load, load_shared,
 };
 use crate::ledger::Ledger;
@@ -38,6 +38,8 @@ pub(crate) struct Settings {
     /// In which network namespaces.
     pub(crate) reach: Reach,
     pub(crate) plan: Plan,
+    /// Of which flows to tell what the kernel dropped.
+    pub(crate) drops: Drops,
     /// Time between two records of a flow that goes on.
     pub(crate) interval: Duration,
     pub(crate) idle_timeout: Duration,
@@ -92,6 +94,8 @@ pub(crate) struct Agent {
     pub(crate) hooks: Arc<Mutex<Hooks>>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) summary: Summary,
+    /// Why dropped packets are not told, if they were wanted.
+    pub(crate) no_drops: Option<String>,
 }
 
 /// The thread that reads.
@@ -118,6 +122,7 @@ impl Agent {
                 (loaded, Some(Arc::new(sharing)))
             }
         };
+        let no_drops = reader.why_no_drops().map(ToString::to_string);
         let hooks = Arc::new(Mutex::new(Hooks::default()));
         let table = FlowTable::new(
             &table::Config {
@@ -129,6 +134,7 @@ impl Agent {
                 community_id_seed: settings.community_id_seed,
                 sample: settings.filter.sample(),
                 application_bytes: usize::try_from(settings.plan.application_bytes).unwrap_or(usize::MAX),
+                flows_of_drops: settings.drops == Drops::All,
             },
             FlowIds::random(),
         )
@@ -178,7 +184,7 @@ impl Agent {
             })
         });
         let namespaces = namespaces.transpose().map_err(AgentError::Namespaces)?;
-        Ok(Self { namespaces, attacher, attaching, reading, hooks, progress, summary })
+        Ok(Self { namespaces, attacher, attaching, reading, hooks, progress, summary, no_drops })
     }
 
     /// Resolves when reading has ended by itself, for which [`stop`](Self::stop) gives the reason.

@@ -27,6 +27,22 @@ impl MonotonicTime {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WallTime(pub u64);
 
+impl WallTime {
+    /// In nanoseconds: a step of the wall clock below this is its adjustment, which an interval hides.
+    const ADJUSTMENT: u64 = 1_000_000_000;
+
+    /// Begin and end of an interval. A wall clock that was stepped back between them leaves one of no length.
+    pub(crate) fn until(self, end: Self) -> (Self, Self) {
+        if end >= self {
+            (self, end)
+        } else if self.0 - end.0 < Self::ADJUSTMENT {
+            (self, self)
+        } else {
+            (end, end)
+        }
+    }
+}
+
 /// One reading of both clocks.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {

@@ -1,5 +1,6 @@
 //! The way from the kernel's counts to records: joins the stages up to there, as `outlet.rs` joins those behind.
 
+mod drops;
 mod listening;
 mod loss;
 mod origins;
@@ -22,7 +23,7 @@ use crate::table::{FlowTable, Output};
 
 pub(crate) use self::listening::Listening;
 pub(crate) use self::origins::Origins;
-pub(crate) use self::progress::{Fate, Limits, Progress, Stage};
+pub(crate) use self::progress::{DropFate, Fate, Limits, Progress, Stage};
 pub(crate) use self::replay::{Replay, ReplayError};
 
 /// How often the fill of the current generation is looked at.
@@ -149,6 +150,7 @@ impl<O: Outlet> Pipeline<O> {
                 loss::account(loss, table, &mut Output { clock, hooks: &hooks, ledger, sink: outlet });
             })?;
         }
+        drops::read(reader, table, progress)?;
         progress.spent(Stage::Table, merged - first);
         progress.spent(Stage::Reading, (first - start) + merged.elapsed());
         progress.set_losses(reader.loss_entries());

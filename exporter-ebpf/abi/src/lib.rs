@@ -10,6 +10,7 @@
 #![no_std]
 
 pub mod control;
+mod dropped;
 mod entry;
 mod filter;
 mod fragment;
@@ -24,6 +25,7 @@ mod quality;
 mod sample;
 mod timing;
 
+pub use crate::dropped::{DropKey, DropTally, NO_DROPS, Untold, skb};
 pub use crate::entry::{Bucket, Entry, Taken, place};
 pub use crate::filter::{FilterEnd, FilterRule, FilterSubject};
 pub use crate::fragment::{FragmentKey, FragmentPorts};

@@ -63,3 +63,12 @@ pub const FILTER_RULES_GLOBAL: &str = "FILTER_RULES";
 pub const SAMPLE_GLOBAL: &str = "SAMPLE";
 /// Read-only global, a `u32`: not 0 if the programs keep [`TCP_QUALITY`].
 pub const TCP_QUALITY_GLOBAL: &str = "KEEPS_TCP_QUALITY";
+
+/// [`DropKey`](crate::DropKey) to [`DropTally`](crate::DropTally), of each generation.
+pub const DROPS: [&str; 2] = ["DROPS_0_V1", "DROPS_1_V1"];
+/// Per CPU, [`Untold`](crate::Untold) as index to a number of packets.
+pub const DROPS_UNTOLD: &str = "DROPS_UNTOLD_V1";
+/// Read-only global, `[u32; MEMBERS]`: offsets by [`skb`](crate::skb).
+pub const DROP_LAYOUT_GLOBAL: &str = "DROP_LAYOUT";
+/// Read-only global, `[u32; NO_DROPS]`: reasons that are not counted.
+pub const NO_DROPS_GLOBAL: &str = "NO_DROPS";

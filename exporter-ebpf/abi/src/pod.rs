@@ -2,8 +2,8 @@
 #![expect(unsafe_code, reason = "aya::Pod is an unsafe trait")]
 
 use crate::{
-    Bucket, Entry, FilterRule, FragmentKey, FragmentPorts, LossKey, LossSlot, PackedKey, Taken, Tally,
-    TcpQuality,
+    Bucket, DropKey, DropTally, Entry, FilterRule, FragmentKey, FragmentPorts, LossKey, LossSlot, PackedKey,
+    Taken, Tally, TcpQuality,
 };
 
 macro_rules! pod {
@@ -14,4 +14,6 @@ macro_rules! pod {
     )*};
 }
 
-pod! { Bucket Entry FilterRule FragmentKey FragmentPorts LossKey LossSlot PackedKey Taken Tally TcpQuality }
+pod! {
+    Bucket DropKey DropTally Entry FilterRule FragmentKey FragmentPorts LossKey LossSlot PackedKey Taken Tally TcpQuality
+}

@@ -59,7 +59,8 @@ fn check(story: &[Seen], number: usize, time: u32) {
     let before = &story[..number];
     let is_again = before.iter().any(|seen| seen.side == side && seen.segment.echo == segment.echo);
     assert!(!is_again, "not the first echo: {number} of {story:?}");
-    let first = before.iter().find(|seen| seen.side != side && seen.segment.value == segment.echo).unwrap();
+    let is_first = |seen: &&Seen| seen.side != side && seen.segment.value == segment.echo;
+    let first = before.iter().find(is_first).expect("what is echoed has passed");
     assert!(first.segment.has_data, "{first:?}");
     assert_eq!(time, (at - first.at.max(1)).max(1), "{first:?}");
 }

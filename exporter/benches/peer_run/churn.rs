@@ -246,7 +246,7 @@ fn churn(router: &Netns, isolated: &Isolated, over: &AtomicBool) -> Result<()> {
         router.ip(&format!("link set {interface} up"))?;
         sleep(Duration::from_millis(300));
         router.ip(&format!("link del {interface}"))?;
-        if number % 4 == 0 {
+        if number.is_multiple_of(4) {
             let (namespace, name) = (quiet("pod")?, format!("pod{number}"));
             isolated.show(&namespace, &name)?;
             sleep(Duration::from_secs(1));

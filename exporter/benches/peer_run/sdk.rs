@@ -155,6 +155,8 @@ fn record(flow: u32, reading: u32, hook: &Hook) -> FlowRecord<'_> {
         sample: std::num::NonZeroU32::MIN,
         icmp: None,
         path: &[],
+        drops: &[],
+        icmp_errors: &[],
     }
 }
 

@@ -62,9 +62,9 @@ fn known() -> String {
 }
 
 /// The attributes of the series that takes what `of` says of a flow.
-pub(super) fn attributes(of: Subject, flow: &FlowRecord<'_>, dimensions: &[Dimension]) -> Attributes {
-    let mut chosen = Chosen { dimensions, attributes: Vec::with_capacity(dimensions.len() + 2) };
-    chosen.attributes.extend(of.attribute());
+pub(super) fn attributes(of: Subject<'_>, flow: &FlowRecord<'_>, dimensions: &[Dimension]) -> Attributes {
+    let mut chosen = Chosen { dimensions, attributes: Vec::with_capacity(dimensions.len() + 3) };
+    chosen.attributes.extend(of.attributes());
     // The record itself says which fact has which name and form: a series is to be found by what the records have.
     Record::Flow(flow).attributes(&mut chosen);
     chosen.attributes

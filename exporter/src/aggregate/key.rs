@@ -6,7 +6,7 @@ use semconv::value::network_flow_direction as value;
 use semconv::{Attribute, attribute};
 
 use crate::aggregate::dimension::Dimension;
-use crate::flow::{ConnectionError, FlowRecord, SeriesValue};
+use crate::flow::{ConnectionError, DropReason, FlowRecord, SeriesValue};
 
 /// Who sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,28 +29,36 @@ impl FlowDirection {
 
 /// What is told of a flow: what tells the series of one kind of value apart, besides the dimensions.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Subject {
+pub(super) enum Subject<'a> {
     /// What one end sent.
     Traffic(FlowDirection),
     /// What one end sent again.
     Retransmits(FlowDirection),
+    /// What was dropped of what one end sent, and why.
+    Drop(FlowDirection, &'a DropReason),
     /// That a connection was opened, or why it could not be.
     Opening(Option<ConnectionError>),
     /// How long a round trip took.
     RoundTrip,
 }
 
-impl Subject {
-    /// The attribute that it is.
-    pub(super) fn attribute(self) -> Option<(Attribute, SeriesValue)> {
-        let (attribute, value) = match self {
-            Self::Traffic(direction) | Self::Retransmits(direction) => {
-                (attribute::NETWORK_FLOW_DIRECTION, direction.name())
+impl Subject<'_> {
+    /// The attributes that it is.
+    pub(super) fn attributes(self) -> impl Iterator<Item = (Attribute, SeriesValue)> {
+        let direction = match self {
+            Self::Traffic(direction) | Self::Retransmits(direction) | Self::Drop(direction, _) => {
+                Some(direction.name())
             }
-            Self::Opening(error) => (attribute::ERROR_TYPE, error?.name()),
-            Self::RoundTrip => return None,
+            Self::Opening(_) | Self::RoundTrip => None,
         };
-        Some((attribute, SeriesValue::Text(value.into())))
+        let why = match self {
+            Self::Opening(Some(error)) => Some((attribute::ERROR_TYPE, error.name())),
+            Self::Drop(_, reason) => Some((attribute::NETWORK_DROP_REASON, reason.name())),
+            Self::Traffic(_) | Self::Retransmits(_) | Self::Opening(None) | Self::RoundTrip => None,
+        };
+        let text = |(attribute, value): (Attribute, &str)| (attribute, SeriesValue::Text(value.into()));
+        let direction = direction.map(|name| (attribute::NETWORK_FLOW_DIRECTION, name));
+        [direction.map(text), why.map(text)].into_iter().flatten()
     }
 }
 
@@ -59,6 +67,7 @@ impl Subject {
 pub(super) struct Key {
     direction: Option<FlowDirection>,
     error: Option<ConnectionError>,
+    drop_reason: Option<DropReason>,
     protocol: u8,
     ip_version: Option<u8>,
     interface: Option<Box<str>>,
@@ -69,15 +78,17 @@ pub(super) struct Key {
 
 impl Key {
     /// Of the series that takes what `of` says of the flow.
-    pub(super) fn new(of: Subject, flow: &FlowRecord<'_>, dimensions: &[Dimension]) -> Self {
-        let (direction, error) = match of {
-            Subject::Traffic(direction) | Subject::Retransmits(direction) => (Some(direction), None),
-            Subject::Opening(error) => (None, error),
-            Subject::RoundTrip => (None, None),
+    pub(super) fn new(of: Subject<'_>, flow: &FlowRecord<'_>, dimensions: &[Dimension]) -> Self {
+        let (direction, error, drop_reason) = match of {
+            Subject::Traffic(direction) | Subject::Retransmits(direction) => (Some(direction), None, None),
+            Subject::Drop(direction, reason) => (Some(direction), None, Some(reason.clone())),
+            Subject::Opening(error) => (None, error, None),
+            Subject::RoundTrip => (None, None, None),
         };
         let mut key = Self {
             direction,
             error,
+            drop_reason,
             protocol: flow.protocol,
             ip_version: None,
             interface: None,

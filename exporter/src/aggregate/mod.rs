@@ -1,4 +1,4 @@
-//! Metrics: what flows sent and sent again, and how their connections were opened, by the little that a series says of them.
+//! Metrics: what flows sent and sent again, what was dropped of it, and how their connections were opened, by the little that a series says of them.
 //!
 //! A record counts in the call that makes it, so that the sum over all series is the sum over all flow records. Series are
 //! bounded: what finds no room goes to one overflow series, and a series without records ends after a time. Records without
@@ -20,15 +20,15 @@ use self::key::{FlowDirection, Key, Subject};
 use self::series::{Collection, Series, SeriesSet};
 use crate::clock::{Clock, WallTime};
 use crate::flow::{
-    Counts, FlowRecord, HistogramKind, MetricPoint, MetricValue, Opening, Record, Temporality,
+    Counts, DropCount, FlowRecord, HistogramKind, MetricPoint, MetricValue, Opening, Record, Temporality,
 };
 
 pub use self::dimension::{Dimension, UnknownDimension};
 
-/// Bytes of a series with its place in the table, which may be half empty: key, times and up to seven attributes with their texts.
+/// Bytes of a series with its place in the table, which may be half empty: key, times and up to eight attributes with their texts.
 const SERIES_BYTES: usize = 1 << 10;
-/// Of four kinds there are as many series as the limit allows.
-const KINDS: usize = 4;
+/// Of five kinds there are as many series as the limit allows.
+const KINDS: usize = 5;
 
 /// What series there are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +64,7 @@ pub(crate) struct Aggregator {
     config: Config,
     traffic: SeriesSet<Counts>,
     retransmits: SeriesSet<u64>,
+    dropped: SeriesSet<u64>,
     connections: SeriesSet<u64>,
     round_trips: SeriesSet<Histogram>,
     /// When points were last given, and before that when counting began. A series begins no earlier, so that it cannot overlap
@@ -78,6 +79,7 @@ impl Aggregator {
             config,
             traffic: SeriesSet::default(),
             retransmits: SeriesSet::default(),
+            dropped: SeriesSet::default(),
             connections: SeriesSet::default(),
             round_trips: SeriesSet::default(),
             collected: now.wall(),
@@ -92,6 +94,9 @@ impl Aggregator {
         {
             self.count(direction, flow, end.counts);
             self.count_retransmits(direction, flow, end.disorder.retransmits);
+        }
+        for drop in flow.drops {
+            self.count_dropped(drop, flow);
         }
         let Some(connection) = &flow.connection else { return };
         // A connection is opened once, and its time is told by the same record.
@@ -127,7 +132,16 @@ impl Aggregator {
         }
     }
 
-    fn count_opening(&mut self, of: Subject, flow: &FlowRecord<'_>) {
+    fn count_dropped(&mut self, drop: &DropCount, flow: &FlowRecord<'_>) {
+        let direction = if drop.is_reverse { FlowDirection::Reverse } else { FlowDirection::Forward };
+        let of = Subject::Drop(direction, &drop.reason);
+        let place = self.place(of, flow);
+        let attributes = || dimension::attributes(of, flow, &self.config.dimensions);
+        let counted = drop.packets * u64::from(flow.sample.get());
+        self.dropped.change(place, attributes, || 0, |sum| *sum += counted);
+    }
+
+    fn count_opening(&mut self, of: Subject<'_>, flow: &FlowRecord<'_>) {
         let place = self.place(of, flow);
         let attributes = || dimension::attributes(of, flow, &self.config.dimensions);
         let counted = u64::from(flow.sample.get());
@@ -145,7 +159,7 @@ impl Aggregator {
     }
 
     /// Where what is told of a flow belongs: the series, how many of its kind there may be, and when it begins if it is new.
-    fn place(&self, of: Subject, flow: &FlowRecord<'_>) -> (Key, usize, WallTime) {
+    fn place(&self, of: Subject<'_>, flow: &FlowRecord<'_>) -> (Key, usize, WallTime) {
         let start = match self.config.temporality {
             Temporality::Cumulative => flow.interval_start.max(self.collected),
             Temporality::Delta => self.collected,
@@ -162,6 +176,7 @@ impl Aggregator {
         self.traffic.collect(&at, |series| give(point(series, time, MetricValue::Traffic(series.value))));
         self.retransmits
             .collect(&at, |series| give(point(series, time, MetricValue::Retransmits(series.value))));
+        self.dropped.collect(&at, |series| give(point(series, time, MetricValue::Dropped(series.value))));
         self.connections
             .collect(&at, |series| give(point(series, time, MetricValue::Connections(series.value))));
         self.round_trips
@@ -172,7 +187,13 @@ impl Aggregator {
     /// Series that there are now, of each kind.
     #[cfg(test)]
     pub(crate) fn series(&self) -> [usize; KINDS] {
-        [self.traffic.len(), self.retransmits.len(), self.connections.len(), self.round_trips.len()]
+        [
+            self.traffic.len(),
+            self.retransmits.len(),
+            self.dropped.len(),
+            self.connections.len(),
+            self.round_trips.len(),
+        ]
     }
 }
 

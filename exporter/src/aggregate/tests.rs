@@ -10,7 +10,7 @@ use semconv::{Attribute, attribute};
 
 use super::*;
 use crate::clock::MonotonicTime;
-use crate::flow::{Disorder, Endpoint, Hook, SeriesValue, samples};
+use crate::flow::{Disorder, DropReason, Endpoint, Hook, SeriesValue, samples};
 
 /// A series and its begin: with this, series of the same attributes one after the other are told apart.
 type Identity = (Vec<(Attribute, SeriesValue)>, WallTime);
@@ -134,7 +134,7 @@ fn where_nothing_is_sent_again_there_is_no_series_of_it() {
     let none = |end: Endpoint| Endpoint { disorder: Disorder::default(), ..end };
     let (source, destination) = (none(plain.source), none(plain.destination));
     aggregator.record(Record::Flow(&FlowRecord { source, destination, ..plain }));
-    assert_eq!(aggregator.series(), [2, 0, 0, 0]);
+    assert_eq!(aggregator.series(), [2, 0, 0, 0, 0]);
 }
 
 #[test]
@@ -314,4 +314,36 @@ proptest! {
         }
         prop_assert_eq!(last.values().map(|(_, counts)| *counts).sum::<Counts>(), sent);
     }
+}
+
+#[test]
+fn dropped_packets_count_by_side_and_reason() {
+    let hook = samples::hook();
+    let drop = |is_reverse, reason: &str, packets| DropCount {
+        is_reverse,
+        reason: DropReason(reason.into()),
+        packets,
+        bytes: 100 * packets,
+    };
+    let drops = [drop(false, "A", 3), drop(false, "B", 2), drop(true, "A", 1)];
+    let mut aggregator = Aggregator::new(config(&[Dimension::DestinationPort]), &clock(0));
+    aggregator.record(Record::Flow(&FlowRecord { drops: &drops, ..flow(&hook, 1, 443) }));
+    aggregator.record(Record::Flow(&FlowRecord { drops: &drops[..1], ..flow(&hook, 1, 443) }));
+    let mut points = Vec::new();
+    aggregator.collect(&clock(2), |point| {
+        let MetricValue::Dropped(packets) = point.value else { return };
+        let value = |of| point.attributes.iter().find(|(key, _)| *key == of).map(|(_, value)| value.clone());
+        let text = |of| match value(of) {
+            Some(SeriesValue::Text(text)) => text,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(value(attribute::DESTINATION_PORT), Some(SeriesValue::Int(443)));
+        points.push((text(attribute::NETWORK_FLOW_DIRECTION), text(attribute::NETWORK_DROP_REASON), packets));
+    });
+    points.sort();
+    let expected = [("forward", "A", 6), ("forward", "B", 2), ("reverse", "A", 1)];
+    assert_eq!(
+        points,
+        expected.map(|(direction, reason, packets)| (direction.into(), reason.into(), packets))
+    );
 }

@@ -54,6 +54,7 @@ pub(super) fn settings(
         filter: common.filter.filter()?,
         reach: common.namespaces,
         plan,
+        drops: common.drops,
         interval,
         idle_timeout: common.idle_timeout,
         tcp_idle_timeout: common.tcp_idle_timeout,
@@ -116,7 +117,11 @@ pub(super) fn start<O: Outlet + Send + 'static>(
         );
         settings.reach = Reach::Own;
     }
-    Agent::start(settings, Arc::clone(ledger), outlet).map_err(|error| end::failure(&error))
+    let agent = Agent::start(settings, Arc::clone(ledger), outlet).map_err(|error| end::failure(&error))?;
+    if let Some(why) = &agent.no_drops {
+        say(format_args!("what the kernel drops is not told: {why}"));
+    }
+    Ok(agent)
 }
 
 /// Says what is observed, once hooks count.

@@ -11,7 +11,7 @@ use clap::{ArgAction, Args};
 use crate::aggregate::Dimension;
 use crate::command::{FilterOptions, value};
 use crate::kernel::budget::Wants;
-use crate::kernel::{Method, Reach};
+use crate::kernel::{Drops, Method, Reach};
 use crate::print::Format;
 
 /// Options of every command that observes.
@@ -116,6 +116,9 @@ pub struct Common {
         env = "OTEL_FLOW_EXPORTER_TCP_QUALITY"
     )]
     pub tcp_quality: bool,
+    /// Of which flows to tell what the kernel dropped, and why: of none, of those that an interface saw, or also of others
+    #[arg(long, value_name = "WHICH", default_value = "seen", env = "OTEL_FLOW_EXPORTER_DROPS")]
+    pub drops: Drops,
     /// Say what other tools call a flow: its Community ID
     #[arg(long, env = "OTEL_FLOW_EXPORTER_COMMUNITY_ID", value_parser = BoolishValueParser::new())]
     pub community_id: bool,
@@ -127,7 +130,12 @@ pub struct Common {
 impl Common {
     /// What memory is wanted for, if metrics take so many bytes of it.
     pub(super) fn wants(&self, metrics: u64) -> Wants {
-        Wants { metrics, tcp_quality: self.tcp_quality, payloads: self.facts }
+        Wants {
+            metrics,
+            tcp_quality: self.tcp_quality,
+            payloads: self.facts,
+            drops: self.drops != Drops::None,
+        }
     }
 }
 

@@ -26,7 +26,7 @@ pub fn replay(options: &ReplayOptions) -> Result<(), Failure> {
     let proc = Path::new("/proc");
     kernel_release(proc)?;
     privileges(proc)?;
-    let wants = Wants { metrics: 0, tcp_quality: false, payloads: true };
+    let wants = Wants { metrics: 0, tcp_quality: false, payloads: true, drops: false };
     let plan =
         budget::plan(options.memory, wants).map_err(|error| Failure::Configuration(error.to_string()))?;
     let table = FlowTable::new(
@@ -40,6 +40,7 @@ pub fn replay(options: &ReplayOptions) -> Result<(), Failure> {
             community_id_seed: Some(options.community_id_seed),
             sample: filter.sample(),
             application_bytes: usize::try_from(plan.application_bytes).unwrap_or(usize::MAX),
+            flows_of_drops: false,
         },
         FlowIds::random(),
     );

@@ -12,8 +12,8 @@ use abi::Direction;
 
 use crate::flow::text;
 use crate::flow::{
-    Application, Connection, Dns, Endpoint, FlowRecord, Hook, Hop, OtherRecord, Question, Record, Role,
-    RoundTrips, Vlan,
+    Application, Connection, Dns, DropCount, Endpoint, FlowError, FlowRecord, Hook, Hop, OtherRecord,
+    Question, Record, Role, RoundTrips, Vlan,
 };
 
 /// Takes attributes one by one. Values are lent, nothing is allocated on the way.
@@ -133,19 +133,19 @@ fn flow(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
     if !record.path.is_empty() {
         path(record, sink);
     }
+    if !record.drops.is_empty() {
+        drops(record.drops, sink);
+    }
+    if !record.icmp_errors.is_empty() {
+        icmp_errors(record.icmp_errors, sink);
+    }
     sink.text(attribute::LOG_RECORD_UID, &text::record_uid(&id, record.sequence));
 }
 
 fn path(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
     let hops = record.path.iter();
-    let flow_direction = |hop: &Hop<'_>| {
-        if hop.is_reverse {
-            value::network_flow_direction::REVERSE
-        } else {
-            value::network_flow_direction::FORWARD
-        }
-    };
-    sink.texts(attribute::NETWORK_FLOW_PATH_DIRECTION, hops.clone().map(flow_direction));
+    let directions = hops.clone().map(|hop| flow_direction(hop.is_reverse));
+    sink.texts(attribute::NETWORK_FLOW_PATH_DIRECTION, directions);
     sink.texts(attribute::NETWORK_FLOW_PATH_INTERFACE_NAME, hops.clone().map(|hop| &*hop.hook.interface));
     let direction = |hop: &Hop<'_>| direction_name(hop.hook.direction);
     sink.texts(attribute::NETWORK_FLOW_PATH_INTERFACE_DIRECTION, hops.clone().map(direction));
@@ -173,6 +173,28 @@ fn path(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
         };
         sink.doubles(attribute::NETWORK_FLOW_PATH_DELAY, hops.map(delay));
     }
+}
+
+fn drops(drops: &[DropCount], sink: &mut impl AttributeSink) {
+    let drops = drops.iter();
+    let directions = drops.clone().map(|drop| flow_direction(drop.is_reverse));
+    sink.texts(attribute::NETWORK_FLOW_DROP_DIRECTION, directions);
+    sink.texts(attribute::NETWORK_FLOW_DROP_REASON, drops.clone().map(|drop| drop.reason.name()));
+    sink.ints(attribute::NETWORK_FLOW_DROP_PACKETS, drops.clone().map(|drop| integer(drop.packets)));
+    sink.ints(attribute::NETWORK_FLOW_DROP_BYTES, drops.map(|drop| integer(drop.bytes)));
+}
+
+fn icmp_errors(errors: &[FlowError], sink: &mut impl AttributeSink) {
+    let directions = errors.iter().map(|error| flow_direction(error.is_reverse));
+    sink.texts(attribute::NETWORK_FLOW_ICMP_ERROR_DIRECTION, directions);
+    let names: SmallVec<[_; 2]> = errors.iter().map(|error| error.error.name()).collect();
+    sink.texts(attribute::NETWORK_FLOW_ICMP_ERROR_REASON, names.iter().map(|name| &**name));
+    let senders: SmallVec<[_; 2]> = errors.iter().map(|error| text::address(error.error.sender())).collect();
+    sink.texts(attribute::NETWORK_FLOW_ICMP_ERROR_ADDRESS, senders.iter().map(|sender| &**sender));
+}
+
+fn flow_direction(is_reverse: bool) -> &'static str {
+    if is_reverse { value::network_flow_direction::REVERSE } else { value::network_flow_direction::FORWARD }
 }
 
 fn other(record: &OtherRecord<'_>, sink: &mut impl AttributeSink) {

@@ -78,6 +78,8 @@ pub enum ConnectionError {
     Reset,
     /// Nothing answered the SYN.
     TimedOut,
+    /// An ICMP error answered the SYN: there is no way to the other end.
+    HostUnreachable,
 }
 
 impl HandshakeTimes {
@@ -125,6 +127,7 @@ impl ConnectionError {
             Self::Refused => value::REFUSED,
             Self::Reset => value::RESET,
             Self::TimedOut => value::TIMED_OUT,
+            Self::HostUnreachable => value::HOST_UNREACHABLE,
         }
     }
 }

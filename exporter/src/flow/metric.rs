@@ -54,6 +54,8 @@ pub(crate) struct MetricPoint<'a> {
 pub(crate) enum MetricValue<'a> {
     /// What they sent.
     Traffic(Counts),
+    /// Packets that the kernel dropped of them.
+    Dropped(u64),
     /// TCP segments that they sent again.
     Retransmits(u64),
     /// TCP connections that were opened, or could not be.

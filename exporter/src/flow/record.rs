@@ -5,8 +5,8 @@ use std::num::NonZeroU32;
 
 use crate::clock::{MonotonicTime, WallTime};
 use crate::flow::{
-    Application, CommunityId, Connection, Counts, Disorder, Ecn, FlowId, Hook, HookId, Icmp, Mac, TcpFlags,
-    Vlan,
+    Application, CommunityId, Connection, Counts, Disorder, DropCount, Ecn, FlowError, FlowId, Hook, HookId,
+    Icmp, Mac, TcpFlags, Vlan,
 };
 
 /// One record, lent to the stage that writes it.
@@ -81,6 +81,10 @@ pub struct FlowRecord<'a> {
     /// The hooks that the packets of the interval passed, in their order, the source's packets first. Empty unless there are more
     /// than one for a direction.
     pub path: &'a [Hop<'a>],
+    /// Packets that the kernel dropped in the interval, the source's first.
+    pub drops: &'a [DropCount],
+    /// ICMP errors that quote packets of the flow, each once, those about the source's packets first.
+    pub icmp_errors: &'a [FlowError],
 }
 
 /// What one hook saw of one direction in an interval.

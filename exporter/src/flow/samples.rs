@@ -75,6 +75,8 @@ pub(crate) fn tcp(hook: &Hook) -> FlowRecord<'_> {
         sample: std::num::NonZeroU32::MIN,
         icmp: None,
         path: &[],
+        drops: &[],
+        icmp_errors: &[],
     }
 }
 
@@ -136,7 +138,8 @@ pub(crate) fn any_connection() -> impl Strategy<Value = Connection> {
         prop_oneof![
             Just(ConnectionError::Refused),
             Just(ConnectionError::Reset),
-            Just(ConnectionError::TimedOut)
+            Just(ConnectionError::TimedOut),
+            Just(ConnectionError::HostUnreachable)
         ]
     };
     let opening = prop_oneof![Just(Opening::Established), error().prop_map(Opening::Failed)];
@@ -215,6 +218,8 @@ pub(crate) fn any_flow() -> impl Strategy<Value = FlowRecord<'static>> {
             sample: std::num::NonZeroU32::MIN,
             icmp: facts.1.map(|(kind, code)| Icmp { kind, code }),
             path: &[],
+            drops: &[],
+            icmp_errors: &[],
         }
     })
 }

@@ -62,6 +62,8 @@ pub struct Wants {
     pub tcp_quality: bool,
     /// Whether the programs ship the first bytes of connections.
     pub payloads: bool,
+    /// Whether a program counts what the kernel drops.
+    pub drops: bool,
 }
 
 impl Wants {
@@ -123,9 +125,9 @@ pub fn plan(bytes: u64, wants: Wants) -> Result<Plan, BudgetError> {
 }
 
 fn of_flows(flows: u64, granted: u64, wants: Wants) -> Plan {
-    let Wants { metrics, tcp_quality, payloads } = wants;
+    let Wants { metrics, tcp_quality, payloads, drops } = wants;
     let observations = u32::try_from(flows / FLOWS_PER_OBSERVATION).unwrap_or(u32::MAX);
-    let sizes = Sizes { tcp_quality, ..Sizes::of_observations(observations) }
+    let sizes = Sizes { tcp_quality, drops, ..Sizes::of_observations(observations) }
         .with_payloads(u32::try_from(wants.ring(granted)).unwrap_or(u32::MAX));
     Plan {
         flows,
@@ -155,7 +157,7 @@ mod tests {
 
     use super::*;
 
-    const ALL: Wants = Wants { metrics: 2 << 20, tcp_quality: true, payloads: true };
+    const ALL: Wants = Wants { metrics: 2 << 20, tcp_quality: true, payloads: true, drops: true };
 
     #[test]
     fn a_gibibyte_holds_a_million_flows() {
@@ -173,6 +175,7 @@ mod tests {
         for less in [
             Wants { tcp_quality: false, ..ALL },
             Wants { payloads: false, ..ALL },
+            Wants { drops: false, ..ALL },
             Wants { metrics: 0, ..ALL },
         ] {
             assert!(flows(less) > flows(ALL), "{less:?}: {} and {}", flows(less), flows(ALL));
@@ -203,9 +206,10 @@ mod tests {
             bytes in 32_u64 << 20..64 << 30,
             metrics in 0_u64..8 << 20,
             tcp_quality in any::<bool>(),
-            payloads in any::<bool>()
+            payloads in any::<bool>(),
+            drops in any::<bool>()
         ) {
-            let wants = Wants { metrics, tcp_quality, payloads };
+            let wants = Wants { metrics, tcp_quality, payloads, drops };
             let plan = plan(bytes, wants).unwrap();
             prop_assert!(plan.total() <= bytes);
             let more = of_flows(plan.flows + 1, bytes, wants);

@@ -4,19 +4,21 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::resume_unwind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use abi::maps::{
-    AWAITED, BUCKETS_GLOBAL, ENTRIES, ENTRIES_GLOBAL, FILTER_LEN_GLOBAL, FILTER_RULES_GLOBAL,
-    HASH_KEY_GLOBAL, INDEX, LOSS_SLOTS, LOSS_SLOTS_GLOBAL, LOSSES, PAYLOADS, PAYLOADS_GLOBAL, REPLAY_GLOBAL,
-    SAMPLE_GLOBAL, SCOPE_GLOBAL, TCP_QUALITY, TCP_QUALITY_GLOBAL, TIMINGS,
+    AWAITED, BUCKETS_GLOBAL, DROP_LAYOUT_GLOBAL, DROPS, ENTRIES, ENTRIES_GLOBAL, FILTER_LEN_GLOBAL,
+    FILTER_RULES_GLOBAL, HASH_KEY_GLOBAL, INDEX, LOSS_SLOTS, LOSS_SLOTS_GLOBAL, LOSSES, NO_DROPS_GLOBAL,
+    PAYLOADS, PAYLOADS_GLOBAL, REPLAY_GLOBAL, SAMPLE_GLOBAL, SCOPE_GLOBAL, TCP_QUALITY, TCP_QUALITY_GLOBAL,
+    TIMINGS,
 };
 use abi::{Direction, FilterRule};
 use aya::programs::{ProgramError, SchedClassifier};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use packet::Link;
 
+use crate::kernel::drops::{DropReader, DropsError, Layout};
 use crate::kernel::filter::Filter;
 use crate::kernel::loss_slots::SlotCount;
 use crate::kernel::object;
@@ -24,6 +26,9 @@ use crate::kernel::reader::{ReadError, Reader};
 use crate::kernel::share::{Share, ShareError};
 use crate::kernel::sizes::Sizes;
 use crate::kernel::sys::GracePeriod;
+
+/// Where the kernel describes its types.
+const SYS: &str = "/sys";
 
 /// The loaded programs and the way to what they count.
 pub struct Loaded {
@@ -92,8 +97,11 @@ pub enum LoadError {
 /// [`LoadError`], most often for want of CAP_BPF and CAP_NET_ADMIN, or of memory for the maps.
 pub fn load(scope: u32, sizes: Sizes, filter: &Filter, grace: GracePeriod) -> Result<Loaded, LoadError> {
     let constants = Constants::new(sizes, filter)?;
-    let (mut ebpf, programs) = instance(scope, &constants, &[], Packets::OfHooks)?;
-    Ok(Loaded { programs, reader: Reader::new(&mut ebpf, sizes, constants.slots, grace)? })
+    let drops = sizes.drops.then(|| Layout::read(Path::new(SYS)));
+    let layout = drops.as_ref().and_then(|layout| layout.as_ref().ok());
+    let (mut ebpf, programs) = instance(scope, &constants, &[], Packets::OfHooks, layout)?;
+    let reader = Reader::new(&mut ebpf, sizes, constants.slots, grace)?;
+    Ok(Loaded { programs, reader: with_drops(reader, &mut ebpf, drops) })
 }
 
 /// Loads the programs for the hooks of one network namespace, and gives what loads those of others, which write to the same maps.
@@ -107,9 +115,20 @@ pub fn load_shared(
     grace: GracePeriod,
 ) -> Result<(Loaded, Sharing), LoadError> {
     let sharing = Sharing { constants: Constants::new(sizes, filter)?, share: Share::new()? };
-    let (mut ebpf, programs) = instance(scope, &sharing.constants, &sharing.share.paths(), Packets::OfHooks)?;
+    let drops = sizes.drops.then(|| Layout::read(Path::new(SYS)));
+    let layout = drops.as_ref().and_then(|layout| layout.as_ref().ok());
+    let paths = sharing.share.paths();
+    let (mut ebpf, programs) = instance(scope, &sharing.constants, &paths, Packets::OfHooks, layout)?;
     let reader = Reader::new(&mut ebpf, sizes, sharing.constants.slots, grace)?;
-    Ok((Loaded { programs, reader }, sharing))
+    Ok((Loaded { programs, reader: with_drops(reader, &mut ebpf, drops) }, sharing))
+}
+
+/// Has dropped packets counted, or the reader know why not: flows do not need them.
+fn with_drops(reader: Reader, ebpf: &mut Ebpf, drops: Option<Result<Layout, DropsError>>) -> Reader {
+    match drops {
+        Some(layout) => reader.with_drops(layout.and_then(|layout| DropReader::attach(ebpf, layout))),
+        None => reader,
+    }
 }
 
 /// Loads programs for further network namespaces. Each knows its scope as a constant, and all write to the same maps.
@@ -126,7 +145,7 @@ impl Sharing {
     /// [`LoadError`].
     pub fn programs(&self, scope: u32) -> Result<Programs, LoadError> {
         let paths = self.share.paths();
-        instance(scope, &self.constants, &paths, Packets::OfHooks).map(|(_, programs)| programs)
+        instance(scope, &self.constants, &paths, Packets::OfHooks, None).map(|(_, programs)| programs)
     }
 }
 
@@ -137,7 +156,7 @@ impl Sharing {
 /// As [`load`].
 pub fn load_for_replay(sizes: Sizes, filter: &Filter) -> Result<Loaded, LoadError> {
     let constants = Constants::new(sizes, filter)?;
-    let (mut ebpf, programs) = instance(0, &constants, &[], Packets::OfCapture)?;
+    let (mut ebpf, programs) = instance(0, &constants, &[], Packets::OfCapture, None)?;
     Ok(Loaded { programs, reader: Reader::new(&mut ebpf, sizes, constants.slots, GracePeriod::Unneeded)? })
 }
 
@@ -178,12 +197,14 @@ enum Packets {
     OfCapture,
 }
 
-/// Maps that have a path are those that are there, or made there.
+/// Maps that have a path are those that are there, or made there. The program for dropped packets is one for all instances: that with
+/// a `layout`.
 fn instance(
     scope: u32,
     constants: &Constants,
     paths: &[(&'static str, PathBuf)],
     packets: Packets,
+    layout: Option<&Layout>,
 ) -> Result<(Ebpf, Programs), LoadError> {
     let Constants { sizes, slots, hash_key, filter_len, rules, sample } = constants;
     let (buckets, slots_per_generation) = (sizes.buckets(), slots.per_generation());
@@ -211,6 +232,17 @@ fn instance(
         .map_max_entries(AWAITED, sizes.awaited())
         .map_max_entries(LOSSES, sizes.losses)
         .map_max_entries(LOSS_SLOTS, slots.in_map());
+    let no_drops = layout.map(Layout::no_drops);
+    if let Some((layout, no_drops)) = layout.zip(no_drops.as_ref()) {
+        loader.override_global(DROP_LAYOUT_GLOBAL, &layout.offsets()[..], true).override_global(
+            NO_DROPS_GLOBAL,
+            &no_drops[..],
+            true,
+        );
+        for map in DROPS {
+            loader.map_max_entries(map, sizes.drops_in_map());
+        }
+    }
     for (map, path) in paths {
         loader.map_pin_path(map, path.as_path());
     }

@@ -1,9 +1,11 @@
 //! The kernel's side, seen from user space: load, attach, read.
 
 mod attach;
+mod btf;
 pub mod budget;
 mod conntrack;
 mod decode;
+mod drops;
 mod filter;
 mod glob;
 mod instance;
@@ -29,6 +31,7 @@ pub use self::attach::{
     Mechanism, Method, OwnNamespace, StartError, Stopped, Summary, Supply,
 };
 pub use self::conntrack::{Conntrack, ConntrackError};
+pub use self::drops::{Drops, DropsError, drop_reasons};
 pub use self::filter::{Filter, FilterError, ListProblem, PrefixError, RuleProblem};
 pub use self::glob::{Glob, GlobError};
 pub use self::instance::{InstanceError, InstanceLock};

@@ -8,13 +8,14 @@ use std::io;
 use std::os::fd::AsFd;
 
 use abi::maps::{CONTROL, ENTRIES, INDEX, TAKEN, TCP_QUALITY};
-use abi::{Bucket, Entry, Taken, TcpQuality, control, protocol};
+use abi::{Bucket, Entry, Taken, TcpQuality, Untold, control, protocol};
 use aya::maps::{Map, MapError};
 use aya::{Ebpf, Pod};
 use rustix::time::{ClockId, clock_getres};
 
-use crate::flow::{HookId, Hooks, Observation};
+use crate::flow::{Dropped, HookId, Hooks, Observation};
 use crate::kernel::decode;
+use crate::kernel::drops::{DropReader, DropsError};
 use crate::kernel::loss_slots::{LossSlots, SlotCount};
 use crate::kernel::losses::{Loss, Losses};
 use crate::kernel::payloads::{Payload, Payloads};
@@ -33,6 +34,8 @@ pub struct Reader {
     losses: Losses,
     left_out: LossSlots,
     payloads: Payloads,
+    /// `None` if they are not wanted.
+    drops: Option<Result<DropReader, DropsError>>,
     grace: GracePeriod,
     generation: u32,
     /// Of each generation, how many buckets it was given when it was last written.
@@ -66,6 +69,9 @@ pub enum ReadError {
     /// Nobody knows whether the programs still write the old generation.
     #[error("cannot wait for the flow programs to leave the old generation: {0}")]
     GracePeriod(#[source] io::Error),
+    /// The kernel does not tell of the program for dropped packets.
+    #[error("cannot ask the kernel how often it left out the program for dropped packets: {0}")]
+    Missed(#[source] io::Error),
 }
 
 impl Reader {
@@ -87,11 +93,56 @@ impl Reader {
             losses: Losses::new(ebpf)?,
             left_out: LossSlots::new(ebpf, slots)?,
             payloads: Payloads::new(ebpf)?,
+            drops: None,
             grace,
             generation: 0,
             buckets: [sizes.buckets(); 2],
             tick: tick(),
         })
+    }
+
+    /// This reader, which reads what the kernel drops as well, or knows why it cannot.
+    pub(super) fn with_drops(self, drops: Result<DropReader, DropsError>) -> Self {
+        Self { drops: Some(drops), ..self }
+    }
+
+    /// Why dropped packets are not read, if they were wanted.
+    #[must_use]
+    pub fn why_no_drops(&self) -> Option<&DropsError> {
+        self.drops.as_ref()?.as_ref().err()
+    }
+
+    /// Gives the packets that the kernel dropped before the last reading and after the one before. To be called once after each.
+    ///
+    /// # Errors
+    /// [`ReadError::Map`].
+    pub fn read_dropped(&mut self, take: impl FnMut(&Dropped)) -> Result<(), ReadError> {
+        match &mut self.drops {
+            Some(Ok(drops)) => drops.read(1 - self.generation, take),
+            _ => Ok(()),
+        }
+    }
+
+    /// Dropped packets of which only the number is known, since the start, in the order of [`Untold::ALL`].
+    ///
+    /// # Errors
+    /// [`ReadError::Map`].
+    pub fn untold_drops(&self) -> Result<[u64; Untold::ALL.len()], ReadError> {
+        match &self.drops {
+            Some(Ok(drops)) => drops.untold(),
+            _ => Ok(Default::default()),
+        }
+    }
+
+    /// How often the kernel left the program for dropped packets out, since the start: it runs once at a time on a CPU.
+    ///
+    /// # Errors
+    /// [`ReadError::Missed`].
+    pub fn missed_drops(&self) -> Result<u64, ReadError> {
+        match &self.drops {
+            Some(Ok(drops)) => drops.missed(),
+            _ => Ok(0),
+        }
     }
 
     /// How many observations the current generation has.

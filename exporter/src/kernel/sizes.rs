@@ -15,6 +15,11 @@ const AWAITED_ENTRIES: u32 = 16_384;
 /// Key, value and the kernel's own part of such an entry, rounded up.
 const AWAITED_BYTES: u64 = 128;
 
+/// Tuples times reasons of dropped packets that each generation tells apart.
+const DROP_ENTRIES: u32 = 2048;
+/// Key, value and the kernel's own part of such an entry.
+const DROP_BYTES: u64 = 128;
+
 /// Sizes that user space gives the maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
@@ -26,6 +31,8 @@ pub struct Sizes {
     pub payload_bytes: u32,
     /// Whether the programs note how well TCP connections do, beside each observation.
     pub tcp_quality: bool,
+    /// Whether a program counts packets that the kernel drops.
+    pub drops: bool,
 }
 
 impl Sizes {
@@ -35,7 +42,7 @@ impl Sizes {
     /// With the usual room for losses, and TCP quality.
     #[must_use]
     pub const fn of_observations(observations: u32) -> Self {
-        Self { observations, losses: LOSS_ENTRIES, payload_bytes: 0, tcp_quality: true }
+        Self { observations, losses: LOSS_ENTRIES, payload_bytes: 0, tcp_quality: true, drops: false }
     }
 
     /// These, with a ring of payloads: room for what comes between two looks, which is a tenth of a second.
@@ -47,6 +54,11 @@ impl Sizes {
     /// Connections' sides whose first data is waited for.
     pub(super) const fn awaited(self) -> u32 {
         if self.payload_bytes == 0 { 1 } else { AWAITED_ENTRIES }
+    }
+
+    /// Of each generation. A map has one value at least.
+    pub(super) const fn drops_in_map(self) -> u32 {
+        if self.drops { DROP_ENTRIES } else { 1 }
     }
 
     /// Buckets of each generation.
@@ -88,6 +100,7 @@ impl Sizes {
     pub const fn bytes(self) -> u64 {
         self.payload_bytes as u64
             + self.awaited() as u64 * AWAITED_BYTES
+            + (GENERATIONS * self.drops_in_map()) as u64 * DROP_BYTES
             + self.entries_in_map() as u64 * size_of::<Entry>() as u64
             + self.tcp_quality_in_map() as u64 * size_of::<TcpQuality>() as u64
             + self.timings() as u64 * size_of::<Timings>() as u64

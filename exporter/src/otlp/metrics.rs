@@ -47,6 +47,7 @@ struct Points {
     bytes: Vec<NumberDataPoint>,
     packets: Vec<NumberDataPoint>,
     retransmits: Vec<NumberDataPoint>,
+    dropped: Vec<NumberDataPoint>,
     connections: Vec<NumberDataPoint>,
     round_trips: Vec<HistogramDataPoint>,
     exponential_round_trips: Vec<ExponentialHistogramDataPoint>,
@@ -54,8 +55,11 @@ struct Points {
 
 impl Points {
     fn len(&self) -> usize {
-        let counters =
-            self.bytes.len() + self.packets.len() + self.retransmits.len() + self.connections.len();
+        let counters = self.bytes.len()
+            + self.packets.len()
+            + self.retransmits.len()
+            + self.dropped.len()
+            + self.connections.len();
         counters + self.round_trips.len() + self.exponential_round_trips.len()
     }
 }
@@ -75,6 +79,7 @@ impl MetricsWriter {
                 running.packets.push(number(&point, counts.packets));
             }
             MetricValue::Retransmits(segments) => running.retransmits.push(number(&point, segments)),
+            MetricValue::Dropped(packets) => running.dropped.push(number(&point, packets)),
             MetricValue::Connections(connections) => running.connections.push(number(&point, connections)),
             MetricValue::RoundTrips(histogram) => match histogram.buckets {
                 Buckets::Explicit { bounds, counts } => {
@@ -132,6 +137,7 @@ impl MetricsWriter {
             (names::NETWORK_FLOW_IO, points.bytes),
             (names::NETWORK_FLOW_PACKET_COUNT, points.packets),
             (names::NETWORK_FLOW_TCP_RETRANSMIT_COUNT, points.retransmits),
+            (names::NETWORK_FLOW_PACKET_DROPPED, points.dropped),
             (names::NETWORK_FLOW_TCP_CONNECTION_COUNT, points.connections),
         ];
         let mut metrics = Vec::new();

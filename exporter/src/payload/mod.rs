@@ -4,11 +4,14 @@
 
 mod database;
 mod dns;
+mod icmp;
 mod quic;
 #[cfg(test)]
 mod tests;
 mod text;
 mod tls;
+
+pub use self::icmp::read_quoted;
 
 use crate::flow::Start;
 

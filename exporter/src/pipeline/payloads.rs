@@ -1,9 +1,10 @@
 //! What shipped payloads say, for the flow table.
 
 use super::{Fate, Pipeline};
-use crate::flow::{Start, Tuple};
+use crate::flow::{IcmpError, Sighting, Start, Tuple};
 use crate::kernel::{Payload, ReadError};
 use crate::payload::{self, Outcome};
+use crate::table::FlowTable;
 
 /// Port of DNS (RFC 1035).
 const DNS: u16 = 53;
@@ -13,20 +14,34 @@ impl<O> Pipeline<O> {
     pub(super) fn read_payloads(&mut self) -> Result<(), ReadError> {
         let Self { reader, table, progress, .. } = self;
         reader.read_payloads(|payload| {
-            let (start, outcome) = understand(payload);
+            let outcome = note(payload, payload.seen, table);
             progress.add_payloads(Fate::from(outcome), 1);
-            table.learn(&payload.tuple, payload.seen, start);
         });
         progress.add_payloads(Fate::Unshipped, reader.unshipped()?);
-        let lost = table.lost_payloads();
-        progress.set_payloads(Fate::Unplaced, lost.unplaced);
-        progress.set_payloads(Fate::Refused, lost.refused);
+        let (lost, errors) = (table.lost_payloads(), table.lost_icmp_errors());
+        progress.set_payloads(Fate::Unplaced, lost.unplaced + errors.unplaced);
+        progress.set_payloads(Fate::Refused, lost.refused + errors.refused);
         Ok(())
     }
 }
 
+/// Has the table know what a payload says that was seen there, and tells how far it could be read.
+pub(super) fn note(payload: &Payload<'_>, seen: Sighting, table: &mut FlowTable) -> Outcome {
+    let Payload { tuple, bytes, .. } = payload;
+    let Some(icmp) = tuple.icmp else {
+        let (start, outcome) = understand(payload);
+        table.learn(tuple, seen, start);
+        return outcome;
+    };
+    // Of ICMP, errors alone are shipped.
+    let Some(quoted) = payload::read_quoted(bytes, tuple.ip_version) else { return Outcome::Incomplete };
+    let error = IcmpError { ip_version: tuple.ip_version, icmp, sender: tuple.source };
+    table.note_icmp_error(&quoted, seen.time, error);
+    Outcome::Parsed
+}
+
 /// What a payload says, and how far it could be read.
-pub(super) fn understand(payload: &Payload<'_>) -> (Start, Outcome) {
+fn understand(payload: &Payload<'_>) -> (Start, Outcome) {
     let Payload { tuple, bytes, len, .. } = payload;
     match (tuple.is_tcp(), has_port(tuple, DNS)) {
         (true, false) => payload::read(bytes, *len),

@@ -3,7 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use semconv::value::{flow_exporter_payload_fate as fate_name, flow_exporter_stage_name as stage_name};
+use semconv::value::{
+    flow_exporter_drop_fate as drop_name, flow_exporter_payload_fate as fate_name,
+    flow_exporter_stage_name as stage_name,
+};
 
 use crate::clock::MonotonicTime;
 
@@ -19,6 +22,8 @@ pub(crate) struct Progress {
     flows: AtomicU64,
     /// Of each fate.
     payloads: [AtomicU64; Fate::ALL.len()],
+    /// Packets of each fate.
+    drops: [AtomicU64; DropFate::ALL.len()],
     /// Nanoseconds of each stage.
     times: [AtomicU64; Stage::ALL.len()],
 }
@@ -62,6 +67,50 @@ pub(crate) enum Fate {
     Refused,
 }
 
+/// What became of a packet that the kernel dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DropFate {
+    /// A record says it, or will.
+    Placed,
+    /// Its flow is not reported, or no hook has seen it.
+    Unplaced,
+    /// Its flow has too many reasons already.
+    Refused,
+    /// It is not IP, or its headers cannot be read.
+    Unread,
+    /// The kernel's map was full.
+    Overflow,
+    /// It was dropped while the program was busy with another one on the same CPU.
+    Nested,
+    /// As [`Nested`](Self::Nested), and the kernel left the program out.
+    Missed,
+}
+
+impl DropFate {
+    /// Every fate, in the order of its number.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Placed,
+        Self::Unplaced,
+        Self::Refused,
+        Self::Unread,
+        Self::Overflow,
+        Self::Nested,
+        Self::Missed,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Placed => drop_name::PLACED,
+            Self::Unplaced => drop_name::UNPLACED,
+            Self::Refused => drop_name::REFUSED,
+            Self::Unread => drop_name::UNREAD,
+            Self::Overflow => drop_name::OVERFLOW,
+            Self::Nested => drop_name::NESTED,
+            Self::Missed => drop_name::MISSED,
+        }
+    }
+}
+
 impl Fate {
     /// Every fate, in the order of its number.
     pub(crate) const ALL: [Self; 6] =
@@ -103,6 +152,7 @@ impl Progress {
             losses: AtomicU64::new(0),
             flows: AtomicU64::new(0),
             payloads: Default::default(),
+            drops: Default::default(),
             times: Default::default(),
         }
     }
@@ -140,6 +190,15 @@ impl Progress {
     /// Payloads of a fate since the start.
     pub(crate) fn payloads(&self, fate: Fate) -> u64 {
         self.payloads[fate as usize].load(Relaxed)
+    }
+
+    pub(super) fn set_drops(&self, fate: DropFate, packets: u64) {
+        self.drops[fate as usize].store(packets, Relaxed);
+    }
+
+    /// Dropped packets of a fate since the start.
+    pub(crate) fn drops(&self, fate: DropFate) -> u64 {
+        self.drops[fate as usize].load(Relaxed)
     }
 
     pub(crate) fn limits(&self) -> Limits {
@@ -202,6 +261,16 @@ mod tests {
             progress.add_payloads(fate, index as u64);
         }
         assert_eq!(Fate::ALL.map(|fate| progress.payloads(fate)), [0, 1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn fates_of_drops_index_their_own_count() {
+        let progress = Progress::new(Limits { observations: 1, losses: 1, flows: 1 }, MonotonicTime(5));
+        for (index, fate) in DropFate::ALL.into_iter().enumerate() {
+            assert_eq!(fate as usize, index, "{}", fate.name());
+            progress.set_drops(fate, index as u64);
+        }
+        assert_eq!(DropFate::ALL.map(|fate| progress.drops(fate)), [0, 1, 2, 3, 4, 5, 6]);
     }
 
     #[test]

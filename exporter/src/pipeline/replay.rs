@@ -228,7 +228,7 @@ impl<O: Outlet> Replay<O> {
         })?;
         if is_of_flow {
             loaded.reader.read_payloads(|payload| {
-                table.learn(&payload.tuple, seen.sighting, payloads::understand(payload).0);
+                payloads::note(payload, seen.sighting, table);
             });
             return Ok(());
         }

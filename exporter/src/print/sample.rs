@@ -45,6 +45,8 @@ pub(super) fn flow(hook: &Hook) -> FlowRecord<'_> {
         sample: std::num::NonZeroU32::MIN,
         icmp: None,
         path: &[],
+        drops: &[],
+        icmp_errors: &[],
     }
 }
 

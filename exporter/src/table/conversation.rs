@@ -22,6 +22,21 @@ pub(super) fn of(tuple: &Tuple) -> (Tuple, Side) {
     }
 }
 
+/// The tuple of the packets that a side of a conversation sends.
+pub(super) fn sent_by(side: Side, conversation: &Tuple) -> Tuple {
+    match side {
+        Side::Along => *conversation,
+        // An ICMP message that nothing answers has another end all the same.
+        Side::Against => conversation.reverse().unwrap_or(Tuple {
+            source: conversation.destination,
+            destination: conversation.source,
+            source_port: conversation.destination_port,
+            destination_port: conversation.source_port,
+            ..*conversation
+        }),
+    }
+}
+
 impl Side {
     pub(super) const BOTH: [Self; 2] = [Self::Along, Self::Against];
 

@@ -9,6 +9,7 @@ use crate::clock::MonotonicTime;
 use crate::flow::{Evidence, Hooks, Listener, Listeners, Observation, Tuple};
 use crate::table::accounting::Accounting;
 use crate::table::conversation::Side;
+use crate::table::mishaps::Mishaps;
 use crate::table::tcp::Tcp;
 use crate::table::{ports, reuse};
 
@@ -25,11 +26,14 @@ impl Facts {
     pub(super) fn of(
         conversation: &Tuple,
         tcp: Tcp,
-        accounting: &Accounting,
+        (accounting, mishaps): (&Accounting, &Mishaps),
         listeners: &Listeners,
         hooks: &Hooks,
     ) -> Self {
-        let first = |side| accounting.first_of(side).unwrap_or(MonotonicTime(u64::MAX));
+        let first = |side| {
+            let dropped = mishaps.first_dropped_of(side);
+            accounting.first_of(side).into_iter().chain(dropped).min().unwrap_or(MonotonicTime(u64::MAX))
+        };
         let earlier = if first(Side::Against) < first(Side::Along) { Side::Against } else { Side::Along };
         // Addresses of another namespace may be others' there.
         let is_here =

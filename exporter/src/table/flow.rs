@@ -4,15 +4,16 @@ use smallvec::SmallVec;
 
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
-    Application, CommunityId, Connection, Disorder, EndReason, Endpoint, FlowId, FlowRecord, Hooks,
+    Application, CommunityId, Connection, Disorder, Dropped, EndReason, Endpoint, FlowId, FlowRecord, Hooks,
     Observation, Record, RecordSink, RoundTrips, TcpFlags, Tuple,
 };
 use crate::ledger::Ledger;
 use crate::table::Output;
 use crate::table::accounting::{Accounting, Share};
-use crate::table::conversation::{Side, Sides};
+use crate::table::conversation::{self, Side, Sides};
 use crate::table::facts::Facts;
 use crate::table::handshake::Handshake;
+use crate::table::mishaps::Mishaps;
 use crate::table::quality::Quality;
 use crate::table::reuse::{self, Reading};
 use crate::table::settings::{Phase, Settings};
@@ -22,9 +23,6 @@ use crate::table::tcp::Tcp;
 
 /// How long a closed connection may still get packets of one end if every drain brings some, in nanoseconds.
 const LINGER: u64 = 5_000_000_000;
-
-/// In nanoseconds: a step of the wall clock below this is its adjustment, which a record hides.
-const ADJUSTMENT: u64 = 1_000_000_000;
 
 #[derive(Debug)]
 pub(super) struct Flow {
@@ -47,6 +45,7 @@ pub(super) struct Flow {
     /// Of few flows, and then large.
     application: Option<Box<Application>>,
     quality: Quality,
+    mishaps: Mishaps,
     /// A record has said how the connection's opening ended.
     is_opening_told: bool,
     /// Fixed by the first record.
@@ -98,6 +97,7 @@ impl Flow {
             handshake: Handshake::default(),
             application: None,
             quality: Quality::default(),
+            mishaps: Mishaps::default(),
             is_opening_told: false,
             facts: None,
             sequence: 0,
@@ -120,9 +120,9 @@ impl Flow {
         self.tcp.set_tracked(opener);
     }
 
-    /// The first packet that a record would carry.
+    /// The first packet that a record would carry or tell of.
     pub(super) fn first(&self) -> Option<MonotonicTime> {
-        self.accounting.first()
+        self.accounting.first().into_iter().chain(self.mishaps.first()).min()
     }
 
     /// Whether a record would carry packets.
@@ -171,7 +171,7 @@ impl Flow {
         if self.is_closing() {
             self.stirred.add(side);
         }
-        self.live_at(observation);
+        self.live_at(observation.first, observation.last);
         if let Some(way) = &mut self.way {
             way.hear(observation, reading);
         }
@@ -183,6 +183,16 @@ impl Flow {
             self.quality.absorb(side, observation, hooks.get(observation.hook));
             self.accounting.take(side, observation, hooks, shared);
         }
+    }
+
+    /// Takes packets that `side` sent and the kernel dropped. Says whether there was room.
+    pub(super) fn lose(&mut self, side: Side, dropped: &Dropped) -> bool {
+        self.live_at(dropped.first, dropped.last);
+        self.mishaps.lose(side, dropped)
+    }
+
+    pub(super) fn mishaps(&mut self) -> &mut Mishaps {
+        &mut self.mishaps
     }
 
     /// When to look at the flow next. Packets that come meanwhile can make it later, never earlier, unless they change
@@ -256,15 +266,17 @@ impl Flow {
         out: &mut Output<'_, S>,
     ) {
         let facts = *self.facts.get_or_insert_with(|| {
-            Facts::of(&self.conversation, self.tcp, &self.accounting, listeners, out.hooks)
+            let of = (&self.accounting, &self.mishaps);
+            Facts::of(&self.conversation, self.tcp, of, listeners, out.hooks)
         });
+        let mishaps = self.mishaps.settle(facts.source);
         let settled = self.accounting.settle(out.ledger, &mut shared.uses);
         let path = self.way.as_mut().map_or_else(SmallVec::new, |way| {
             let passed = way.settle(&settled.hops, readings, out.hooks, &mut shared.uses);
             settled.path(facts.source, passed.as_deref(), out.hooks)
         });
         let shares = settled.shares;
-        let (interval_start, timestamp) = self.interval(shares, out.clock);
+        let (interval_start, timestamp) = self.interval(shares, !mishaps.drops.is_empty(), out.clock);
         self.interval_start = timestamp;
         self.not_before = settings.record_after(out.clock.monotonic(), self.phase);
 
@@ -301,8 +313,10 @@ impl Flow {
             connection,
             application: self.application.as_deref(),
             sample: settings.sample,
-            icmp: self.tuple(source).icmp,
+            icmp: conversation::sent_by(source, &self.conversation).icmp,
             path: &path,
+            drops: &mishaps.drops,
+            icmp_errors: &mishaps.icmp_errors,
         };
         out.sink.record(Record::Flow(&record), &settled.by_hook(source));
         shared.take_back(settled.hops);
@@ -323,7 +337,8 @@ impl Flow {
     fn connection(&mut self, reason: EndReason, source: Side, round_trips: RoundTrips) -> Connection {
         let client = self.tcp.client();
         let is_answered = client.is_none_or(|client| self.accounting.lead(client.other()).is_some());
-        let opening = self.tcp.opening(reason, is_answered).filter(|_| !self.is_opening_told);
+        let silence = self.mishaps.silence(is_answered);
+        let opening = self.tcp.opening(reason, silence).filter(|_| !self.is_opening_told);
         self.is_opening_told |= opening.is_some();
         match client {
             Some(client) if opening.is_none() && reason == EndReason::ActiveTimeout => {
@@ -333,7 +348,7 @@ impl Flow {
         }
         Connection {
             state: self.tcp.state(source),
-            error: self.tcp.error(reason, is_answered),
+            error: self.tcp.error(reason, silence),
             reset: self.tcp.reset(reason, source),
             times: self.handshake.times(),
             round_trips,
@@ -341,13 +356,13 @@ impl Flow {
         }
     }
 
-    fn live_at(&mut self, observation: &Observation) {
+    fn live_at(&mut self, first: MonotonicTime, last: MonotonicTime) {
         // The kernel's cheap clock may lie behind the precise one of the first packet.
-        self.last = self.last.max(observation.last).max(observation.first);
-        if self.facts.is_none() && observation.first < self.first {
+        self.last = self.last.max(last).max(first);
+        if self.facts.is_none() && first < self.first {
             // By the distance and not by the clock, which may have been stepped since the flow was made.
-            self.start.0 = self.start.0.saturating_sub(self.first.since(observation.first));
-            self.first = observation.first;
+            self.start.0 = self.start.0.saturating_sub(self.first.since(first));
+            self.first = first;
             self.interval_start = self.start;
         }
     }
@@ -356,23 +371,16 @@ impl Flow {
         Some(settings.record_after(self.first()?, self.phase).max(self.not_before))
     }
 
-    /// Begin and end of the interval. A wall clock that was stepped back between begin and end leaves an interval of no length.
-    fn interval(&self, shares: [Share; 2], clock: Clock) -> (WallTime, WallTime) {
-        if shares.iter().all(|share| share.counts.is_zero()) {
+    /// Begin and end of the interval.
+    fn interval(&self, shares: [Share; 2], has_drops: bool, clock: Clock) -> (WallTime, WallTime) {
+        if !has_drops && shares.iter().all(|share| share.counts.is_zero()) {
             return (self.interval_start, self.interval_start);
         }
-        let timestamp = clock.wall_at(self.last);
-        if timestamp >= self.interval_start {
-            (self.interval_start, timestamp)
-        } else if self.interval_start.0 - timestamp.0 < ADJUSTMENT {
-            (self.interval_start, self.interval_start)
-        } else {
-            (timestamp, timestamp)
-        }
+        self.interval_start.until(clock.wall_at(self.last))
     }
 
     fn endpoint(&self, side: Side, shares: &[Share; 2], disorder: &[Disorder; 2]) -> Endpoint {
-        let tuple = self.tuple(side);
+        let tuple = conversation::sent_by(side, &self.conversation);
         let share = shares[side as usize];
         Endpoint {
             address: tuple.source_address(),
@@ -382,21 +390,6 @@ impl Flow {
             dscp: share.dscp,
             ecn: share.ecn,
             disorder: disorder[side as usize],
-        }
-    }
-
-    /// The tuple of the packets that `side` sends.
-    fn tuple(&self, side: Side) -> Tuple {
-        match side {
-            Side::Along => self.conversation,
-            // An ICMP message that nothing answers has another end all the same.
-            Side::Against => self.conversation.reverse().unwrap_or(Tuple {
-                source: self.conversation.destination,
-                destination: self.conversation.source,
-                source_port: self.conversation.destination_port,
-                destination_port: self.conversation.source_port,
-                ..self.conversation
-            }),
         }
     }
 }

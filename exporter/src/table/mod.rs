@@ -8,11 +8,15 @@
 mod accounting;
 mod applications;
 mod conversation;
+mod drops;
 mod echoes;
 mod facts;
 mod flow;
 mod handshake;
+mod icmp_errors;
 mod index;
+mod mishaps;
+mod openers;
 mod others;
 mod path;
 mod ports;
@@ -39,7 +43,9 @@ use crate::ledger::{Ledger, LossReason};
 
 use self::applications::Applications;
 use self::conversation::Side;
+use self::drops::DropNotes;
 use self::flow::{Closing, Flow};
+use self::icmp_errors::IcmpNotes;
 use self::index::Index;
 use self::others::Others;
 use self::reuse::Reading;
@@ -50,11 +56,8 @@ use self::stretch::{Readings, Way};
 use self::wheel::Wheel;
 
 pub use self::applications::Losses;
+pub use self::drops::DropFates;
 pub use self::settings::Config;
-
-/// Connections of which it is asked who opened them, at most (a quarter MiB): more that begin between two readings are told by
-/// other evidence.
-const MOST_UNOPENED: usize = 4096;
 
 /// All live flows.
 #[derive(Debug)]
@@ -77,6 +80,8 @@ pub struct FlowTable {
     others: Others,
     shared: Shared,
     applications: Applications,
+    drops: DropNotes,
+    icmp_errors: IcmpNotes,
     /// Flows of these are not reported.
     excluded: Arc<OwnConnections>,
     /// Who listens on this machine, as last told.
@@ -119,6 +124,8 @@ impl FlowTable {
             others: Others::default(),
             shared: Shared::default(),
             applications: Applications::new(config.application_bytes),
+            drops: DropNotes::default(),
+            icmp_errors: IcmpNotes::default(),
             excluded: Arc::default(),
             listeners: Listeners::default(),
             wants_listeners: false,
@@ -130,33 +137,6 @@ impl FlowTable {
     #[must_use]
     pub fn excluding(self, own: Arc<OwnConnections>) -> Self {
         Self { excluded: own, ..self }
-    }
-
-    /// Whether [`set_listeners`](Self::set_listeners) could tell more of the flows that have no record yet.
-    #[must_use]
-    pub fn wants_listeners(&self) -> bool {
-        self.wants_listeners
-    }
-
-    /// Who listens, for the flows whose first record is still to come.
-    pub fn set_listeners(&mut self, listeners: Listeners) {
-        self.listeners = listeners;
-        self.wants_listeners = false;
-    }
-
-    /// Tuples of the connections that came since the last call to hooks of the agent's own network namespace and whose opening was
-    /// not seen: those that [`set_opener`](Self::set_opener) could tell more of. The oldest, if there are very many.
-    pub fn take_unopened(&mut self) -> Vec<Tuple> {
-        std::mem::take(&mut self.unopened)
-    }
-
-    /// Connection tracking has it that a connection was opened by the side that sends such packets. For flows whose first record is
-    /// still to come.
-    pub fn set_opener(&mut self, packets: &Tuple) {
-        let (conversation, side) = conversation::of(packets);
-        if let Some(slot) = self.index.find(&conversation, &self.flows) {
-            self.flows[slot].set_opener(side);
-        }
     }
 
     /// Takes what a hook saw of a tuple, and enters it in the ledger as observed. Makes a record only if a flow has to end for a
@@ -195,6 +175,8 @@ impl FlowTable {
             self.readings.overflowed = Some(now);
         }
         self.place_said();
+        self.place_dropped(out);
+        self.place_icmp_errors();
         self.end_closed(now, out);
         while let Some(slot) = self.wheel.take_due(self.settings.due_by(now, out.sink)) {
             let flow = &mut self.flows[slot];
@@ -239,6 +221,8 @@ impl FlowTable {
     pub fn finish<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
         self.settle_held(out);
         self.place_said();
+        self.place_dropped(out);
+        self.place_icmp_errors();
         for slot in std::mem::take(&mut self.closing) {
             self.end(slot, EndReason::EndOfFlow, out);
         }
@@ -285,7 +269,11 @@ impl FlowTable {
         observation: &Observation,
         out: &mut Output<'_, S>,
     ) {
-        let slot = slot.unwrap_or_else(|| self.admit(conversation, observation, out));
+        let slot = slot.unwrap_or_else(|| {
+            let slot = self.admit(conversation, reuse::opening(observation), observation.first, out);
+            self.wonder(slot, observation, out.hooks);
+            slot
+        });
         let flow = &mut self.flows[slot];
         let before = flow.first();
         flow.absorb(side, observation, self.reading, out.hooks, &mut self.shared);
@@ -308,7 +296,8 @@ impl FlowTable {
     fn admit<S: RecordSink>(
         &mut self,
         conversation: Tuple,
-        observation: &Observation,
+        opened: Option<MonotonicTime>,
+        first: MonotonicTime,
         out: &mut Output<'_, S>,
     ) -> Slot {
         if self.flows.len() >= self.settings.max_flows {
@@ -317,13 +306,8 @@ impl FlowTable {
         self.wheel.turn_empty(out.clock.monotonic());
         let phase = Phase::of(self.flows.next());
         let way = self.settings.with_path.then(|| Way::new(self.reading));
-        let flow = Flow::new(self.ids.next_id(), phase, conversation, observation.first, way, out.clock);
-        let is_own = self.excluded.have(&conversation, reuse::opening(observation), observation.first);
-        self.wants_listeners |= !is_own && facts::may_need_listeners(observation);
-        let is_here = || out.hooks.get(observation.hook).scope == self.listeners.scope();
-        if !is_own && facts::is_unopened(observation) && self.unopened.len() < MOST_UNOPENED && is_here() {
-            self.unopened.push(conversation);
-        }
+        let flow = Flow::new(self.ids.next_id(), phase, conversation, first, way, out.clock);
+        let is_own = self.excluded.have(&conversation, opened, first);
         let slot = self.flows.insert(if is_own { flow.excluded() } else { flow });
         self.index.insert(slot, &self.flows);
         slot

@@ -24,6 +24,8 @@ pub struct Config {
     pub community_id_seed: Option<u16>,
     /// Bytes for what payloads say of flows, at most.
     pub application_bytes: usize,
+    /// Whether dropped packets make flows that no hook has seen.
+    pub flows_of_drops: bool,
     /// Of so many flows, one is counted.
     pub sample: NonZeroU32,
 }
@@ -38,6 +40,7 @@ impl Default for Config {
             with_path: true,
             community_id_seed: None,
             application_bytes: 1 << 20,
+            flows_of_drops: false,
             sample: NonZeroU32::MIN,
         }
     }
@@ -70,6 +73,7 @@ pub(super) struct Settings {
     pub(super) max_flows: usize,
     pub(super) with_path: bool,
     pub(super) community_id_seed: Option<u16>,
+    pub(super) flows_of_drops: bool,
     pub(super) sample: NonZeroU32,
 }
 
@@ -83,6 +87,7 @@ impl Settings {
             max_flows: config.max_flows.clamp(1, u32::MAX as usize - 1),
             with_path: config.with_path,
             community_id_seed: config.community_id_seed,
+            flows_of_drops: config.flows_of_drops,
             sample: config.sample,
         }
     }
@@ -99,7 +104,7 @@ impl Settings {
             return MonotonicTime(u64::MAX);
         }
         #[expect(clippy::cast_possible_truncation, reason = "a part of the interval")]
-        let phase = (u128::from(self.interval) * u128::from(phase.0) >> 32) as u64;
+        let phase = ((u128::from(self.interval) * u128::from(phase.0)) >> 32) as u64;
         let since = (moment.0 % self.interval + self.interval - phase) % self.interval;
         moment.after(self.interval - since)
     }

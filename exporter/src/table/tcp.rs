@@ -14,6 +14,17 @@ pub(super) struct Tcp {
     spoke: [Reading; 2],
 }
 
+/// Whether the other end than the initiator was seen at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// It was.
+    None,
+    /// It was not, and nobody says why.
+    Unexplained,
+    /// It was not, because there is no way to it.
+    Unreachable,
+}
+
 /// What a side has sent or is known for, by its place in [`Tcp::sent`].
 #[derive(Clone, Copy, Debug)]
 enum Sent {
@@ -120,25 +131,28 @@ impl Tcp {
         }
     }
 
-    /// How its opening ended, as far as that is known in a record of this reason. `is_answered` says whether the other end than
-    /// the initiator was seen at all.
-    pub(super) fn opening(self, reason: EndReason, is_answered: bool) -> Option<Opening> {
+    /// How its opening ended, as far as that is known in a record of this reason.
+    pub(super) fn opening(self, reason: EndReason, silence: Silence) -> Option<Opening> {
         if !self.is_opened() {
             None
         } else if self.is_established() {
             Some(Opening::Established)
         } else {
-            self.error(reason, is_answered).map(Opening::Failed)
+            self.error(reason, silence).map(Opening::Failed)
         }
     }
 
     /// Why it failed, if the record is its last.
-    pub(super) fn error(self, reason: EndReason, is_answered: bool) -> Option<ConnectionError> {
+    pub(super) fn error(self, reason: EndReason, silence: Silence) -> Option<ConnectionError> {
         if reason == EndReason::ActiveTimeout {
             None
         } else if self.sides(Sent::Rst) == Sides::NONE {
-            let is_failure = reason == EndReason::IdleTimeout && self.client().is_some() && !is_answered;
-            is_failure.then_some(ConnectionError::TimedOut)
+            let error = match silence {
+                Silence::Unreachable => Some(ConnectionError::HostUnreachable),
+                Silence::Unexplained if reason == EndReason::IdleTimeout => Some(ConnectionError::TimedOut),
+                Silence::None | Silence::Unexplained => None,
+            };
+            error.filter(|_| self.client().is_some())
         } else if self.is_established() {
             // A RST after the last words of both is how some hang up.
             (self.sides(Sent::Fin) != Sides::BOTH).then_some(ConnectionError::Reset)

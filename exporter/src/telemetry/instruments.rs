@@ -13,7 +13,7 @@ use super::sources::Sources;
 use crate::export::{Fill, Signal};
 use crate::kernel;
 use crate::ledger::LossReason;
-use crate::pipeline::{Fate, Stage};
+use crate::pipeline::{DropFate, Fate, Stage};
 
 /// Takes a value of a series.
 type Put<'a> = &'a mut dyn FnMut(u64, &[KeyValue]);
@@ -25,7 +25,7 @@ const OPERATION_BOUNDS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.
 
 /// All metrics that are observed, but [`metric::FLOW_EXPORTER_STAGE_TIME`], which is no integer. The first looks at the ledger for those after it:
 /// the SDK observes in the order of registration.
-const INTEGERS: [(Metric, Observe); 27] = [
+const INTEGERS: [(Metric, Observe); 28] = [
     (metric::FLOW_EXPORTER_PACKET_SEEN, |sources, put| put(sources.look().seen.packets, &[])),
     (metric::FLOW_EXPORTER_PACKET_NOT_IP, |sources, put| put(sources.seen_last().not_ip.packets, &[])),
     (metric::FLOW_EXPORTER_PACKET_FILTERED, |sources, put| put(sources.seen_last().filtered.packets, &[])),
@@ -62,6 +62,12 @@ const INTEGERS: [(Metric, Observe); 27] = [
         for fate in Fate::ALL {
             let name = KeyValue::new(attribute::FLOW_EXPORTER_PAYLOAD_FATE.key, fate.name());
             put(sources.progress.payloads(fate), &[name]);
+        }
+    }),
+    (metric::FLOW_EXPORTER_DROP_COUNT, |sources, put| {
+        for fate in DropFate::ALL {
+            let name = KeyValue::new(attribute::FLOW_EXPORTER_DROP_FATE.key, fate.name());
+            put(sources.progress.drops(fate), &[name]);
         }
     }),
     (metric::FLOW_EXPORTER_FLOW_COUNT, |sources, put| put(sources.progress.flows(), &[])),

@@ -4,11 +4,13 @@ mod captures;
 mod collector;
 mod connection;
 mod dns;
+mod drops;
 mod exact;
 mod exits;
 mod facts;
 mod faults;
 mod filter;
+mod icmp;
 mod lifetime;
 mod metrics;
 mod orientation;
@@ -32,8 +34,9 @@ use std::process::ExitCode;
 use flow_tests::harness::{Test, run_privileged};
 use flow_tests::{program, topology};
 
+#[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 92] = [
+    let tests: [Test; 99] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -88,6 +91,13 @@ fn main() -> ExitCode {
         ("a_question_to_dns_says_its_answer_and_how_long_it_took", dns::answers),
         ("each_question_to_dns_of_a_flow_is_told", dns::several_questions),
         ("a_question_to_dns_over_tcp_comes_in_whatever_segments", dns::over_tcp),
+        ("packets_that_are_dropped_are_told_with_the_reason_to_the_packet", drops::seen),
+        ("what_a_full_socket_does_not_take_is_told", drops::full_socket),
+        ("a_flow_that_is_dropped_before_an_interface_sees_it_is_told_on_request", drops::unseen),
+        ("dropped_packets_are_left_out_on_request", drops::off),
+        ("a_port_without_a_socket_is_told_by_its_host", icmp::no_port),
+        ("a_packet_that_may_go_no_further_is_told_by_the_router", icmp::hop_limit),
+        ("a_connection_to_where_there_is_no_way_says_so", icmp::no_route),
         ("captures_of_every_kind_have_their_flows", captures::as_expected),
         ("random_captures_add_up_as_tshark_has_them", tshark::same_sums),
         ("random_captures_say_what_tshark_reads", tshark_facts::same_facts),

@@ -97,6 +97,13 @@ pub const DNS_QUESTION_NAME: Attribute =
 pub const ERROR_TYPE: Attribute =
     Attribute { key: "error.type", kind: Kind::String, brief: "Why an operation failed." };
 
+/// What became of what is known of a packet that the kernel dropped.
+pub const FLOW_EXPORTER_DROP_FATE: Attribute = Attribute {
+    key: "flow_exporter.drop.fate",
+    kind: Kind::String,
+    brief: "What became of what is known of a packet that the kernel dropped.",
+};
+
 /// Map of the kernel programs.
 pub const FLOW_EXPORTER_KERNEL_MAP_NAME: Attribute = Attribute {
     key: "flow_exporter.kernel.map.name",
@@ -197,6 +204,10 @@ pub const NETWORK_DNS_RESPONSE_CODE: Attribute = Attribute {
     brief: "Response code of the answer to the question to DNS.",
 };
 
+/// Why the kernel dropped a packet.
+pub const NETWORK_DROP_REASON: Attribute =
+    Attribute { key: "network.drop.reason", kind: Kind::String, brief: "Why the kernel dropped a packet." };
+
 /// Community ID of the flow, version 1: a hash of its addresses, protocol and ports.
 pub const NETWORK_FLOW_COMMUNITY_ID: Attribute = Attribute {
     key: "network.flow.community_id",
@@ -209,6 +220,34 @@ pub const NETWORK_FLOW_DIRECTION: Attribute = Attribute {
     key: "network.flow.direction",
     kind: Kind::String,
     brief: "Which side of the flow sent the packets that a metric counts.",
+};
+
+/// Bytes of the packets that were dropped, from the IP header on.
+pub const NETWORK_FLOW_DROP_BYTES: Attribute = Attribute {
+    key: "network.flow.drop.bytes",
+    kind: Kind::IntArray,
+    brief: "Bytes of the packets that were dropped, from the IP header on.",
+};
+
+/// Which side of the flow sent the packets that the kernel dropped.
+pub const NETWORK_FLOW_DROP_DIRECTION: Attribute = Attribute {
+    key: "network.flow.drop.direction",
+    kind: Kind::StringArray,
+    brief: "Which side of the flow sent the packets that the kernel dropped.",
+};
+
+/// How many packets were dropped.
+pub const NETWORK_FLOW_DROP_PACKETS: Attribute = Attribute {
+    key: "network.flow.drop.packets",
+    kind: Kind::IntArray,
+    brief: "How many packets were dropped.",
+};
+
+/// Why the packets were dropped, as `network.drop.reason`.
+pub const NETWORK_FLOW_DROP_REASON: Attribute = Attribute {
+    key: "network.flow.drop.reason",
+    kind: Kind::StringArray,
+    brief: "Why the packets were dropped, as `network.drop.reason`.",
 };
 
 /// Time in seconds (`s`) from the flow's first packet to the record's Timestamp.
@@ -228,6 +267,27 @@ pub const NETWORK_FLOW_ENCRYPTION: Attribute = Attribute {
 /// Why the record was made.
 pub const NETWORK_FLOW_END_REASON: Attribute =
     Attribute { key: "network.flow.end_reason", kind: Kind::String, brief: "Why the record was made." };
+
+/// Who sent the errors, such as a router on the way.
+pub const NETWORK_FLOW_ICMP_ERROR_ADDRESS: Attribute = Attribute {
+    key: "network.flow.icmp_error.address",
+    kind: Kind::StringArray,
+    brief: "Who sent the errors, such as a router on the way.",
+};
+
+/// Which side of the flow sent the packets that the ICMP errors are about.
+pub const NETWORK_FLOW_ICMP_ERROR_DIRECTION: Attribute = Attribute {
+    key: "network.flow.icmp_error.direction",
+    kind: Kind::StringArray,
+    brief: "Which side of the flow sent the packets that the ICMP errors are about.",
+};
+
+/// What the errors say.
+pub const NETWORK_FLOW_ICMP_ERROR_REASON: Attribute = Attribute {
+    key: "network.flow.icmp_error.reason",
+    kind: Kind::StringArray,
+    brief: "What the errors say.",
+};
 
 /// Identifier of the flow, equal in all of its records.
 pub const NETWORK_FLOW_ID: Attribute = Attribute {

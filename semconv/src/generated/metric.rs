@@ -148,6 +148,15 @@ pub const FLOW_EXPORTER_PAYLOAD_COUNT: Metric = Metric {
     attributes: &[attribute::FLOW_EXPORTER_PAYLOAD_FATE],
 };
 
+/// Packets that the kernel dropped, by what became of what is known of them.
+pub const FLOW_EXPORTER_DROP_COUNT: Metric = Metric {
+    name: "flow_exporter.drop.count",
+    instrument: Instrument::Counter,
+    unit: "{packet}",
+    brief: "Packets that the kernel dropped, by what became of what is known of them.",
+    attributes: &[attribute::FLOW_EXPORTER_DROP_FATE],
+};
+
 /// Flows in the flow table.
 pub const FLOW_EXPORTER_FLOW_COUNT: Metric = Metric {
     name: "flow_exporter.flow.count",
@@ -229,6 +238,26 @@ pub const NETWORK_FLOW_PACKET_COUNT: Metric = Metric {
     brief: "Packets that flows sent.",
     attributes: &[
         attribute::NETWORK_FLOW_DIRECTION,
+        attribute::NETWORK_TRANSPORT,
+        attribute::NETWORK_TYPE,
+        attribute::NETWORK_INTERFACE_NAME,
+        attribute::SOURCE_ADDRESS,
+        attribute::DESTINATION_ADDRESS,
+        attribute::DESTINATION_PORT,
+        attribute::NETWORK_FLOW_SAMPLING_RATE,
+        attribute::OTEL_METRIC_OVERFLOW,
+    ],
+};
+
+/// Packets of flows that the kernel dropped.
+pub const NETWORK_FLOW_PACKET_DROPPED: Metric = Metric {
+    name: "network.flow.packet.dropped",
+    instrument: Instrument::Counter,
+    unit: "{packet}",
+    brief: "Packets of flows that the kernel dropped.",
+    attributes: &[
+        attribute::NETWORK_FLOW_DIRECTION,
+        attribute::NETWORK_DROP_REASON,
         attribute::NETWORK_TRANSPORT,
         attribute::NETWORK_TYPE,
         attribute::NETWORK_INTERFACE_NAME,

@@ -13,6 +13,9 @@ pub mod error_type {
     /// Nothing answered the SYN for as long as an idle TCP flow is kept.
     pub const TIMED_OUT: &str = "timed_out";
 
+    /// An ICMP error said that there is no way to the other end, and nothing else answered the SYN.
+    pub const HOST_UNREACHABLE: &str = "host_unreachable";
+
     /// The map of the kernel was full.
     pub const OVERFLOW: &str = "overflow";
 
@@ -48,6 +51,30 @@ pub mod error_type {
 
     /// Anything else.
     pub const OTHER: &str = "other";
+}
+
+/// Values of `flow_exporter.drop.fate`.
+pub mod flow_exporter_drop_fate {
+    /// A record of its flow says it, or will.
+    pub const PLACED: &str = "placed";
+
+    /// No interface has seen its flow, or the flow is not reported.
+    pub const UNPLACED: &str = "unplaced";
+
+    /// Its flow's record has as many reasons as one may have.
+    pub const REFUSED: &str = "refused";
+
+    /// It is not IP, or its headers cannot be read.
+    pub const UNREAD: &str = "unread";
+
+    /// The kernel's map of dropped packets was full.
+    pub const OVERFLOW: &str = "overflow";
+
+    /// The program was busy with another packet on the same CPU.
+    pub const NESTED: &str = "nested";
+
+    /// As `nested`, and the kernel left the program out (since Linux 6.2): perhaps not a drop, or of no network.
+    pub const MISSED: &str = "missed";
 }
 
 /// Values of `flow_exporter.kernel.map.name`.

@@ -22,7 +22,7 @@ const AT_OPTION: usize = 20;
 /// How a packet is built around its segment, and where its addresses are and how long.
 struct Wrap {
     name: &'static str,
-    wrap: fn(&[u8]) -> Vec<u8>,
+    frame: fn(&[u8]) -> Vec<u8>,
     addresses: [usize; 2],
     len: usize,
     ports: usize,
@@ -32,35 +32,35 @@ struct Wrap {
 const WRAPS: [Wrap; 5] = [
     Wrap {
         name: "IPv4",
-        wrap: |segment| ethernet(IPV4, &ipv4(TCP, segment)),
+        frame: |segment| ethernet(IPV4, &ipv4(TCP, segment)),
         addresses: [26, 30],
         len: 4,
         ports: 34,
     },
     Wrap {
         name: "IPv4, padded",
-        wrap: |segment| padded(ethernet(IPV4, &ipv4(TCP, segment)), &[9; 7]),
+        frame: |segment| padded(ethernet(IPV4, &ipv4(TCP, segment)), &[9; 7]),
         addresses: [26, 30],
         len: 4,
         ports: 34,
     },
     Wrap {
         name: "IPv6",
-        wrap: |segment| ethernet(IPV6, &ipv6(TCP, segment)),
+        frame: |segment| ethernet(IPV6, &ipv6(TCP, segment)),
         addresses: [22, 38],
         len: 16,
         ports: 54,
     },
     Wrap {
         name: "tagged",
-        wrap: |segment| ethernet(CUSTOMER_TAG, &tag(7, IPV4, &ipv4(TCP, segment))),
+        frame: |segment| ethernet(CUSTOMER_TAG, &tag(7, IPV4, &ipv4(TCP, segment))),
         addresses: [30, 34],
         len: 4,
         ports: 38,
     },
     Wrap {
         name: "behind an extension header",
-        wrap: |segment| ethernet(IPV6, &ipv6(DESTINATION_OPTIONS, &extension(TCP, 0, segment))),
+        frame: |segment| ethernet(IPV6, &ipv6(DESTINATION_OPTIONS, &extension(TCP, 0, segment))),
         addresses: [22, 38],
         len: 16,
         ports: 62,
@@ -78,7 +78,7 @@ impl Wrap {
     fn input(&self, is_back: bool, [value, echo]: [u32; 2], len: usize, segments: u32) -> Input {
         let option = [&[1, 1, 8, 10][..], &value.to_be_bytes(), &echo.to_be_bytes()].concat();
         let segment = patched(tcp(ACK, &[]), 12, &[8 << 4]);
-        let mut bytes = (self.wrap)(&[&segment[..AT_OPTION], &option, &vec![7; len]].concat());
+        let mut bytes = (self.frame)(&[&segment[..AT_OPTION], &option, &vec![7; len]].concat());
         if is_back {
             swap(&mut bytes, self.addresses, self.len);
             swap(&mut bytes, [self.ports, self.ports + 2], 2);

@@ -5,7 +5,7 @@ use std::env::consts::ARCH;
 use crate::command::Common;
 use crate::command::check::{Cause, Host, Item};
 use crate::kernel::probe::{self, FLOOR, ReleaseError, SOCKETS_OF_PODS_SINCE, TCX_SINCE};
-use crate::kernel::{GracePeriod, ListenersError, Method, Reach};
+use crate::kernel::{Drops, DropsError, GracePeriod, ListenersError, Method, Reach};
 
 /// Where the exporter is tested.
 const TESTED: [&str; 2] = ["x86_64", "aarch64"];
@@ -25,6 +25,7 @@ pub(super) fn items(common: &Common, host: &Host<'_>) -> Vec<Item> {
         grace_period(privileged, host),
         tcp_quality(common.tcp_quality, host),
         btf(host),
+        drops(common.drops, host),
     ];
     items.extend(privileged.then(|| listening_sockets(host)));
     if probe::realtime(host.sys) {
@@ -162,13 +163,28 @@ fn listening_sockets(host: &Host<'_>) -> Item {
     }
 }
 
+fn drops(wanted: Drops, host: &Host<'_>) -> Item {
+    const SUBJECT: &str = "dropped packets";
+    if wanted == Drops::None {
+        return Item::ok(SUBJECT, "not told, as --drops says");
+    }
+    match host.calls.drop_reasons() {
+        Ok(reasons) => {
+            Item::ok(SUBJECT, format!("the kernel tells which packets it drops, for {reasons} reasons"))
+        }
+        Err(error) => {
+            Item::limited(SUBJECT, format!("they are not told: {error}")).with_remedy(DropsError::REMEDY)
+        }
+    }
+}
+
 fn btf(host: &Host<'_>) -> Item {
     if probe::btf(host.sys) {
-        Item::ok("BTF", "the kernel describes its types; flows do not need it, later features will")
+        Item::ok("BTF", "the kernel describes its types; flows do not need it, dropped packets do")
     } else {
         Item::limited(
             "BTF",
-            "the kernel does not describe its types; flows do not need it, later features will",
+            "the kernel does not describe its types; flows do not need it, dropped packets do",
         )
         .with_remedy("use a kernel built with CONFIG_DEBUG_INFO_BTF, and mount /sys")
     }

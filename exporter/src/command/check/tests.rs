@@ -7,16 +7,18 @@ use clap::Parser;
 use super::*;
 use crate::command::{Cli, Command};
 use crate::kernel::probe::fixture::Fixture;
-use crate::kernel::{GracePeriod, ListenersError};
+use crate::kernel::{DropsError, GracePeriod, ListenersError};
 
 /// A kernel that answers as told.
 struct Answers {
     tcx: Option<bool>,
     grace_period: bool,
     listening_sockets: bool,
+    drop_reasons: bool,
 }
 
-const GOOD: Answers = Answers { tcx: Some(true), grace_period: true, listening_sockets: true };
+const GOOD: Answers =
+    Answers { tcx: Some(true), grace_period: true, listening_sockets: true, drop_reasons: true };
 
 impl Calls for Answers {
     fn tcx(&self) -> Option<bool> {
@@ -29,6 +31,10 @@ impl Calls for Answers {
 
     fn listening_sockets(&self) -> Result<(), ListenersError> {
         if self.listening_sockets { Ok(()) } else { Err(ListenersError::unsupported()) }
+    }
+
+    fn drop_reasons(&self) -> Result<usize, DropsError> {
+        if self.drop_reasons { Ok(130) } else { Err(DropsError::NoReason) }
     }
 }
 
@@ -112,6 +118,16 @@ fn an_older_kernel_may_not_show_the_sockets_of_pods() {
     assert_eq!(level(&["--tcp-quality=false"]), Level::Ok);
     host.file("proc/sys/kernel/osrelease", "5.15.0\n");
     assert_eq!(level(&[]), Level::Ok);
+}
+
+#[test]
+fn a_kernel_that_does_not_say_why_it_drops_is_told() {
+    let host = Fixture::healthy();
+    let answers = Answers { drop_reasons: false, ..GOOD };
+    let level = |arguments: &[&str]| item(&report(&host, &answers, arguments), "dropped packets").level;
+    assert_eq!(level(&[]), Level::Limited);
+    assert_eq!(level(&["--drops", "none"]), Level::Ok);
+    assert_eq!(item(&report(&host, &GOOD, &[]), "dropped packets").level, Level::Ok);
 }
 
 #[test]

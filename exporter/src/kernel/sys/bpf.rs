@@ -9,6 +9,7 @@ pub(super) enum Command {
     MapCreate = 0,
     MapUpdateElem = 2,
     ProgTestRun = 10,
+    ObjGetInfoByFd = 15,
     LinkCreate = 28,
 }
 

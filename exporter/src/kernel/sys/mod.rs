@@ -5,9 +5,11 @@ mod bpf;
 mod grace;
 mod link;
 mod mapped;
+mod missed;
 mod test_run;
 
 pub use self::grace::GracePeriod;
 pub use self::link::attach_tcx;
 pub(crate) use self::mapped::Mapped;
+pub(crate) use self::missed::missed;
 pub use self::test_run::{PacketContext, test_run};

@@ -70,7 +70,7 @@ fn points_are_given_every_interval_and_at_the_end() {
     metering.flush(&clock(62));
     let batches = waiting(&queue);
     assert_eq!(batches.len(), 1);
-    assert_eq!((batches[0].records, batches[0].accounted.len(), bytes(&batches[0])), (6, 0, 14_345));
+    assert_eq!((batches[0].records, batches[0].accounted.len(), bytes(&batches[0])), (7, 0, 14_345));
     // Late by a second, the next is not.
     metering.flush(&clock(119));
     assert_eq!(waiting(&queue), []);

@@ -223,9 +223,9 @@ fn what_a_record_said_is_not_changed_by_connection_tracking() {
     let mut bench = Bench::new();
     let packets = unknown(tcp(1));
     bench.drain(100, &[seen(packets).back().at(5)]);
-    let first = bench.quiet(1_000, INTERVAL);
+    let first = bench.quiet(1_000, 2 * INTERVAL);
     bench.table.set_opener(&packets);
-    let last = bench.finish(INTERVAL + 1_000);
+    let last = bench.finish(2 * INTERVAL + 1_000);
     for record in first.iter().chain(&last) {
         assert_eq!((record.flow().source.1, record.flow().evidence), (Some(7001), Evidence::FirstPacket));
     }

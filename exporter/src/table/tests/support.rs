@@ -9,9 +9,9 @@ use abi::{Direction, protocol, tcp_flags};
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::connections::OwnConnections;
 use crate::flow::{
-    Application, Connection, Counts, Disorder, Ecn, EndReason, Evidence, FlowId, FlowIds, FlowRecord,
-    Handshake, Hook, HookId, Hooks, Icmp, Mac, Observation, OtherReason, Quality, Record, RecordSink, Role,
-    TcpFlags, Tuple, Unattributed, Vlan,
+    Application, Connection, Counts, Disorder, DropCount, Ecn, EndReason, Evidence, FlowError, FlowId,
+    FlowIds, FlowRecord, Handshake, Hook, HookId, Hooks, Icmp, Mac, Observation, OtherReason, Quality,
+    Record, RecordSink, Role, TcpFlags, Tuple, Unattributed, Vlan,
 };
 use crate::ledger::Ledger;
 use crate::table::{Config, FlowTable, Output};
@@ -173,6 +173,8 @@ pub(in crate::table) struct SeenFlow {
     pub(in crate::table) icmp: Option<Icmp>,
     /// Name of each hop, who sent its packets, how many.
     pub(in crate::table) path: Vec<(String, bool, u64)>,
+    pub(in crate::table) drops: Vec<DropCount>,
+    pub(in crate::table) icmp_errors: Vec<FlowError>,
     /// What was lost before each hop.
     pub(in crate::table) lost: Vec<Option<u64>>,
 }
@@ -189,7 +191,7 @@ impl SeenFlow {
             dscp: (source.dscp, destination.dscp),
             ecn: (source.ecn, destination.ecn),
             disorder: (source.disorder, destination.disorder),
-            hook: record.hook.unwrap().to_string(),
+            hook: record.hook.map(ToString::to_string).unwrap_or_default(),
             hook_is_reverse: record.hook_is_reverse,
             vlan: record.vlan,
             flags: record.tcp_flags,
@@ -201,6 +203,8 @@ impl SeenFlow {
                 .iter()
                 .map(|hop| (hop.hook.to_string(), hop.is_reverse, hop.counts.packets))
                 .collect(),
+            drops: record.drops.to_vec(),
+            icmp_errors: record.icmp_errors.to_vec(),
             lost: record.path.iter().map(|hop| hop.lost).collect(),
         }
     }

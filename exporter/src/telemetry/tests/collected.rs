@@ -20,7 +20,7 @@ use crate::ledger::LossReason;
 use crate::telemetry::{Metrics, Push, Timed};
 
 /// Every metric that the agent tells of itself.
-const OWN: [semconv::Metric; 29] = [
+const OWN: [semconv::Metric; 30] = [
     metric::FLOW_EXPORTER_PACKET_SEEN,
     metric::FLOW_EXPORTER_PACKET_NOT_IP,
     metric::FLOW_EXPORTER_PACKET_FILTERED,
@@ -37,6 +37,7 @@ const OWN: [semconv::Metric; 29] = [
     metric::FLOW_EXPORTER_KERNEL_MAP_USAGE,
     metric::FLOW_EXPORTER_KERNEL_MAP_LIMIT,
     metric::FLOW_EXPORTER_PAYLOAD_COUNT,
+    metric::FLOW_EXPORTER_DROP_COUNT,
     metric::FLOW_EXPORTER_FLOW_COUNT,
     metric::FLOW_EXPORTER_FLOW_LIMIT,
     metric::FLOW_EXPORTER_STAGE_TIME,
