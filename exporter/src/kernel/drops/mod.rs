@@ -106,7 +106,8 @@ impl DropReader {
             .ok_or(DropsError::Missing("program for them"))?;
         program.load("kfree_skb", &types).map_err(DropsError::Program)?;
         let link = program.attach().and_then(|link| program.take_link(link)).map_err(DropsError::Program)?;
-        let program = program.fd().and_then(|program| Ok(program.try_clone()?)).map_err(DropsError::Program)?;
+        let program =
+            program.fd().and_then(|program| Ok(program.try_clone()?)).map_err(DropsError::Program)?;
         Ok(Self { generations, untold, reasons: layout.into_reasons(), program, _link: link })
     }
 
