@@ -100,8 +100,7 @@ pub fn load(scope: u32, sizes: Sizes, filter: &Filter, grace: GracePeriod) -> Re
     let drops = sizes.drops.then(|| Layout::read(Path::new(SYS)));
     let layout = drops.as_ref().and_then(|layout| layout.as_ref().ok());
     let (mut ebpf, programs) = instance(scope, &constants, &[], Packets::OfHooks, layout)?;
-    let reader = Reader::new(&mut ebpf, sizes, constants.slots, grace)?;
-    Ok(Loaded { programs, reader: with_drops(reader, &mut ebpf, drops) })
+    Ok(Loaded { programs, reader: reader(&mut ebpf, &constants, grace, drops)? })
 }
 
 /// Loads the programs for the hooks of one network namespace, and gives what loads those of others, which write to the same maps.
@@ -119,16 +118,23 @@ pub fn load_shared(
     let layout = drops.as_ref().and_then(|layout| layout.as_ref().ok());
     let paths = sharing.share.paths();
     let (mut ebpf, programs) = instance(scope, &sharing.constants, &paths, Packets::OfHooks, layout)?;
-    let reader = Reader::new(&mut ebpf, sizes, sharing.constants.slots, grace)?;
-    Ok((Loaded { programs, reader: with_drops(reader, &mut ebpf, drops) }, sharing))
+    Ok((Loaded { programs, reader: reader(&mut ebpf, &sharing.constants, grace, drops)? }, sharing))
 }
 
-/// Has dropped packets counted, or the reader know why not: flows do not need them.
-fn with_drops(reader: Reader, ebpf: &mut Ebpf, drops: Option<Result<Layout, DropsError>>) -> Reader {
-    match drops {
-        Some(layout) => reader.with_drops(layout.and_then(|layout| DropReader::attach(ebpf, layout))),
+/// Reads the maps, and has dropped packets counted or knows why not: flows do not need them.
+fn reader(
+    ebpf: &mut Ebpf,
+    constants: &Constants,
+    grace: GracePeriod,
+    drops: Option<Result<Layout, DropsError>>,
+) -> Result<Reader, LoadError> {
+    // First: a program that is not loaded yet names its maps by descriptors, of which the reader closes some.
+    let drops = drops.map(|layout| layout.and_then(|layout| DropReader::attach(ebpf, layout)));
+    let reader = Reader::new(ebpf, constants.sizes, constants.slots, grace)?;
+    Ok(match drops {
+        Some(drops) => reader.with_drops(drops),
         None => reader,
-    }
+    })
 }
 
 /// Loads programs for further network namespaces. Each knows its scope as a constant, and all write to the same maps.

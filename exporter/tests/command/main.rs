@@ -36,7 +36,7 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 99] = [
+    let tests: [Test; 100] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -92,6 +92,7 @@ fn main() -> ExitCode {
         ("each_question_to_dns_of_a_flow_is_told", dns::several_questions),
         ("a_question_to_dns_over_tcp_comes_in_whatever_segments", dns::over_tcp),
         ("packets_that_are_dropped_are_told_with_the_reason_to_the_packet", drops::seen),
+        ("what_is_dropped_while_the_kernel_is_read_is_told_to_the_packet", drops::readings),
         ("what_a_full_socket_does_not_take_is_told", drops::full_socket),
         ("a_flow_that_is_dropped_before_an_interface_sees_it_is_told_on_request", drops::unseen),
         ("dropped_packets_are_left_out_on_request", drops::off),

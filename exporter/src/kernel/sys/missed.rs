@@ -18,8 +18,9 @@ struct Attributes {
 /// the structure as there is room for.
 const RECURSION_MISSES: usize = 26;
 const WORDS: usize = RECURSION_MISSES + 1;
-const LEN: u32 = 216;
-const _: () = assert!(LEN as usize == 8 * WORDS);
+const INFO_LEN: u32 = 216;
+
+const _: () = assert!(size_of::<[u64; WORDS]>() == INFO_LEN as usize);
 
 /// How often a tracing program was left out, since it was loaded; 0 before Linux 5.12, which does not count it.
 ///
@@ -30,7 +31,7 @@ pub(crate) fn missed(program: BorrowedFd<'_>) -> io::Result<u64> {
     let mut info = [0_u64; WORDS];
     let mut attributes = Attributes {
         bpf_fd: program.as_raw_fd().unsigned_abs(),
-        info_len: LEN,
+        info_len: INFO_LEN,
         info: info.as_mut_ptr() as u64,
     };
     // SAFETY: the kernel reads and writes at most `info_len` bytes of the array, which outlives the call, and follows no address in it,
