@@ -33,32 +33,35 @@ pub(super) struct Way {
     is_open: bool,
     /// There were fragments in the stretch.
     is_cut: bool,
-    /// What was counted in the stretch before the interval, if it was seen at more than one hook of a side.
-    passed: Option<Box<Passages>>,
+    /// What was counted in the stretch before the interval, if it was seen at more than one hook of a side: then not empty.
+    counted: Vec<Counted>,
 }
 
-pub(super) type Passages = SmallVec<[Passage; 4]>;
-
 /// What a hook counted of one direction in the stretch.
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    first: MonotonicTime,
+    packets: u64,
+    hook: HookId,
+    side: Side,
+}
+
+/// A hook of a stretch that is over.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Passage {
     pub(super) hook: HookId,
     pub(super) side: Side,
+    /// First packet in the stretch.
     pub(super) first: MonotonicTime,
-    packets: u64,
     /// Packets that the hook before counted and this one did not.
     pub(super) lost: u64,
 }
 
-impl Passage {
+pub(super) type Passages = SmallVec<[Passage; 4]>;
+
+impl Counted {
     fn of(tally: &Tally) -> Self {
-        Self {
-            hook: tally.hook,
-            side: tally.side,
-            first: tally.first,
-            packets: tally.counts.packets,
-            lost: 0,
-        }
+        Self { first: tally.first, packets: tally.counts.packets, hook: tally.hook, side: tally.side }
     }
 
     fn add(&mut self, other: &Self) {
@@ -79,7 +82,7 @@ pub(super) struct Readings {
 impl Way {
     /// Of a flow whose first packet the running reading brings.
     pub(super) fn new(reading: Reading) -> Self {
-        Self { heard: reading, is_open: false, is_cut: false, passed: None }
+        Self { heard: reading, is_open: false, is_cut: false, counted: Vec::new() }
     }
 
     /// The running reading brings packets.
@@ -98,40 +101,41 @@ impl Way {
         uses: &mut Uses,
     ) -> Option<Passages> {
         let is_silent = self.heard < readings.complete;
-        let had = self.passed.take();
-        if had.is_none() && !is_crossing(tallies) {
-            self.begin(!is_silent);
-            return None;
+        let known = self.counted.len();
+        if known == 0 {
+            if !is_crossing(tallies) {
+                self.begin(!is_silent);
+                return None;
+            }
+            self.counted.reserve_exact(tallies.len());
         }
-        let mut passed = had.map_or_else(Passages::new, |had| *had);
-        let known = passed.len();
-        for passage in tallies.iter().map(Passage::of) {
-            let is_same = |other: &&mut Passage| (other.hook, other.side) == (passage.hook, passage.side);
-            if let Some(other) = passed.iter_mut().find(is_same) {
-                other.add(&passage);
+        for counted in tallies.iter().map(Counted::of) {
+            let is_same = |other: &&mut Counted| (other.hook, other.side) == (counted.hook, counted.side);
+            if let Some(other) = self.counted.iter_mut().find(is_same) {
+                other.add(&counted);
             } else {
                 // One that comes later than others of its side may be another way.
-                self.is_open |= passed[..known].iter().any(|other| other.side == passage.side);
-                uses.add(passage.hook);
-                passed.push(passage);
+                self.is_open |= self.counted[..known].iter().any(|other| other.side == counted.side);
+                uses.add(counted.hook);
+                self.counted.push(counted);
             }
         }
         if !is_silent {
-            self.passed = Some(Box::new(passed));
             return None;
         }
-        for passage in &passed {
-            uses.remove(passage.hook);
+        let mut counted = std::mem::take(&mut self.counted);
+        for Counted { hook, .. } in &counted {
+            uses.remove(*hook);
         }
-        let is_whole = !self.is_open && !self.is_cut && compare(&mut passed, readings.overflowed, hooks);
+        let is_whole = !self.is_open && !self.is_cut;
         self.begin(false);
-        is_whole.then_some(passed)
+        is_whole.then(|| compare(&mut counted, readings.overflowed, hooks)).flatten()
     }
 
     /// The flow is over.
     pub(super) fn end(self, uses: &mut Uses) {
-        for passage in self.passed.into_iter().flat_map(|passed| *passed) {
-            uses.remove(passage.hook);
+        for counted in self.counted {
+            uses.remove(counted.hook);
         }
     }
 
@@ -146,35 +150,36 @@ fn is_crossing(tallies: &[Tally]) -> bool {
     Side::BOTH.into_iter().any(|side| tallies.iter().filter(|tally| tally.side == side).count() > 1)
 }
 
-/// Orders the hooks of each side and says what was lost before each. False if it is not known.
-fn compare(passed: &mut Passages, overflowed: Option<MonotonicTime>, hooks: &Hooks) -> bool {
-    passed.sort_unstable_by_key(|passage| (passage.side as usize, passage.first, passage.hook));
-    passed.chunk_by_mut(|a, b| a.side == b.side).all(|line| {
-        let Some(begin) = line.first().map(|first| first.first) else { return true };
-        if line.len() < 2 {
-            return true;
-        }
-        let saw_all = |passage: &Passage| {
-            !hooks.has_left(passage.hook)
-                && hooks.attached(passage.hook).is_some_and(|attached| attached <= begin)
+/// Orders the hooks of each side and says what was lost before each, if that is known.
+fn compare(counted: &mut [Counted], overflowed: Option<MonotonicTime>, hooks: &Hooks) -> Option<Passages> {
+    counted.sort_unstable_by_key(|one| (one.side as usize, one.first, one.hook));
+    let mut passages = Passages::new();
+    for line in counted.chunk_by(|a, b| a.side == b.side) {
+        let begin = line.first()?.first;
+        let saw_all = |one: &Counted| {
+            !hooks.has_left(one.hook) && hooks.attached(one.hook).is_some_and(|attached| attached <= begin)
         };
-        overflowed.is_none_or(|overflowed| overflowed < begin)
-            && line.iter().all(saw_all)
-            && is_line(line, hooks)
-            && (1..line.len()).all(|at| match line[at - 1].packets.checked_sub(line[at].packets) {
-                Some(lost) => {
-                    line[at].lost = lost;
-                    true
-                }
-                None => false,
-            })
-    })
+        let is_comparable = || {
+            overflowed.is_none_or(|overflowed| overflowed < begin)
+                && line.iter().all(saw_all)
+                && is_line(line, hooks)
+        };
+        if line.len() > 1 && !is_comparable() {
+            return None;
+        }
+        let mut before = line.first()?.packets;
+        for &Counted { first, packets, hook, side } in line {
+            passages.push(Passage { hook, side, first, lost: before.checked_sub(packets)? });
+            before = packets;
+        }
+    }
+    Some(passages)
 }
 
 /// Whether a packet that passes the first hook has to pass the others. In a namespace it comes in once, and goes out once; but for
 /// the layers of one link.
-fn is_line(passed: &[Passage], hooks: &Hooks) -> bool {
-    let hooks: SmallVec<[&Hook; 4]> = passed.iter().map(|passage| hooks.get(passage.hook)).collect();
+fn is_line(line: &[Counted], hooks: &Hooks) -> bool {
+    let hooks: SmallVec<[&Hook; 4]> = line.iter().map(|one| hooks.get(one.hook)).collect();
     let are_beside = |a: &Hook, b: &Hook| {
         (a.scope, a.direction) == (b.scope, b.direction)
             && (a.role == b.role || !(is_layer(a.role) || is_layer(b.role)))
