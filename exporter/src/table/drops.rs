@@ -64,11 +64,10 @@ impl Drops {
     }
 
     /// What the record says, the source's packets first.
-    pub(super) fn settle(&mut self, source: Side) -> Vec<DropCount> {
-        self.first = [None; 2];
+    pub(super) fn settle(self, source: Side) -> Vec<DropCount> {
         let mut counts: Vec<_> = self
             .counts
-            .drain(..)
+            .into_iter()
             .map(|(side, reason, counts)| DropCount {
                 is_reverse: side != source,
                 reason,

@@ -55,7 +55,8 @@ impl Mishaps {
     /// What the record says.
     pub(super) fn settle(&mut self, source: Side) -> Told {
         Told {
-            drops: self.drops.as_mut().map_or_else(Vec::new, |drops| drops.settle(source)),
+            // Given back: each flow may have some once, and the kernel tells of few at a time.
+            drops: self.drops.take().map_or_else(Vec::new, |drops| drops.settle(source)),
             icmp_errors: self.icmp_errors.as_mut().map_or_else(Vec::new, |errors| errors.settle(source)),
         }
     }
