@@ -7,19 +7,11 @@ use std::time::Duration;
 
 use crate::flow::{EchoView, Hook, Way};
 use crate::table::conversation::Side;
-use crate::table::handshake::{Place, place};
+use crate::table::crossings::{Crossing, Crossings};
 
-/// Of one flow; mostly none.
+/// Of one flow; mostly none. What was measured is kept by the side that the way leads to.
 #[derive(Debug, Default)]
-pub(super) struct Echoes(Option<Box<Crossing>>);
-
-/// What was measured at one interface, by the side that the way leads to.
-#[derive(Debug)]
-struct Crossing {
-    place: Place,
-    ways: [Measured; 2],
-    next: Option<Box<Self>>,
-}
+pub(super) struct Echoes(Crossings<Measured>);
 
 /// In microseconds; 0 was not measured.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,28 +23,14 @@ struct Measured {
 impl Echoes {
     /// Takes what a hook measured with the packets that `side` sent.
     pub(super) fn absorb(&mut self, side: Side, view: EchoView, hook: &Hook) {
-        let place = place(side, hook);
-        let mut here = &mut self.0;
-        while let Some(crossing) = here {
-            if crossing.place == place {
-                return crossing.ways[side as usize].add(view);
-            }
-            here = &mut crossing.next;
-        }
-        let mut ways = [Measured::default(); 2];
-        ways[side as usize].add(view);
-        *here = Some(Box::new(Crossing { place, ways, next: None }));
+        self.0.change(side, hook, |measured| measured.add(view));
     }
 
     /// The ways to each side, as far as they are known.
     pub(super) fn ways(&self) -> [Option<Way>; 2] {
-        let all = std::iter::successors(self.0.as_deref(), |crossing| crossing.next.as_deref());
-        let best = all.min_by_key(|crossing| {
-            let (scope, ifindex, along) = crossing.place;
-            let unknown = crossing.ways.iter().filter(|way| way.min == 0).count();
-            (unknown, scope, ifindex, along as u8)
-        });
-        best.map_or([None; 2], |crossing| crossing.ways.map(Measured::told))
+        let unknown = |of: &Crossing<Measured>| of.sides.iter().filter(|way| way.min == 0).count();
+        let best = self.0.iter().min_by_key(|crossing| (unknown(crossing), crossing.order()));
+        best.map_or([None; 2], |crossing| crossing.sides.map(Measured::told))
     }
 }
 

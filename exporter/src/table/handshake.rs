@@ -8,10 +8,9 @@
 
 use std::time::Duration;
 
-use abi::Direction;
-
-use crate::flow::{HandshakeTimes, Hook, Observation, Role};
+use crate::flow::{HandshakeTimes, Hook, Observation};
 use crate::table::conversation::Side;
+use crate::table::crossings::{Crossing, Crossings};
 
 /// A duration that is not known. So four bytes do: a flow lives long after its handshake.
 const UNKNOWN: u32 = u32::MAX;
@@ -20,26 +19,14 @@ const UNKNOWN: u32 = u32::MAX;
 #[derive(Debug)]
 pub(super) enum Handshake {
     /// As far as segments were seen.
-    Running(Option<Box<Crossing>>),
+    Running(Crossings<Segments>),
     /// Microseconds.
     Over { server: u32, client: u32, connect: u32 },
 }
 
-/// Network namespace, interface and the direction of [`Side::Along`].
-pub(super) type Place = (u32, u32, Direction);
-
-/// What was seen at an interface, of the packets that cross it in one sense: a packet may come back out of the interface that it
-/// came in by, and then it was seen there twice.
-#[derive(Debug)]
-pub(super) struct Crossing {
-    place: Place,
-    sides: [Segments; 2],
-    next: Option<Box<Crossing>>,
-}
-
 /// The first segments that a side sent, in nanoseconds of the monotonic clock; 0 was not seen.
 #[derive(Clone, Copy, Debug, Default)]
-struct Segments {
+pub(super) struct Segments {
     /// SYN or SYN-ACK: a side whose handshake is a plain one sends only one of them.
     opening: u64,
     /// Microseconds from there to the second one; 0 was not seen.
@@ -49,7 +36,7 @@ struct Segments {
 
 impl Default for Handshake {
     fn default() -> Self {
-        Self::Running(None)
+        Self::Running(Crossings::default())
     }
 }
 
@@ -61,23 +48,13 @@ impl Handshake {
         if seen.is_none() {
             return;
         }
-        let place = place(side, hook);
-        let mut here = crossings;
-        while let Some(crossing) = here {
-            if crossing.place == place {
-                return crossing.sides[side as usize].add(seen);
-            }
-            here = &mut crossing.next;
-        }
-        let mut sides = [Segments::default(); 2];
-        sides[side as usize] = seen;
-        *here = Some(Box::new(Crossing { place, sides, next: None }));
+        crossings.change(side, hook, |segments| segments.add(seen));
     }
 
     /// Nothing that is seen from now on belongs to it. `client` sent the SYN; `None` if that is not certain.
     pub(super) fn end(&mut self, client: Option<Side>) {
         let Self::Running(crossings) = self else { return };
-        let times = client.and_then(|client| first(crossings.as_deref(), client)?.times(client));
+        let times = client.and_then(|client| times(first(crossings, client)?, client));
         let times = times.unwrap_or_default();
         let [server, client, connect] = [times.server, times.client, times.connect].map(pack);
         *self = Self::Over { server, client, connect };
@@ -86,14 +63,8 @@ impl Handshake {
     /// The handshake goes on, with this side as client: forgets all interfaces but that at which the SYN was seen first.
     pub(super) fn go_on(&mut self, client: Side) {
         let Self::Running(crossings) = self else { return };
-        let Some(place) = first(crossings.as_deref(), client).map(|crossing| crossing.place) else { return };
-        let mut rest = crossings.take();
-        while let Some(mut crossing) = rest {
-            rest = crossing.next.take();
-            if crossing.place == place {
-                *crossings = Some(crossing);
-                return;
-            }
+        if let Some(order) = first(crossings, client).map(Crossing::order) {
+            crossings.keep(order);
         }
     }
 
@@ -108,33 +79,30 @@ impl Handshake {
 }
 
 /// Where the client's SYN was seen first.
-fn first(crossings: Option<&Crossing>, client: Side) -> Option<&Crossing> {
-    let all = std::iter::successors(crossings, |crossing| crossing.next.as_deref());
-    let syn = |crossing: &Crossing| crossing.sides[client as usize].opening;
-    all.filter(|crossing| syn(crossing) != 0).min_by_key(|crossing| {
-        let (scope, ifindex, along) = crossing.place;
-        (syn(crossing), scope, ifindex, along as u8)
-    })
+fn first(crossings: &Crossings<Segments>, client: Side) -> Option<&Crossing<Segments>> {
+    let syn = |crossing: &Crossing<Segments>| crossing.sides[client as usize].opening;
+    let with_syn = crossings.iter().filter(|crossing| syn(crossing) != 0);
+    with_syn.min_by_key(|crossing| (syn(crossing), crossing.order()))
 }
 
-impl Crossing {
-    fn times(&self, client: Side) -> Option<HandshakeTimes> {
-        let (from_client, from_server) = (&self.sides[client as usize], &self.sides[client.other() as usize]);
-        let (syn, syn_ack, ack) = (from_client.opening, from_server.opening, from_client.ack);
-        // An ACK from before the SYN is an old connection's, and hides the one that is looked for.
-        if syn_ack < syn || ack < syn_ack {
-            return None;
-        }
-        let between = |from: u64, to: u64| Duration::from_micros((to - from) / 1_000);
-        let answers_one = |segments: &Segments, answer: u64| {
-            segments.again == 0 || u64::from(segments.again) > (answer - segments.opening) / 1_000
-        };
-        Some(HandshakeTimes {
-            server: answers_one(from_client, syn_ack).then(|| between(syn, syn_ack)),
-            client: answers_one(from_server, ack).then(|| between(syn_ack, ack)),
-            connect: Some(between(syn, ack)),
-        })
+/// What the segments at one interface tell.
+fn times(crossing: &Crossing<Segments>, client: Side) -> Option<HandshakeTimes> {
+    let (from_client, from_server) =
+        (&crossing.sides[client as usize], &crossing.sides[client.other() as usize]);
+    let (syn, syn_ack, ack) = (from_client.opening, from_server.opening, from_client.ack);
+    // An ACK from before the SYN is an old connection's, and hides the one that is looked for.
+    if syn_ack < syn || ack < syn_ack {
+        return None;
     }
+    let between = |from: u64, to: u64| Duration::from_micros((to - from) / 1_000);
+    let answers_one = |segments: &Segments, answer: u64| {
+        segments.again == 0 || u64::from(segments.again) > (answer - segments.opening) / 1_000
+    };
+    Some(HandshakeTimes {
+        server: answers_one(from_client, syn_ack).then(|| between(syn, syn_ack)),
+        client: answers_one(from_server, ack).then(|| between(syn_ack, ack)),
+        connect: Some(between(syn, ack)),
+    })
 }
 
 impl Segments {
@@ -177,24 +145,6 @@ fn microseconds(nanoseconds: u64) -> u32 {
     u32::try_from(nanoseconds / 1_000).unwrap_or(UNKNOWN).max(1)
 }
 
-/// Where a hook sees packets that `side` sent.
-pub(super) fn place(side: Side, hook: &Hook) -> Place {
-    let along = match side {
-        // One hook has both directions of the interface, and both sides are seen where they pass it.
-        _ if hook.role == Role::Capture => hook.direction,
-        Side::Along => hook.direction,
-        Side::Against => opposite(hook.direction),
-    };
-    (hook.scope, hook.ifindex, along)
-}
-
-fn opposite(direction: Direction) -> Direction {
-    match direction {
-        Direction::Ingress => Direction::Egress,
-        Direction::Egress => Direction::Ingress,
-    }
-}
-
 fn pack(duration: Option<Duration>) -> u32 {
     duration.and_then(|duration| u32::try_from(duration.as_micros()).ok()).unwrap_or(UNKNOWN)
 }
@@ -205,7 +155,10 @@ fn unpack(microseconds: u32) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use abi::Direction;
+
     use super::*;
+    use crate::flow::Role;
     use crate::table::tests::support::{ACK, Build, SYN, seen, tcp};
 
     #[test]
@@ -216,8 +169,9 @@ mod tests {
             handshake.absorb(Side::Against, &seen(tcp(1)).at(moment).flags(SYN), &hook(ifindex));
         }
         handshake.go_on(Side::Against);
-        let Handshake::Running(Some(crossing)) = handshake else { panic!("{handshake:?}") };
-        assert_eq!((crossing.place.1, crossing.next.is_none()), (2, true));
+        let Handshake::Running(crossings) = handshake else { panic!("{handshake:?}") };
+        let interfaces: Vec<u32> = crossings.iter().map(|crossing| crossing.order().1).collect();
+        assert_eq!(interfaces, [2]);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod accounting;
 mod applications;
 mod conversation;
+mod crossings;
 mod drops;
 mod echoes;
 mod facts;
