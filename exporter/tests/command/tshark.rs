@@ -15,6 +15,9 @@ use serde_json::Value;
 use crate::captures::{replay, script};
 
 const SEEDS: [u64; 4] = [1, 2, 3, 4];
+/// Fragments stay what they are.
+const OPTIONS: [&str; 6] =
+    ["--enable-protocol", "communityid", "-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE"];
 /// What is asked of each frame.
 const FIELDS: [&str; 12] = [
     "frame.len",
@@ -78,25 +81,33 @@ fn is_in_fragments(address: IpAddr) -> bool {
     }
 }
 
+/// Has `add` take these fields of each frame, in their order; `None` where it has none. Names of addresses are not asked for.
+pub(crate) fn ask_tshark(
+    file: &Path,
+    options: &[&str],
+    fields: &[&str],
+    mut add: impl FnMut(&[Option<&str>]) -> Result<()>,
+) -> Result<()> {
+    let mut tshark = Command::new("tshark");
+    tshark.arg("-n").args(options).args(["-T", "fields", "-E", "occurrence=f", "-r"]).arg(file);
+    let output = tshark.args(fields.iter().flat_map(|field| ["-e", field])).output().context("tshark")?;
+    ensure!(output.status.success(), "tshark: {}", String::from_utf8_lossy(&output.stderr));
+    for line in String::from_utf8(output.stdout)?.lines() {
+        let values: Vec<_> = line.split('\t').map(|value| (!value.is_empty()).then_some(value)).collect();
+        add(&values).with_context(|| line.to_owned())?;
+    }
+    Ok(())
+}
+
 /// What tshark says of each frame, added up.
 fn of_tshark(file: &Path) -> Result<Sums> {
-    let mut tshark = Command::new("tshark");
-    // Names of addresses are not asked for, and fragments stay what they are.
-    tshark.args(["-n", "--enable-protocol", "communityid", "-o", "ip.defragment:FALSE"]);
-    tshark.args(["-o", "ipv6.defragment:FALSE", "-T", "fields", "-E", "occurrence=f", "-r"]).arg(file);
-    let output = tshark.args(FIELDS.iter().flat_map(|field| ["-e", field])).output().context("tshark")?;
-    ensure!(output.status.success(), "tshark: {}", String::from_utf8_lossy(&output.stderr));
     let mut sums = Sums::default();
-    for line in String::from_utf8(output.stdout)?.lines() {
-        add_frame(&mut sums, line).with_context(|| line.to_owned())?;
-    }
+    ask_tshark(file, &OPTIONS, &FIELDS, |fields| add_frame(&mut sums, fields))?;
     Ok(sums)
 }
 
-fn add_frame(sums: &mut Sums, line: &str) -> Result<()> {
-    let fields: Vec<Option<&str>> =
-        line.split('\t').map(|field| (!field.is_empty()).then_some(field)).collect();
-    let [len, id, ref rest @ ..] = fields[..] else { bail!("no fields") };
+fn add_frame(sums: &mut Sums, fields: &[Option<&str>]) -> Result<()> {
+    let [len, id, ref rest @ ..] = *fields else { bail!("no fields") };
     let [v4_from, v4_to, v6_from, v6_to, ref rest @ ..] = rest[..] else { bail!("no addresses") };
     let &[tcp_from, tcp_to, udp_from, udp_to, icmp, icmp_v6] = rest else { bail!("no ports") };
     let (Some(from), Some(to)) = (v4_from.or(v6_from), v4_to.or(v6_to)) else { return Ok(()) };

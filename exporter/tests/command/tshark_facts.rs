@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use semconv::attribute;
@@ -10,6 +9,7 @@ use semconv::value::network_transport;
 use serde_json::Value;
 
 use crate::captures::{replay, script};
+use crate::tshark::ask_tshark;
 
 const SEEDS: [u64; 3] = [1, 2, 3];
 /// Ports of `random_facts.py`, which tshark does not know to be of TLS.
@@ -41,21 +41,13 @@ fn seconds(time: f64) -> String {
 }
 
 fn of_tshark(file: &Path) -> Result<ByPort> {
-    let mut tshark = Command::new("tshark");
-    tshark.args(["-n", "-d", TLS, "-T", "fields", "-E", "occurrence=f", "-r"]).arg(file);
-    let output = tshark.args(FIELDS.iter().flat_map(|field| ["-e", field])).output().context("tshark")?;
-    ensure!(output.status.success(), "tshark: {}", String::from_utf8_lossy(&output.stderr));
     let mut all = ByPort::new();
-    for line in String::from_utf8(output.stdout)?.lines() {
-        add_frame(&mut all, line).with_context(|| line.to_owned())?;
-    }
+    ask_tshark(file, &["-d", TLS], &FIELDS, |fields| add_frame(&mut all, fields))?;
     Ok(all)
 }
 
-fn add_frame(all: &mut ByPort, line: &str) -> Result<()> {
-    let fields: Vec<Option<&str>> =
-        line.split('\t').map(|field| (!field.is_empty()).then_some(field)).collect();
-    let [tcp_from, tcp_to, udp_from, udp_to, ref rest @ ..] = fields[..] else { bail!("no ports") };
+fn add_frame(all: &mut ByPort, fields: &[Option<&str>]) -> Result<()> {
+    let [tcp_from, tcp_to, udp_from, udp_to, ref rest @ ..] = *fields else { bail!("no ports") };
     let &[message, host, version, chosen, name, kind, code, time] = rest else { bail!("no facts") };
     let ends = [tcp_from.or(udp_from), tcp_to.or(udp_to)]
         .map(|port| port.context("no port")?.parse::<u16>().context("a port"));
