@@ -17,6 +17,7 @@ use aya_ebpf::programs::TcContext;
 use packet::{Packet, Wire};
 
 use crate::entry::Shown;
+use crate::globals::constant;
 use crate::maps::{CONTROL, ENTRIES, INDEX, TAKEN};
 use crate::{entry, hash, headers, losses};
 
@@ -268,10 +269,4 @@ unsafe fn next(counter: *mut u64) -> u64 {
         );
     }
     value
-}
-
-#[inline(always)]
-pub(crate) fn constant(global: &u32) -> u32 {
-    // SAFETY: a read-only global; the volatile read keeps the compiler from folding the value that user space replaces.
-    unsafe { core::ptr::from_ref(global).read_volatile() }
 }

@@ -19,6 +19,7 @@ use crate::account;
 use crate::clock;
 use crate::filter;
 use crate::frame::CopiedFrame;
+use crate::globals::constant;
 use crate::maps::HEADERS_LEN;
 
 /// What was dropped, of each generation. User space sets the size, and empties the one that no program writes.
@@ -76,9 +77,8 @@ pub fn dropped(context: BtfTracePointContext) -> i32 {
 #[inline(always)]
 fn is_drop(reason: u32) -> bool {
     let mut is_none = false;
-    for at in 0..MOST_NO_DROPS {
-        // SAFETY: an element of a read-only global; volatile, because user space replaces the value.
-        is_none |= unsafe { (&raw const NO_DROPS).cast::<u32>().add(at).read_volatile() } == reason;
+    for no_drop in &NO_DROPS {
+        is_none |= constant(no_drop) == reason;
     }
     !is_none
 }
@@ -241,6 +241,5 @@ fn shared(end: u64, member: usize) -> u32 {
 
 #[inline(always)]
 fn offset(member: usize) -> usize {
-    // SAFETY: an element of a read-only global; volatile, because user space replaces the value.
-    unsafe { (&raw const DROP_LAYOUT).cast::<u32>().add(member).read_volatile() as usize }
+    constant(&DROP_LAYOUT[member]) as usize
 }

@@ -8,7 +8,8 @@ use abi::{Direction, FilterRule, FilterSubject, LossKey, LossSlot, PackedKey, Re
 use aya_ebpf::programs::TcContext;
 use packet::{Link, Packet, Wire};
 
-use crate::account::{self, constant};
+use crate::account;
+use crate::globals::constant;
 use crate::maps::LOSS_SLOTS;
 use crate::{fragments, headers, hook, losses};
 

@@ -6,6 +6,8 @@
 
 use abi::PackedKey;
 
+use crate::globals::constant;
+
 /// Set by user space before the program is loaded, at random.
 #[unsafe(no_mangle)]
 static HASH_KEY: [u32; 10] = [0; 10];
@@ -38,6 +40,5 @@ fn product(pair: usize, first: u32, second: u32) -> u64 {
 
 #[inline(always)]
 fn secret(at: usize) -> u32 {
-    // SAFETY: a read-only global; the volatile read keeps the compiler from folding the value that user space replaces.
-    unsafe { (&raw const HASH_KEY).cast::<u32>().add(at).read_volatile() }
+    constant(&HASH_KEY[at])
 }

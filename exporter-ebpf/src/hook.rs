@@ -5,6 +5,8 @@ use aya_ebpf::helpers::bpf_get_smp_processor_id;
 use aya_ebpf::programs::TcContext;
 use packet::{Metadata, Size};
 
+use crate::globals::constant;
+
 /// Set by user space before the program is loaded: one program instance per network namespace.
 #[unsafe(no_mangle)]
 static SCOPE: u32 = 0;
@@ -22,13 +24,12 @@ pub(crate) fn metadata(context: &TcContext, direction: Direction) -> Metadata {
         unsafe { ((*skb).ifindex, (*skb).len, (*skb).vlan_present, (*skb).vlan_tci, (*skb).gso_size) };
     Metadata {
         ifindex,
-        // SAFETY: a read-only global; the volatile read keeps the compiler from folding the value that user space replaces.
-        scope: unsafe { core::ptr::read_volatile(&raw const SCOPE) },
+        scope: constant(&SCOPE),
         // SAFETY: the helper has no preconditions.
         cpu: unsafe { bpf_get_smp_processor_id() },
         direction,
-        // SAFETY: as above. Where it is 0, the verifier removes the other branch.
-        len: if unsafe { core::ptr::read_volatile(&raw const REPLAY) } == 0 {
+        // Where it is 0, the verifier removes the other branch.
+        len: if constant(&REPLAY) == 0 {
             len
         } else {
             // SAFETY: the kernel hands the program a valid context.

@@ -23,6 +23,7 @@ mod entry;
 mod filter;
 mod fragments;
 mod frame;
+mod globals;
 mod hash;
 mod headers;
 mod hook;

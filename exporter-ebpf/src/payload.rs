@@ -20,7 +20,8 @@ use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
 use aya_ebpf::programs::TcContext;
 use packet::{Fragment, Link, Packet};
 
-use crate::account::{Counted, constant};
+use crate::account::Counted;
+use crate::globals::constant;
 use crate::maps::{AWAITED, AWAITED_KEY, PAYLOADS, UNSHIPPED};
 use crate::{clock, headers};
 

@@ -10,9 +10,10 @@ use aya_ebpf::helpers::generated::{bpf_sk_fullsock, bpf_tcp_sock};
 use aya_ebpf::programs::TcContext;
 use packet::{Fragment, Frame, Header, MAX_OFFSET, Packet, Segment, SentAt, Wire};
 
-use crate::account::{Counted, constant};
+use crate::account::Counted;
 use crate::clock;
 use crate::frame::DirectFrame;
+use crate::globals::constant;
 use crate::maps::TCP_QUALITY;
 use crate::timestamps;
 
