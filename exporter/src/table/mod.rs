@@ -180,16 +180,11 @@ impl FlowTable {
         self.place_icmp_errors();
         self.end_closed(now, out);
         while let Some(slot) = self.wheel.take_due(self.settings.due_by(now, out.sink)) {
-            let flow = &mut self.flows[slot];
-            if flow.is_idle(now, &self.settings) {
+            if self.flows[slot].is_idle(now, &self.settings) {
                 self.end(slot, EndReason::IdleTimeout, out);
-                continue;
+            } else {
+                self.emit_if_due(slot, now, out);
             }
-            if flow.is_due(now, &self.settings) {
-                let known = Known { listeners: &self.listeners, readings: self.readings };
-                flow.emit(EndReason::ActiveTimeout, &self.settings, known, &mut self.shared, out);
-            }
-            self.wheel.set(slot, flow.deadline(&self.settings));
         }
         self.others.emit_due(&self.settings, &mut self.shared.uses, out);
         self.reading = self.reading.next();
@@ -201,17 +196,12 @@ impl FlowTable {
         let now = out.clock.monotonic();
         let mut idle = Vec::new();
         while let Some(slot) = self.wheel.take_due(self.settings.due_by(now, out.sink)) {
-            let flow = &mut self.flows[slot];
-            if flow.is_idle(now, &self.settings) {
+            if self.flows[slot].is_idle(now, &self.settings) {
                 // Set again when all are looked at, or it would be due at once.
                 idle.push(slot);
-                continue;
+            } else {
+                self.emit_if_due(slot, now, out);
             }
-            if flow.is_due(now, &self.settings) {
-                let known = Known { listeners: &self.listeners, readings: self.readings };
-                flow.emit(EndReason::ActiveTimeout, &self.settings, known, &mut self.shared, out);
-            }
-            self.wheel.set(slot, flow.deadline(&self.settings));
         }
         for slot in idle {
             self.wheel.set(slot, self.flows[slot].deadline(&self.settings));
@@ -342,6 +332,16 @@ impl FlowTable {
                 }
             }
         }
+    }
+
+    /// Makes the record of a flow whose timer went off, if it is due, and sets the timer again.
+    fn emit_if_due<S: RecordSink>(&mut self, slot: Slot, now: MonotonicTime, out: &mut Output<'_, S>) {
+        let flow = &mut self.flows[slot];
+        if flow.is_due(now, &self.settings) {
+            let known = Known { listeners: &self.listeners, readings: self.readings };
+            flow.emit(EndReason::ActiveTimeout, &self.settings, known, &mut self.shared, out);
+        }
+        self.wheel.set(slot, flow.deadline(&self.settings));
     }
 
     /// Forgets a flow, after its last record if there is one.
