@@ -12,18 +12,16 @@ use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::connections::OwnConnections;
-use crate::flow::{FlowIds, Hooks};
+use crate::flow::{FlowIds, Hooks, OWN_SCOPE};
 use crate::kernel::budget::Plan;
 use crate::kernel::{
     AttachOptions, AttachView, Attacher, Drops, Filter, GracePeriod, InstanceLock, LoadError, Loaded, Method,
-    Namespaces, NamespacesOptions, Reach, Selection, StartError, Summary, load, load_shared,
+    Namespaces, NamespacesOptions, Reach, Selection, StartError, Summary, Topology, load, load_shared,
 };
 use crate::ledger::Ledger;
 use crate::pipeline::{Finished, Limits, Listening, Origins, Outlet, Pipeline, PipelineError, Progress};
 use crate::table::{self, FlowTable};
 
-/// The namespace that the process runs in.
-const OWN_SCOPE: u32 = 0;
 /// Of the time for a stop, what detaching leaves for the last reading and its records. A TCX link takes 12 ms.
 const FOR_READING: Duration = Duration::from_secs(5);
 /// Between two readings, at most: a short enough time for a record to be near what it tells of.
@@ -122,6 +120,10 @@ impl Agent {
                 (loaded, Some(Arc::new(sharing)))
             }
         };
+        let topology = sharing.is_some().then(Arc::<Topology>::default);
+        if let Some(topology) = &topology {
+            topology.join(OWN_SCOPE).map_err(StartError::from)?;
+        }
         let no_drops = reader.why_no_drops().map(ToString::to_string);
         let hooks = Arc::new(Mutex::new(Hooks::default()));
         let table = FlowTable::new(
@@ -148,6 +150,7 @@ impl Agent {
         let pipeline = Pipeline {
             reader,
             hooks: Arc::clone(&hooks),
+            topology: topology.clone(),
             table,
             listening: Listening::open(
                 OWN_SCOPE,
@@ -172,7 +175,7 @@ impl Agent {
         };
         let (attacher, summary) = Attacher::start(options, Arc::new(programs), Arc::clone(&hooks))?;
         // After the agent's own, so that a pod's end of a pair finds the machine's end hooked.
-        let namespaces = sharing.map(|sharing| {
+        let namespaces = sharing.zip(topology).map(|(sharing, topology)| {
             Namespaces::start(NamespacesOptions {
                 instance: name,
                 method,
@@ -181,6 +184,7 @@ impl Agent {
                 own: attacher.view(),
                 sharing,
                 hooks: Arc::clone(&hooks),
+                topology,
             })
         });
         let namespaces = namespaces.transpose().map_err(AgentError::Namespaces)?;

@@ -16,6 +16,7 @@ mod loss_slots;
 mod losses;
 mod namespaces;
 mod netlink;
+mod nsid;
 mod object;
 mod payloads;
 pub mod probe;
@@ -25,6 +26,8 @@ mod selection;
 mod share;
 mod sizes;
 mod sys;
+mod topology;
+mod way;
 
 pub use self::attach::{
     AttachCounters, AttachOptions, AttachView, Attacher, Cause, ClsactError, Failure, Foreign, HookError,
@@ -45,3 +48,4 @@ pub use self::reader::{ReadError, Reader};
 pub use self::selection::{Selection, Skip};
 pub use self::sizes::Sizes;
 pub use self::sys::{GracePeriod, PacketContext, attach_tcx, test_run};
+pub use self::topology::Topology;

@@ -31,7 +31,7 @@ impl FlowTable {
     /// still to come.
     pub fn set_opener(&mut self, packets: &Tuple) {
         let (conversation, side) = conversation::of(packets);
-        if let Some(slot) = self.index.find(&conversation, &self.flows) {
+        if let Some(slot) = self.flow_of_agents_namespace(&conversation) {
             self.flows[slot].set_opener(side);
         }
     }

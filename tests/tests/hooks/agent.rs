@@ -191,6 +191,7 @@ fn run(settings: &str) -> Result<()> {
             own: attacher.view(),
             sharing: Arc::new(sharing),
             hooks: Arc::clone(&hooks),
+            topology: Arc::default(),
         })
     });
     let namespaces = namespaces.transpose()?;

@@ -231,6 +231,16 @@ impl Bench {
         })
     }
 
+    /// Has flows follow hooks to other networks, as a reading does before its observations.
+    pub(in crate::table) fn regroup(&mut self, moment: u64) -> Vec<Seen> {
+        if !self.hooks.regroup() {
+            return Vec::new();
+        }
+        self.step(moment, |table, out| {
+            table.follow_hooks(out);
+        })
+    }
+
     /// Asks for what is due at a moment between two drains.
     pub(in crate::table) fn between(&mut self, moment: u64) -> Vec<Seen> {
         self.step(moment, |table, out| {
