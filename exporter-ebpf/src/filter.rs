@@ -4,6 +4,7 @@
 
 use core::arch::asm;
 
+use abi::captured::outcome;
 use abi::{Direction, FilterRule, FilterSubject, LossKey, LossSlot, PackedKey, Reason, control, is_chosen};
 use aya_ebpf::programs::TcContext;
 use packet::{Link, Packet, Wire};
@@ -11,7 +12,7 @@ use packet::{Link, Packet, Wire};
 use crate::account;
 use crate::globals::constant;
 use crate::maps::LOSS_SLOTS;
-use crate::{fragments, headers, hook, losses};
+use crate::{fragments, headers, hook, losses, replay};
 
 /// Set by user space before the program is loaded.
 #[unsafe(no_mangle)]
@@ -29,33 +30,38 @@ static LOSS_SLOTS_PER_GENERATION: u32 = 0;
 #[unsafe(no_mangle)]
 static SAMPLE: u32 = 1;
 
-/// Counts a packet as a flow's, or as one that is left out. What belongs to no flow is counted as ever: a rule says nothing of it.
+/// Counts a packet as a flow's, or as one that is left out, and says what became of it ([`outcome`]). What belongs to no flow is counted
+/// as ever: a rule says nothing of it.
 #[inline(always)]
-pub(crate) fn observe(context: &TcContext, link: Link, direction: Direction) {
+pub(crate) fn observe(context: &TcContext, link: Link, direction: Direction) -> u32 {
     let read = match headers::again(context, link, direction) {
         Some(_) => Ok(()),
         None => headers::any(context, link, direction),
     };
     match read {
         Ok(()) => decide(context, direction),
-        Err(reject) => losses::add(context, direction, reject),
+        Err(reject) => {
+            losses::add(context, direction, reject);
+            replay::rejected(reject)
+        }
     }
 }
 
 /// Not inlined, as it is large and there are four programs.
 #[inline(never)]
-fn decide(context: &TcContext, direction: Direction) {
-    let Some(packet) = headers::parsed() else { return };
+fn decide(context: &TcContext, direction: Direction) -> u32 {
+    let Some(packet) = headers::parsed() else { return outcome::LEFT_OUT };
     // First: a later fragment has the ports of the first one, whatever is decided.
     fragments::follow(packet);
     let wire = Wire::of(packet, hook::size(context, &hook::metadata(context, direction)));
-    if rejects(packet) {
+    if constant(&FILTER_LEN) != 0 && rejects(packet) {
         leave_out(packet, wire, Reason::Filtered);
     } else if is_sampled_out(&packet.key) {
         leave_out(packet, wire, Reason::SampledOut);
     } else {
-        crate::count(context, packet, wire);
+        return crate::count(context, packet, wire).outcome();
     }
+    outcome::LEFT_OUT
 }
 
 /// Whether a flow is one of those that are not counted.

@@ -31,6 +31,7 @@ mod losses;
 mod maps;
 mod payload;
 mod quality;
+mod replay;
 mod timestamps;
 
 use core::mem::MaybeUninit;
@@ -39,6 +40,8 @@ use abi::Direction;
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
 use packet::{Link, Packet, Wire};
+
+use crate::account::Counted;
 
 /// `TC_ACT_UNSPEC` (include/uapi/linux/pkt_cls.h), which is also `TCX_NEXT` (include/uapi/linux/bpf.h).
 const NEXT: i32 = -1;
@@ -70,8 +73,7 @@ pub fn ip_egress(context: TcContext) -> i32 {
 /// As [`ethernet_ingress`], with a filter.
 #[classifier]
 pub fn ethernet_ingress_filtered(context: TcContext) -> i32 {
-    filter::observe(&context, Link::Ethernet, Direction::Ingress);
-    NEXT
+    replay::verdict(filter::observe(&context, Link::Ethernet, Direction::Ingress))
 }
 
 /// As [`ethernet_egress`], with a filter.
@@ -84,8 +86,7 @@ pub fn ethernet_egress_filtered(context: TcContext) -> i32 {
 /// As [`ip_ingress`], with a filter.
 #[classifier]
 pub fn ip_ingress_filtered(context: TcContext) -> i32 {
-    filter::observe(&context, Link::Ip, Direction::Ingress);
-    NEXT
+    replay::verdict(filter::observe(&context, Link::Ip, Direction::Ingress))
 }
 
 /// As [`ip_egress`], with a filter.
@@ -127,7 +128,7 @@ enum Plain {
 /// it stays in registers.
 #[inline(always)]
 fn plain<const VERSION: u8>(context: &TcContext, link: Link, direction: Direction) -> Plain {
-    let metadata = hook::metadata(context, direction);
+    let metadata = hook::of_packet(context, direction);
     let mut place = MaybeUninit::uninit();
     match headers::plain::<VERSION>(context, link, metadata, &mut place) {
         None => Plain::No,
@@ -168,14 +169,19 @@ fn count_any(context: &TcContext, direction: Direction) {
     }
 }
 
-/// Counts a packet, notes what it tells of its connection, and has a second look at one that shows something new.
+/// Counts a packet, notes what it tells of its connection, and has a second look at one that shows something new. Says where it was
+/// counted, if it was.
 #[inline(always)]
-fn count(context: &TcContext, packet: &Packet, wire: Wire) {
-    let Some(counted) = account::any(context, wire) else { return };
+fn count(context: &TcContext, packet: &Packet, wire: Wire) -> Counted {
+    let counted = match account::any(context, wire) {
+        Ok(counted) => counted,
+        Err(nowhere) => return nowhere,
+    };
     quality::note(context, packet, wire, counted);
     if counted.is_notable() && payload::are_shipped() {
         payload::look(context, counted, packet);
     }
+    counted
 }
 
 #[panic_handler]

@@ -15,7 +15,7 @@ use crate::clock;
 use crate::frame::DirectFrame;
 use crate::globals::constant;
 use crate::maps::TCP_QUALITY;
-use crate::timestamps;
+use crate::{replay, timestamps};
 
 /// Set by user space before the program is loaded: whether [`TCP_QUALITY`] is kept. Where it is 0, the verifier removes the rest.
 #[unsafe(no_mangle)]
@@ -104,7 +104,7 @@ extern "C" fn note_segment(
         segments,
     };
     let is_known = segment.note(quality, || sent_at(&frame, at, offset_and_flags));
-    if is_known || counted.is_new_tick() {
+    if (is_known || counted.is_new_tick()) && !replay::is_on() {
         look_at_socket(skb, quality);
     }
     if counted.is_new_tick_or_notable() && quality.smoothed_rtt == 0 && segment.flags & tcp_flags::RST == 0 {

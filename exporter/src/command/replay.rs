@@ -26,7 +26,7 @@ pub fn replay(options: &ReplayOptions) -> Result<(), Failure> {
     let proc = Path::new("/proc");
     kernel_release(proc)?;
     privileges(proc)?;
-    let wants = Wants { metrics: 0, tcp_quality: false, payloads: true, drops: false };
+    let wants = Wants { metrics: 0, tcp_quality: true, payloads: true, drops: false };
     let plan =
         budget::plan(options.memory, wants).map_err(|error| Failure::Configuration(error.to_string()))?;
     let table = FlowTable::new(
@@ -46,8 +46,8 @@ pub fn replay(options: &ReplayOptions) -> Result<(), Failure> {
     );
     let ledger = Arc::new(Ledger::default());
     let printing = observe::printing(options.format, columns, &ledger, &plan)?;
-    let mut replay =
-        Replay::new(table, &filter, Arc::clone(&ledger), printing).map_err(|error| failure(&error))?;
+    let mut replay = Replay::new(table, plan.sizes, &filter, Arc::clone(&ledger), printing)
+        .map_err(|error| failure(&error))?;
     let played = replay.play(&mut capture);
     let finished = replay.finish();
     let ended = played.and(finished);
