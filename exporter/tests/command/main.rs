@@ -37,7 +37,7 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 101] = [
+    let tests: [Test; 102] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -104,6 +104,7 @@ fn main() -> ExitCode {
         ("random_captures_add_up_as_tshark_has_them", tshark::same_sums),
         ("random_captures_say_what_tshark_reads", tshark_facts::same_facts),
         ("random_connections_lose_what_tshark_says", tshark_tcp::same_disorder),
+        ("a_capture_at_the_sender_has_what_its_socket_sent_again", tshark_tcp::as_the_socket),
         ("an_interface_that_left_is_in_the_balance", lifetime::interface),
         ("a_collector_receives_what_was_sent", collector::receives),
         ("a_collector_receives_over_http", collector::receives_over_http),

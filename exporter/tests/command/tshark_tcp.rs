@@ -1,14 +1,23 @@
-//! Random TCP connections: what the flows of `replay` say was sent again, came out of order or had no room is what tshark's analysis
-//! of sequence numbers says.
+//! TCP connections of captures, random and real ones: what the flows of `replay` say was sent again, came out of order or had no room is
+//! what tshark's analysis of sequence numbers says.
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use flow_tests::harness::until;
+use flow_tests::netns::Netns;
+use rustix::process::{Pid, Signal, kill_process};
 use semconv::attribute;
+use semconv::value::network_connection_state;
 use serde_json::Value;
 
 use crate::captures::{replay, script};
+use crate::connection::{PORT, connect, listen};
+use crate::quality::{lose_some, sent};
+use crate::topology::Pair;
 use crate::tshark::ask_tshark;
 
 const SEEDS: [u64; 4] = [1, 2, 3, 4];
@@ -22,6 +31,9 @@ const FIELDS: [&str; 5] = [
     "tcp.analysis.out_of_order",
     "tcp.analysis.zero_window",
 ];
+
+/// For what comes soon, or never.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Segments that one side of a connection sent again, out of order, and without room to receive.
 type Disorder = [u64; 3];
@@ -102,5 +114,73 @@ pub(crate) fn same_disorder() -> Result<()> {
             );
         }
     }
+    Ok(())
+}
+
+/// Captures at an interface, headers alone.
+struct Dumpcap(Child);
+
+impl Dumpcap {
+    /// Returns when what passes is captured.
+    fn start(namespace: &Netns, interface: &str, file: &Path) -> Result<Self> {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", namespace.name(), "dumpcap", "-q", "-P", "-i", interface]);
+        command.args(["-s", "128", "-B", "16", "-w"]).arg(file).stderr(Stdio::null());
+        let dumpcap = Self(command.spawn().context("dumpcap")?);
+        // It writes the header when it has opened the interface.
+        let has_begun = || Ok(file.metadata().is_ok_and(|file| file.len() > 0));
+        until("dumpcap captures", PATIENCE, has_begun)?;
+        Ok(dumpcap)
+    }
+
+    /// Ends it, and with it the file.
+    fn stop(mut self) -> Result<()> {
+        kill_process(Pid::from_child(&self.0), Signal::INT)?;
+        ensure!(self.0.wait()?.success(), "dumpcap failed");
+        Ok(())
+    }
+}
+
+impl Drop for Dumpcap {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A sender that is captured beside its socket: nothing can be out of order there. Which of the old segments are, tshark guesses by
+/// their times.
+pub(crate) fn as_the_socket() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("sender.pcap");
+    let pair = Pair::without_offloads()?;
+    lose_some(&pair.server, "s0")?;
+    let listener = listen(&pair.server)?;
+    let dumpcap = Dumpcap::start(&pair.client, "c0", &file)?;
+    let socket = sent(&pair.client, connect(&pair.client, PORT)??, &listener)?;
+    ensure!(socket.retransmits > 0, "nothing was lost");
+    let has_all = || {
+        // A frame may be half written.
+        let lines = replay(&file, &[])?.stdout;
+        let record = lines.lines().next().map(serde_json::from_str::<Value>).transpose()?;
+        let state = record.map(|record| record[attribute::NETWORK_CONNECTION_STATE.key].clone());
+        Ok(state.is_some_and(|state| state == network_connection_state::CLOSED))
+    };
+    until("all of the connection is captured", PATIENCE, has_all)?;
+    dumpcap.stop()?;
+    let records = replay(&file, &[])?.records()?;
+    let [record] = &records[..] else { bail!("not one: {records:?}") };
+    let sum = |attribute: semconv::Attribute| record[attribute.key].as_u64().unwrap_or_default();
+    let ours = [attribute::SOURCE_TCP_RETRANSMITS, attribute::SOURCE_TCP_OUT_OF_ORDER].map(sum);
+    ensure!(ours == [socket.retransmits, 0], "{socket:?}: {record}");
+    let mut theirs = 0;
+    let fields = ["tcp.dstport", "tcp.analysis.retransmission", "tcp.analysis.out_of_order"];
+    ask_tshark(&file, &[], &fields, |fields| {
+        let of_sender = fields.first().copied().flatten() == Some(&PORT.to_string());
+        theirs += u64::from(of_sender && fields.iter().skip(1).any(Option::is_some));
+        Ok(())
+    })?;
+    ensure!(theirs == socket.retransmits, "tshark: {theirs} old segments, {socket:?}");
     Ok(())
 }
