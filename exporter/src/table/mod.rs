@@ -279,7 +279,7 @@ impl FlowTable {
             self.wheel.cancel(slot);
             self.closing.push(slot);
         } else if flow.is_excluded() || flow.first() != before {
-            self.wheel.set(slot, flow.deadline(&self.settings));
+            self.look_at(slot);
         }
     }
 
@@ -293,6 +293,22 @@ impl FlowTable {
         self.place_said();
         self.place_dropped(out);
         self.place_icmp_errors();
+    }
+
+    /// Sets a flow's timer, or moves it.
+    fn look_at(&mut self, slot: Slot) {
+        self.wheel.set(slot, self.flows[slot].deadline(&self.settings));
+    }
+
+    /// Adds what is told of a flow beside its packets. What it then has to tell earlier moves its timer.
+    fn tell<T>(&mut self, slot: Slot, add: impl FnOnce(&mut Flow) -> T) -> T {
+        let flow = &mut self.flows[slot];
+        let before = flow.first();
+        let told = add(flow);
+        if !flow.is_closing() && flow.first() != before {
+            self.look_at(slot);
+        }
+        told
     }
 
     /// Makes a flow for a conversation that has none.
@@ -340,7 +356,7 @@ impl FlowTable {
                 }
                 Closing::GoesOn => {
                     self.closing.swap_remove(position);
-                    self.wheel.set(slot, self.flows[slot].deadline(&self.settings));
+                    self.look_at(slot);
                 }
             }
         }
@@ -353,7 +369,7 @@ impl FlowTable {
             let known = Known { listeners: &self.listeners, readings: self.readings };
             flow.emit(EndReason::ActiveTimeout, &self.settings, known, &mut self.shared, out);
         }
-        self.wheel.set(slot, flow.deadline(&self.settings));
+        self.look_at(slot);
     }
 
     /// Forgets a flow, after its last record if there is one.
