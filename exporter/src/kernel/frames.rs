@@ -26,8 +26,8 @@ pub struct Frames {
     captured: Mapped<Captured>,
     /// Entries that have frames, in the order of their first ones.
     touched: Vec<u32>,
-    /// When the last frame of each entry was captured; 0 where there is none since the last reading.
-    last: Vec<MonotonicTime>,
+    /// When the last frame of each entry was captured, in nanoseconds; 0 where there is none since the last reading.
+    last: Vec<u64>,
 }
 
 /// A frame as a program takes it.
@@ -60,7 +60,7 @@ pub enum Outcome {
 impl Frames {
     pub(super) fn new(ebpf: &mut Ebpf, programs: Programs, reader: Reader) -> Result<Self, ReadError> {
         let captured = mapped(ebpf, CAPTURED, 1)?;
-        let last = vec![MonotonicTime::default(); reader.entries_in_map()];
+        let last = vec![0; reader.entries_in_map()];
         Ok(Self { programs, reader, captured, touched: Vec::new(), last })
     }
 
@@ -71,17 +71,9 @@ impl Frames {
     pub fn count(&mut self, frame: &CapturedFrame<'_>, is_again: bool) -> io::Result<Outcome> {
         let CapturedFrame { link, bytes, wire_len, seen } = *frame;
         // 0 is how the programs note what they have not seen: the very first nanosecond is told as the second.
-        let time = MonotonicTime(seen.time.0.max(1));
-        self.captured.set(
-            0,
-            Captured {
-                time_ns: time.0,
-                scope: seen.scope,
-                ifindex: seen.ifindex,
-                len: wire_len,
-                is_again: is_again.into(),
-            },
-        );
+        let time_ns = seen.time.0.max(1);
+        let Sighting { scope, ifindex, .. } = seen;
+        self.captured.set(0, Captured { time_ns, scope, ifindex, len: wire_len, is_again: is_again.into() });
         let program = self.programs.fd(link, Direction::Ingress);
         let verdict = test_run(program, bytes, &PacketContext::default())?.cast_unsigned();
         Ok(match verdict {
@@ -89,7 +81,7 @@ impl Frames {
             outcome::HELD => Outcome::Held,
             number if number < outcome::MOST_ENTRIES => {
                 if let Some(last) = self.last.get_mut(number as usize)
-                    && mem::replace(last, time) == MonotonicTime::default()
+                    && mem::replace(last, time_ns) == 0
                 {
                     self.touched.push(number);
                 }
@@ -108,7 +100,7 @@ impl Frames {
     /// Gives what was counted since the last time, if the frames came in the order of their times.
     pub fn read(&mut self, hooks: &mut Hooks, mut take: impl FnMut(&Hooks, &Observation)) {
         for number in self.touched.drain(..) {
-            let last = mem::take(&mut self.last[number as usize]);
+            let last = MonotonicTime(mem::take(&mut self.last[number as usize]));
             let observation = self.reader.empty_entry(number, last, hooks);
             take(hooks, &observation);
         }

@@ -237,7 +237,10 @@ impl<O: Outlet> Replay<O> {
         if outcome != Outcome::Held {
             return Ok(outcome);
         }
-        self.end_reading();
+        // One that comes late may be an old connection's, which another interface of the capture saw open.
+        if self.now.is_none_or(|now| frame.seen.time.0 >= now) {
+            self.end_reading();
+        }
         self.frames.count(frame, true)
     }
 
