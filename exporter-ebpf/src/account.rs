@@ -20,7 +20,7 @@ use packet::{Packet, Wire};
 use crate::entry::Shown;
 use crate::globals::constant;
 use crate::maps::{CONTROL, ENTRIES, INDEX, TAKEN};
-use crate::{clock, entry, hash, headers, losses, replay};
+use crate::{clock, entry, hash, headers, losses, quality, replay};
 
 /// Of a bucket.
 const PLACES: usize = Bucket::PLACES as usize;
@@ -39,25 +39,20 @@ static BUCKETS_PER_GENERATION: u32 = 0;
 pub(crate) struct Counted(u32);
 
 impl Counted {
-    /// The entry is the packet's own: it has no other yet.
-    const FIRST: u32 = 1 << 31;
+    /// There is no entry.
+    const UNCOUNTED: u32 = 1 << 31;
     /// The packet is the first of its timer tick.
     const NEW_TICK: u32 = 1 << 30;
     /// It shows something that no packet of the entry did before. The numbers of entries end below.
     const NOTABLE: u32 = 1 << 29;
-    /// It found no entry. A first one is notable, too.
-    const NOWHERE: Self = Self(Self::FIRST);
+    /// It found none.
+    const NOWHERE: Self = Self(Self::UNCOUNTED);
     /// It is to be counted later: see [`replay`].
-    pub(crate) const HELD: Self = Self(Self::FIRST | Self::NOTABLE);
+    pub(crate) const HELD: Self = Self(Self::UNCOUNTED | Self::NOTABLE);
 
+    /// The first of its entry.
     #[inline(always)]
-    fn first(number: u32) -> Self {
-        Self(number | Self::FIRST | Self::NEW_TICK | Self::NOTABLE)
-    }
-
-    /// Of an entry that had packets before it was read.
-    #[inline(always)]
-    pub(crate) fn emptied(number: u32) -> Self {
+    pub(crate) fn first(number: u32) -> Self {
         Self(number | Self::NEW_TICK | Self::NOTABLE)
     }
 
@@ -85,10 +80,9 @@ impl Counted {
         self.0 & (Self::NOTABLE - 1)
     }
 
-    /// Whether the packet has an entry. A first one's is of a new tick.
     #[inline(always)]
     fn is_somewhere(self) -> bool {
-        self.0 & (Self::FIRST | Self::NEW_TICK) != Self::FIRST
+        self.0 & Self::UNCOUNTED == 0
     }
 
     /// What became of a frame of a capture.
@@ -106,11 +100,6 @@ impl Counted {
     pub(crate) fn entry<'a>(self) -> Option<&'a mut Entry> {
         // SAFETY: the map gave it out to this CPU, and no reference to it is left.
         ENTRIES.get_ptr_mut(self.number()).map(|entry| unsafe { &mut *entry })
-    }
-
-    #[inline(always)]
-    pub(crate) fn is_first(self) -> bool {
-        self.0 & Self::FIRST != 0
     }
 
     #[inline(always)]
@@ -206,12 +195,14 @@ fn search(context: &TcContext, packet: &Packet, wire: Wire) -> Counted {
     // SAFETY: a place of the bucket that the map gave out. Other CPUs write it too, a word at a time.
     unsafe { bucket.cast::<u64>().add(free).write_volatile(tag | u64::from(number)) };
     let counted = Counted::first(control::generation(control) * constant(&ENTRIES_PER_GENERATION) + number);
-    if replay::is_on() { replay::go_on(counted, key, hash) } else { counted }
+    let before = if replay::is_on() { number_before(key, hash) } else { None };
+    quality::begin(key, counted, before);
+    counted
 }
 
 /// The number within the map of the entry that the other generation has of a key.
 #[inline(always)]
-pub(crate) fn number_before(key: &PackedKey, hash: u64) -> Option<u32> {
+fn number_before(key: &PackedKey, hash: u64) -> Option<u32> {
     // The generation is the lowest bit.
     let control = control() ^ 1;
     let (bucket, tag) = (bucket(control, hash)?, tag(hash, key));

@@ -2,7 +2,8 @@
 //!
 //! - Clock, timer tick, interface and length are the capture's ([`CAPTURED`]).
 //! - An entry outlives the reading that empties it: its place in the index stays, and what sequence numbers told so far, so that
-//!   a segment that is sent again is known as such however long after the first.
+//!   a segment that is sent again is known as such however long after the first. A new entry takes it over from one that the other
+//!   generation has of its key.
 //! - Frames come in order, so an opening segment of another connection is held until its entry is read: two connections of the same
 //!   addresses and ports are never one observation.
 //! - The verdict tells which entry counted the frame ([`outcome`]).
@@ -10,14 +11,14 @@
 //! Only the programs with a filter take frames, so those that are attached without one have no instruction of it.
 
 use abi::captured::{TICK, opens_another, outcome};
-use abi::{Captured, Entry, PackedKey, protocol};
+use abi::{Captured, Entry};
 use aya_ebpf::programs::TcContext;
 use packet::{Packet, Reject, Wire};
 
 use crate::account::Counted;
 use crate::globals::constant;
-use crate::maps::{CAPTURED, TCP_QUALITY};
-use crate::{NEXT, account, clock, entry};
+use crate::maps::CAPTURED;
+use crate::{NEXT, clock, entry};
 
 /// Set by user space before the program is loaded. Where it is 0, the verifier removes what depends on it.
 #[unsafe(no_mangle)]
@@ -58,25 +59,10 @@ pub(crate) fn add(
     if entry.counts.packets == 0 {
         // It was read.
         (entry.counts, entry.facts) = entry::first(context, packet, wire);
-        return Counted::emptied(number);
+        return Counted::first(number);
     }
     let shown = entry::update(&mut entry.counts, &mut entry.facts, packet, wire, clock::ticks() as u16);
     Counted::later(number, shown)
-}
-
-/// Has a new entry go on with what sequence numbers told in the generation before, if that has its key.
-#[inline(always)]
-pub(crate) fn go_on(counted: Counted, key: &PackedKey, hash: u64) -> Counted {
-    if key.unpack().protocol == protocol::TCP
-        && let Some(number) = account::number_before(key, hash)
-        && let Some(before) = TCP_QUALITY.get(number)
-        && let Some(quality) = TCP_QUALITY.get_ptr_mut(counted.number())
-    {
-        // SAFETY: the map gave out the value, and one program runs at a time.
-        unsafe { *quality = *before };
-        return Counted::emptied(counted.number());
-    }
-    counted
 }
 
 /// What a program says of a packet: to the kernel, or to user space of its frame.

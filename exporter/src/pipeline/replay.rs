@@ -209,8 +209,14 @@ impl<O: Outlet> Replay<O> {
         };
         let frame = match packet {
             Packet::Of { link, wire_len, bytes, .. } => CapturedFrame { link, bytes, wire_len, seen },
-            Packet::NotIp => return Ok(self.lose(&lost(Reason::NotIp, captured))),
-            Packet::Short => return Ok(self.lose(&lost(Reason::Malformed, captured))),
+            Packet::NotIp => {
+                self.lose(&lost(Reason::NotIp, captured));
+                return Ok(());
+            }
+            Packet::Short => {
+                self.lose(&lost(Reason::Malformed, captured));
+                return Ok(());
+            }
         };
         match self.count(&frame) {
             // As of now, and not of the end of the reading: its record says when it was.
