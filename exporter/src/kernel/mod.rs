@@ -7,6 +7,7 @@ mod conntrack;
 mod decode;
 mod drops;
 mod filter;
+mod frames;
 mod glob;
 mod instance;
 mod interfaces;
@@ -36,6 +37,7 @@ pub use self::attach::{
 pub use self::conntrack::{Conntrack, ConntrackError};
 pub use self::drops::{Drops, DropsError, drop_reasons};
 pub use self::filter::{Filter, FilterError, ListProblem, PrefixError, RuleProblem};
+pub use self::frames::{CapturedFrame, Frames, Outcome};
 pub use self::glob::{Glob, GlobError};
 pub use self::instance::{InstanceError, InstanceLock};
 pub use self::interfaces::Interface;
