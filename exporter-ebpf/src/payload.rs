@@ -44,8 +44,9 @@ const LONG_AND_FIXED: u32 = 3;
 /// Instead of a version: the server names those that it speaks.
 const NEGOTIATION: u32 = 0;
 
-/// An entry with this many packets and no data looks no further: its side may only ever acknowledge.
-const MOST_WITHOUT_DATA: u32 = 16;
+/// After so many segments without data since its connection opened, an entry looks no further: its side may only ever acknowledge. Of
+/// QUIC, after so many packets.
+const MOST_WITHOUT_DATA: u8 = 16;
 
 /// Whether anything is shipped. If not, the verifier removes what depends on it.
 #[inline(always)]
@@ -87,7 +88,7 @@ pub(crate) fn look(context: &TcContext, counted: Counted, packet: &Packet) {
     }
     let opens = packet.tcp_flags & tcp_flags::SYN != 0;
     let is_of_interest = entry.kind as u8 == protocol::TCP
-        && entry.facts.start == start::OPEN
+        && entry.facts.start != start::OVER
         && packet.tcp_flags & tcp_flags::RST == 0
         && matches!(packet.fragment, Fragment::None);
     if !is_of_interest {
@@ -123,9 +124,10 @@ pub(crate) fn look(context: &TcContext, counted: Counted, packet: &Packet) {
         entry.facts.start = start::OVER;
         let _ = AWAITED.remove(key);
         ship(context, entry, segment.at, segment.len);
-    } else if entry.counts.packets > MOST_WITHOUT_DATA {
+    } else if entry.facts.start >= MOST_WITHOUT_DATA {
         entry.facts.start = start::OVER;
     } else {
+        entry.facts.start += 1;
         withhold(entry);
     }
 }
@@ -157,7 +159,7 @@ fn withhold_ecn(entry: &mut Entry) {
 fn is_looked_at(entry: &Entry) -> bool {
     match entry.kind as u8 {
         // What is watched for its timestamps is notable, too.
-        protocol::TCP => entry.facts.start == start::OPEN,
+        protocol::TCP => entry.facts.start != start::OVER,
         protocol::UDP => entry.facts.start == start::OPEN || has_dns_port(entry),
         _ => is_icmp_error(entry),
     }
@@ -215,7 +217,7 @@ fn quic(context: &TcContext, entry: &mut Entry, packet: &Packet) {
     if first >> 30 != LONG_AND_FIXED || !is_known(version) {
         return;
     }
-    if version == NEGOTIATION && entry.counts.packets <= MOST_WITHOUT_DATA {
+    if version == NEGOTIATION && entry.counts.packets <= MOST_WITHOUT_DATA.into() {
         entry.facts.start = start::OPEN;
         withhold_ecn(entry);
     }
