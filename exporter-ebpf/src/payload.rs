@@ -39,8 +39,10 @@ const UDP_LEN: u32 = 8;
 const ICMP_LEN: u32 = 8;
 const ICMP_PARSED: u32 = 4;
 
-/// The bits of a QUIC packet's first byte that say what the others mean.
+/// The bits of a QUIC packet's first byte that say what the others mean. The second one may be cleared once both ends know that
+/// (RFC 9287).
 const LONG_AND_FIXED: u32 = 3;
+const LONG: u32 = 2;
 /// Instead of a version: the server names those that it speaks.
 const NEGOTIATION: u32 = 0;
 
@@ -214,7 +216,9 @@ fn quic(context: &TcContext, entry: &mut Entry, packet: &Packet) {
     // SAFETY: they were read: length and checksum of UDP, and what is behind them.
     let [_, first, second] = unsafe { words.assume_init() }.map(u32::from_be);
     let version = first << 8 | second >> 24;
-    if first >> 30 != LONG_AND_FIXED || !is_known(version) {
+    let bits = first >> 30;
+    let has_bits = bits == LONG_AND_FIXED || (bits == LONG && version != NEGOTIATION);
+    if !has_bits || !is_known(version) {
         return;
     }
     if version == NEGOTIATION && entry.counts.packets <= MOST_WITHOUT_DATA.into() {
