@@ -16,10 +16,10 @@ use crate::flow::{FlowIds, Hooks};
 use crate::kernel::budget::Plan;
 use crate::kernel::{
     AttachOptions, AttachView, Attacher, Drops, Filter, GracePeriod, InstanceLock, LoadError, Loaded, Method,
-    Namespaces, NamespacesOptions, Reach, Selection, StartError, Summary, load, load_shared,
+    Namespaces, NamespacesOptions, Reach, Scopes, Selection, Stacks, StartError, Summary, load, load_shared,
 };
 use crate::ledger::Ledger;
-use crate::pipeline::{Finished, Limits, Listening, Origins, Outlet, Pipeline, PipelineError, Progress};
+use crate::pipeline::{Finished, Limits, Origins, Outlet, Pipeline, PipelineError, Progress};
 use crate::table::{self, FlowTable};
 
 /// The namespace that the process runs in.
@@ -115,11 +115,14 @@ impl Agent {
     ) -> Result<Self, AgentError> {
         let grace = GracePeriod::probe().map_err(AgentError::GracePeriod)?;
         let sizes = settings.plan.sizes;
-        let (Loaded { programs, reader }, sharing) = match settings.reach {
+        let most_addresses = usize::try_from(settings.plan.addresses).unwrap_or(usize::MAX);
+        let stacks = Arc::new(Mutex::new(Stacks::of(most_addresses).with_own(OWN_SCOPE)));
+        let (Loaded { programs, reader }, others) = match settings.reach {
             Reach::Own => (load(OWN_SCOPE, sizes, &settings.filter, grace)?, None),
             Reach::All => {
                 let (loaded, sharing) = load_shared(OWN_SCOPE, sizes, &settings.filter, grace)?;
-                (loaded, Some(Arc::new(sharing)))
+                let scopes = Scopes::find(Arc::clone(&stacks)).map_err(AgentError::Namespaces)?;
+                (loaded, Some((scopes, Arc::new(sharing))))
             }
         };
         let no_drops = reader.why_no_drops().map(ToString::to_string);
@@ -149,11 +152,7 @@ impl Agent {
             reader,
             hooks: Arc::clone(&hooks),
             table,
-            listening: Listening::open(
-                OWN_SCOPE,
-                usize::try_from(settings.plan.listeners).unwrap_or(usize::MAX),
-            ),
-            origins: Origins::default(),
+            origins: Origins::of(Arc::clone(&stacks)),
             ledger,
             progress: Arc::clone(&progress),
             outlet,
@@ -171,14 +170,15 @@ impl Agent {
             selection: selection.clone(),
         };
         let (attacher, summary) = Attacher::start(options, Arc::new(programs), Arc::clone(&hooks))?;
-        // After the agent's own, so that a pod's end of a pair finds the machine's end hooked.
-        let namespaces = sharing.map(|sharing| {
+        // The hooks after the agent's own, so that a pod's end of a pair finds the machine's end hooked.
+        let namespaces = others.map(|(scopes, sharing)| {
             Namespaces::start(NamespacesOptions {
                 instance: name,
                 method,
                 selection,
                 total: attaching.clone(),
                 own: attacher.view(),
+                scopes,
                 sharing,
                 hooks: Arc::clone(&hooks),
             })

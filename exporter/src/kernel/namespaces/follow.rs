@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify;
 
 use super::enter::{EnterError, enter};
-use super::find::{Found, Identity, NAMES, look};
+use super::find::{Found, Identity, NAMES};
 use super::handle::NamespacesOptions;
 use crate::kernel::attach::{AttachOptions, Attacher, Foreign, OwnNamespace, StartError, Summary, Supply};
 use crate::kernel::instance::{InstanceError, InstanceLock};
@@ -29,15 +29,12 @@ const LETTING_GO: Duration = Duration::from_secs(10);
 pub(super) struct Follower {
     options: NamespacesOptions,
     own: OwnNamespace,
-    identity: Identity,
     stop: Arc<OwnedFd>,
     /// Of the directory of names; none as long as that is not there.
     names: Option<OwnedFd>,
     followed: BTreeMap<Identity, Followed>,
     /// Those that could not be hooked, and when that was.
     failed: BTreeMap<Identity, Instant>,
-    /// The scope of the latest. None is given twice: hooks of a namespace that went are still spoken of.
-    scope: u32,
     said_hidden: bool,
 }
 
@@ -59,21 +56,14 @@ enum FollowError {
 }
 
 impl Follower {
-    pub(super) fn new(
-        options: NamespacesOptions,
-        own: OwnNamespace,
-        identity: Identity,
-        stop: Arc<OwnedFd>,
-    ) -> Self {
+    pub(super) fn new(options: NamespacesOptions, own: OwnNamespace, stop: Arc<OwnedFd>) -> Self {
         Self {
             options,
             own,
-            identity,
             stop,
             names: None,
             followed: BTreeMap::new(),
             failed: BTreeMap::new(),
-            scope: 0,
             said_hidden: false,
         }
     }
@@ -96,8 +86,9 @@ impl Follower {
     /// is slow, and must not put the next look off.
     pub(super) fn look(&mut self) -> Duration {
         let before = Instant::now();
-        let look = look(self.identity);
+        let look = self.options.scopes.look();
         let took = before.elapsed();
+        self.options.scopes.meet(&look);
         if look.hidden && !std::mem::replace(&mut self.said_hidden, true) {
             tracing::warn!(
                 "the network namespaces of some processes cannot be seen for want of CAP_SYS_PTRACE: those without a name in {NAMES} are not observed"
@@ -134,7 +125,7 @@ impl Follower {
     }
 
     fn follow(&mut self, identity: Identity, found: &Found) -> Result<(), FollowError> {
-        let scope = self.scope + 1;
+        let Some(scope) = self.options.scopes.number(identity) else { return Err(EnterError::Gone.into()) };
         let label: Arc<str> = found.label.as_str().into();
         let options = &self.options;
         let instance = options.instance.clone();
@@ -153,7 +144,6 @@ impl Follower {
             };
             Ok::<_, FollowError>(Attacher::start(options, supply, hooks)?)
         })??;
-        self.scope = scope;
         say(&label, &summary);
         self.followed.insert(identity, Followed { scope, label, attacher });
         Ok(())
