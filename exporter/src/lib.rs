@@ -7,6 +7,7 @@ mod agent;
 pub mod aggregate;
 #[cfg(test)]
 mod captured;
+mod cause;
 pub mod clock;
 pub mod command;
 pub mod connections;

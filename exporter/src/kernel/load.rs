@@ -18,6 +18,7 @@ use aya::programs::{ProgramError, SchedClassifier};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use packet::Link;
 
+use crate::cause::cause;
 use crate::kernel::drops::{DropReader, DropsError, Layout};
 use crate::kernel::filter::Filter;
 use crate::kernel::loss_slots::SlotCount;
@@ -61,7 +62,7 @@ impl Programs {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The kernel refuses a map or the object.
-    #[error("the kernel refuses the maps of the flow programs: {0}")]
+    #[error("the kernel refuses the maps of the flow programs, of a size that --memory chooses: {}", cause(.0))]
     Maps(#[source] EbpfError),
     /// The kernel refuses a program.
     #[error("the kernel refuses the flow program {name}: {source}")]

@@ -7,6 +7,7 @@ use crate::clock::MonotonicTime;
 use crate::flow::{FlowError, IcmpError, Tuple};
 use crate::table::FlowTable;
 use crate::table::conversation::{self, Side};
+use crate::table::flow::Flow;
 use crate::table::reuse::Reading;
 
 /// Errors that a record tells.
@@ -102,16 +103,9 @@ impl FlowTable {
             self.icmp_errors.losses.unplaced += u64::from(is_late);
             return is_late;
         };
-        let flow = &mut self.flows[slot];
-        if flow.is_excluded() {
-            return true;
-        }
-        let before = flow.first();
-        if !flow.mishaps().is_told(side, note.error, note.time) {
+        let is_told = |flow: &mut Flow| flow.mishaps().is_told(side, note.error, note.time);
+        if !self.flows[slot].is_excluded() && !self.tell(slot, is_told) {
             self.icmp_errors.losses.refused += 1;
-        }
-        if !flow.is_closing() && flow.first() != before {
-            self.wheel.set(slot, flow.deadline(&self.settings));
         }
         true
     }

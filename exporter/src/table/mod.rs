@@ -273,8 +273,24 @@ impl FlowTable {
             self.wheel.cancel(slot);
             self.closing.push(slot);
         } else if flow.is_excluded() || flow.first() != before {
-            self.wheel.set(slot, flow.deadline(&self.settings));
+            self.look_at(slot);
         }
+    }
+
+    /// Sets a flow's timer, or moves it.
+    fn look_at(&mut self, slot: Slot) {
+        self.wheel.set(slot, self.flows[slot].deadline(&self.settings));
+    }
+
+    /// Adds what is told of a flow beside its packets. What it then has to tell earlier moves its timer.
+    fn tell<T>(&mut self, slot: Slot, add: impl FnOnce(&mut Flow) -> T) -> T {
+        let flow = &mut self.flows[slot];
+        let before = flow.first();
+        let told = add(flow);
+        if !flow.is_closing() && flow.first() != before {
+            self.look_at(slot);
+        }
+        told
     }
 
     /// Makes a flow for a conversation that has none.
@@ -322,7 +338,7 @@ impl FlowTable {
                 }
                 Closing::GoesOn => {
                     self.closing.swap_remove(position);
-                    self.wheel.set(slot, self.flows[slot].deadline(&self.settings));
+                    self.look_at(slot);
                 }
             }
         }
@@ -334,7 +350,7 @@ impl FlowTable {
         if flow.is_due(now, &self.settings) {
             flow.emit(EndReason::ActiveTimeout, &self.settings, self.readings, &mut self.shared, out);
         }
-        self.wheel.set(slot, flow.deadline(&self.settings));
+        self.look_at(slot);
     }
 
     /// Forgets a flow, after its last record if there is one.

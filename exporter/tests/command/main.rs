@@ -37,7 +37,7 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 107] = [
+    let tests: [Test; 108] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -97,6 +97,7 @@ fn main() -> ExitCode {
         ("a_tls_handshake_in_pieces_is_counted_as_incomplete", facts::cut),
         ("a_quic_connection_says_the_version_of_its_answer", quic::versions),
         ("a_question_to_dns_says_its_answer_and_how_long_it_took", dns::answers),
+        ("a_question_to_dns_that_passes_two_hooks_is_timed_once", dns::at_two_hooks),
         ("each_question_to_dns_of_a_flow_is_told", dns::several_questions),
         ("a_question_to_dns_over_tcp_comes_in_whatever_segments", dns::over_tcp),
         ("packets_that_are_dropped_are_told_with_the_reason_to_the_packet", drops::seen),

@@ -137,8 +137,8 @@ pub(crate) fn second_interface() -> Result<()> {
     Ok(())
 }
 
-const CONNECTIONS: usize = 800;
-const AT_A_TIME: usize = 16;
+const CONNECTIONS: usize = 1000;
+const AT_A_TIME: usize = 50;
 
 /// Asks and is answered some times over a connection that the client ends, so many times.
 fn converse(routed: &Routed) -> Result<()> {

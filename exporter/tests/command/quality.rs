@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use crate::connection::{PORT, connect, delayed, flows, listen, seconds};
 use crate::program::command;
-use crate::topology::{FAR_SERVER, Pair, Routed};
+use crate::timestamps::Middle;
+use crate::topology::{FAR_SERVER, Pair};
 
 /// Longer than a tick of any kernel's timer: the next packet is another tick's.
 const TICK: Duration = Duration::from_millis(20);
@@ -168,14 +169,16 @@ pub(crate) fn of_a_socket() -> Result<()> {
     Ok(())
 }
 
+/// The way takes longer than a tick of the sender's clock, mostly a millisecond: what is sent again within one looks out of order.
 pub(crate) fn forwarded() -> Result<()> {
-    let routed = Routed::new()?;
-    lose_some(&routed.server, "s0")?;
-    let listener = routed.server.enter(|| TcpListener::bind((FAR_SERVER, PORT)))??;
+    let middle = Middle::new(Duration::from_millis(10))?;
+    let [near, far] = &middle.ends;
+    lose_some(far, "f0")?;
+    let listener = far.enter(|| TcpListener::bind((FAR_SERVER, PORT)))??;
     // Behind the router's decision a packet has no socket.
-    let program = flows(&routed.router, "rs")?;
-    let stream = routed.client.enter(|| TcpStream::connect((FAR_SERVER, PORT)))??;
-    let socket = sent(&routed.client, stream, &listener)?;
+    let program = flows(&middle.router, "slow")?;
+    let stream = near.enter(|| TcpStream::connect((FAR_SERVER, PORT)))??;
+    let socket = sent(near, stream, &listener)?;
     let records = program.stop()?.records()?;
     let retransmits = sum(&records, attribute::SOURCE_TCP_RETRANSMITS);
     // A segment that is sent again right after a reading, or on another CPU, may look new.

@@ -138,13 +138,13 @@ fn tcp_quality(is_wanted: bool, host: &Host<'_>) -> Item {
         Ok(release) if release.version < SOCKETS_OF_PODS_SINCE => Item::limited(
             SUBJECT,
             "by the sockets of the observed network namespaces; those of pods behind a veth pair with GRO this kernel may not show, \
-             and then sequence numbers tell what was sent again and no round-trip time",
+             and then timestamps tell round-trip times, and sequence numbers what was sent again",
         )
         .with_remedy(format!("run on Linux {major}.{minor} or later")),
         _ => Item::ok(
             SUBJECT,
-            "by the sockets of this machine's senders, also of pods; of what is only forwarded, sequence numbers tell what was sent \
-             again",
+            "by the sockets of this machine's senders, also of pods; of what is only forwarded, timestamps tell round-trip times, and \
+             sequence numbers what was sent again",
         ),
     }
 }
