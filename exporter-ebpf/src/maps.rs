@@ -65,7 +65,8 @@ pub(crate) static LOSS_SLOTS: Array<LossSlot> = Array::with_max_entries(1, BPF_F
 pub(crate) static PAYLOADS: RingBuf = RingBuf::with_byte_size(1, 0);
 
 /// The sequence number of the first data of each side of a connection that was seen to open. One for all hooks, CPUs and
-/// generations, so the data is shipped once, wherever it is seen first. User space sets its size; what it forgets is not shipped.
+/// generations, so each network namespace ships the data once, wherever it is seen there first. User space sets its size; what it
+/// forgets is not shipped.
 #[map(name = "AWAITED_V1")]
 pub(crate) static AWAITED: LruHashMap<Awaited, u32> = LruHashMap::with_max_entries(1, 0);
 

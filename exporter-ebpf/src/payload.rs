@@ -268,10 +268,11 @@ fn read(context: &TcContext, packet: &Packet, words: &mut MaybeUninit<[u32; 3]>)
 #[inline(always)]
 fn key<'a>(entry: &Entry) -> Option<&'a Awaited> {
     let key = AWAITED_KEY.get_ptr_mut(0)?;
-    let [source_0, source_1, destination_0, destination_1, ports, _] = entry.words;
+    let [source_0, source_1, destination_0, destination_1, ports, scope] = entry.words;
+    let ports_and_scope = u64::from(ports as u32) | scope << 32;
     // SAFETY: this CPU's value, and programs of a hook do not interrupt each other on a CPU.
     unsafe {
-        *key = [source_0, source_1, destination_0, destination_1, u64::from(ports as u32)];
+        *key = [source_0, source_1, destination_0, destination_1, ports_and_scope];
         Some(&*key)
     }
 }

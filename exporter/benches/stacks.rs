@@ -11,7 +11,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use exporter::flow::{Tuple, Unopened};
+use exporter::flow::{Hooks, NetworkId, Tuple, Unopened};
 use exporter::kernel::{Scopes, Stacks};
 use flow_tests::isolated;
 use flow_tests::netns::Netns;
@@ -124,14 +124,18 @@ fn flow(client: Ipv4Addr, client_port: u16, server: Ipv4Addr, port: u16) -> Unop
         ip_version: 4,
         icmp: None,
     };
-    Unopened { packets, may_serve: [true; 2], seen_at: [(0, 1), (0, 1)].into() }
+    Unopened { packets, network: NetworkId::NODE, may_serve: [true; 2], seen_at: [(0, 1), (0, 1)].into() }
 }
 
 /// How many have a server, as after a reading.
 fn ask(stacks: &mut Stacks, flows: &[Unopened]) -> usize {
     stacks.refresh();
+    let hooks = Hooks::default();
     let is_told = |flow: &&Unopened| {
-        stacks.opener(flow).or_else(|| stacks.server(flow)).is_some_and(|to| to == flow.packets)
+        stacks
+            .opener(flow, &hooks)
+            .or_else(|| stacks.server(flow, &hooks))
+            .is_some_and(|to| to == flow.packets)
     };
     flows.iter().filter(is_told).count()
 }

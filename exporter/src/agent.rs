@@ -12,18 +12,17 @@ use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::connections::OwnConnections;
-use crate::flow::{FlowIds, Hooks};
+use crate::flow::{FlowIds, Hooks, OWN_SCOPE};
 use crate::kernel::budget::Plan;
 use crate::kernel::{
     AttachOptions, AttachView, Attacher, Drops, Filter, GracePeriod, InstanceLock, LoadError, Loaded, Method,
-    Namespaces, NamespacesOptions, Reach, Scopes, Selection, Stacks, StartError, Summary, load, load_shared,
+    Namespaces, NamespacesOptions, Reach, Scopes, Selection, Stacks, StartError, Summary, Topology, load,
+    load_shared,
 };
 use crate::ledger::Ledger;
 use crate::pipeline::{Finished, Limits, Origins, Outlet, Pipeline, PipelineError, Progress};
 use crate::table::{self, FlowTable};
 
-/// The namespace that the process runs in.
-const OWN_SCOPE: u32 = 0;
 /// Of the time for a stop, what detaching leaves for the last reading and its records. A TCX link takes 12 ms.
 const FOR_READING: Duration = Duration::from_secs(5);
 /// Between two readings, at most: a short enough time for a record to be near what it tells of.
@@ -125,6 +124,10 @@ impl Agent {
                 (loaded, Some((scopes, Arc::new(sharing))))
             }
         };
+        let topology = others.is_some().then(Arc::<Topology>::default);
+        if let Some(topology) = &topology {
+            topology.join(OWN_SCOPE).map_err(StartError::from)?;
+        }
         let no_drops = reader.why_no_drops().map(ToString::to_string);
         let hooks = Arc::new(Mutex::new(Hooks::default()));
         let table = FlowTable::new(
@@ -151,6 +154,7 @@ impl Agent {
         let pipeline = Pipeline {
             reader,
             hooks: Arc::clone(&hooks),
+            topology: topology.clone(),
             table,
             origins: Origins::of(Arc::clone(&stacks)),
             ledger,
@@ -171,7 +175,7 @@ impl Agent {
         };
         let (attacher, summary) = Attacher::start(options, Arc::new(programs), Arc::clone(&hooks))?;
         // The hooks after the agent's own, so that a pod's end of a pair finds the machine's end hooked.
-        let namespaces = others.map(|(scopes, sharing)| {
+        let namespaces = others.zip(topology).map(|((scopes, sharing), topology)| {
             Namespaces::start(NamespacesOptions {
                 instance: name,
                 method,
@@ -181,6 +185,7 @@ impl Agent {
                 scopes,
                 sharing,
                 hooks: Arc::clone(&hooks),
+                topology,
             })
         });
         let namespaces = namespaces.transpose().map_err(AgentError::Namespaces)?;

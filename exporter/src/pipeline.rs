@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::flow::{Counts, HookId, Hooks, Record, RecordSink};
-use crate::kernel::{ReadError, Reader};
+use crate::kernel::{ReadError, Reader, Topology};
 use crate::ledger::Ledger;
 use crate::sync::lock;
 use crate::table::{FlowTable, Output};
@@ -50,6 +50,8 @@ pub(crate) trait Outlet: RecordSink {
 pub(crate) struct Pipeline<O> {
     pub(crate) reader: Reader,
     pub(crate) hooks: Arc<Mutex<Hooks>>,
+    /// Of more than one network namespace.
+    pub(crate) topology: Option<Arc<Topology>>,
     pub(crate) table: FlowTable,
     pub(crate) origins: Origins,
     pub(crate) ledger: Arc<Ledger>,
@@ -126,15 +128,22 @@ impl<O: Outlet> Pipeline<O> {
     /// Takes the observations and the losses of the time since the last reading into the flow table. Gives the names of the
     /// hooks as they are then: records are made of it, and waited for, while others take the lock.
     fn read(&mut self) -> Result<Hooks, ReadError> {
-        let Self { reader, hooks, table, ledger, progress, outlet, .. } = self;
+        let Self { reader, hooks, topology, table, ledger, progress, outlet, .. } = self;
         let mut hooks = lock(hooks);
         let clock = Clock::now();
         let start = Instant::now();
         let mut first = None;
-        reader.read(&mut hooks, |hooks, observation| {
+        reader.turn()?;
+        if let Some(topology) = topology {
+            topology.refresh(&mut hooks);
+        }
+        if hooks.regroup() {
+            table.follow_hooks(&mut Output { clock, hooks: &hooks, ledger, sink: outlet });
+        }
+        reader.read_turned(&mut hooks, |hooks, observation| {
             first.get_or_insert_with(Instant::now);
             table.apply(observation, &mut Output { clock, hooks, ledger, sink: outlet });
-        })?;
+        });
         let merged = Instant::now();
         let first = first.unwrap_or(merged);
         reader.read_losses(&mut hooks, |hooks, loss| {
@@ -145,7 +154,7 @@ impl<O: Outlet> Pipeline<O> {
                 loss::account(loss, table, &mut Output { clock, hooks: &hooks, ledger, sink: outlet });
             })?;
         }
-        drops::read(reader, table, progress)?;
+        drops::read(reader, topology.as_deref(), table, progress)?;
         progress.spent(Stage::Table, merged - first);
         progress.spent(Stage::Reading, (first - start) + merged.elapsed());
         progress.set_losses(reader.loss_entries());
@@ -157,7 +166,7 @@ impl<O: Outlet> Pipeline<O> {
     fn tell_origins(&mut self, hooks: &Hooks, within: Duration) {
         let Self { table, origins, ledger, outlet, .. } = self;
         let unopened = table.take_unopened(&mut Output { clock: Clock::now(), hooks, ledger, sink: outlet });
-        origins.tell(unopened, table, within);
+        origins.tell(unopened, table, hooks, within);
     }
 
     /// Has the table make records.

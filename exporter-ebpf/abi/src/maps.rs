@@ -65,10 +65,12 @@ pub const SAMPLE_GLOBAL: &str = "SAMPLE";
 pub const TCP_QUALITY_GLOBAL: &str = "KEEPS_TCP_QUALITY";
 
 /// [`DropKey`](crate::DropKey) to [`DropTally`](crate::DropTally), of each generation.
-pub const DROPS: [&str; 2] = ["DROPS_0_V1", "DROPS_1_V1"];
+pub const DROPS: [&str; 2] = ["DROPS_0_V2", "DROPS_1_V2"];
 /// Per CPU, [`Untold`](crate::Untold) as index to a number of packets.
 pub const DROPS_UNTOLD: &str = "DROPS_UNTOLD_V1";
 /// Read-only global, `[u32; MEMBERS]`: offsets by [`skb`](crate::skb).
 pub const DROP_LAYOUT_GLOBAL: &str = "DROP_LAYOUT";
+/// Read-only global, a `u32`: not 0 if it is told in which network namespace packets are dropped.
+pub const DROP_NAMESPACES_GLOBAL: &str = "DROP_NAMESPACES";
 /// Read-only global, `[u32; NO_DROPS]`: reasons that are not counted.
 pub const NO_DROPS_GLOBAL: &str = "NO_DROPS";

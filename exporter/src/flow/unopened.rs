@@ -4,13 +4,15 @@ use std::net::Ipv6Addr;
 
 use smallvec::SmallVec;
 
-use crate::flow::Tuple;
+use crate::flow::{NetworkId, Tuple};
 
 /// What it takes to ask for who began a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unopened {
     /// Tuple of the packets of one of its directions.
     pub packets: Tuple,
+    /// Where its addresses mean what they mean.
+    pub network: NetworkId,
     /// Whether a socket at their source, and at their destination, would tell.
     pub may_serve: [bool; 2],
     /// Interfaces that account for it: network namespace and index.

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use abi::maps::{
-    AWAITED, BUCKETS_GLOBAL, DROP_LAYOUT_GLOBAL, DROPS, ENTRIES, ENTRIES_GLOBAL, FILTER_LEN_GLOBAL,
-    FILTER_RULES_GLOBAL, HASH_KEY_GLOBAL, INDEX, LOSS_SLOTS, LOSS_SLOTS_GLOBAL, LOSSES, NO_DROPS_GLOBAL,
-    PAYLOADS, PAYLOADS_GLOBAL, REPLAY_GLOBAL, SAMPLE_GLOBAL, SCOPE_GLOBAL, TCP_QUALITY, TCP_QUALITY_GLOBAL,
-    TIMINGS,
+    AWAITED, BUCKETS_GLOBAL, DROP_LAYOUT_GLOBAL, DROP_NAMESPACES_GLOBAL, DROPS, ENTRIES, ENTRIES_GLOBAL,
+    FILTER_LEN_GLOBAL, FILTER_RULES_GLOBAL, HASH_KEY_GLOBAL, INDEX, LOSS_SLOTS, LOSS_SLOTS_GLOBAL, LOSSES,
+    NO_DROPS_GLOBAL, PAYLOADS, PAYLOADS_GLOBAL, REPLAY_GLOBAL, SAMPLE_GLOBAL, SCOPE_GLOBAL, TCP_QUALITY,
+    TCP_QUALITY_GLOBAL, TIMINGS,
 };
 use abi::{Direction, FilterRule};
 use aya::programs::{ProgramError, SchedClassifier};
@@ -240,12 +240,13 @@ fn instance(
         .map_max_entries(LOSSES, sizes.losses)
         .map_max_entries(LOSS_SLOTS, slots.in_map());
     let no_drops = layout.map(Layout::no_drops);
+    // Where there is one namespace, it says nothing.
+    let drop_namespaces = u32::from(!paths.is_empty());
     if let Some((layout, no_drops)) = layout.zip(no_drops.as_ref()) {
-        loader.override_global(DROP_LAYOUT_GLOBAL, &layout.offsets()[..], true).override_global(
-            NO_DROPS_GLOBAL,
-            &no_drops[..],
-            true,
-        );
+        loader
+            .override_global(DROP_LAYOUT_GLOBAL, &layout.offsets()[..], true)
+            .override_global(DROP_NAMESPACES_GLOBAL, &drop_namespaces, true)
+            .override_global(NO_DROPS_GLOBAL, &no_drops[..], true);
         for map in DROPS {
             loader.map_max_entries(map, sizes.drops_in_map());
         }

@@ -14,6 +14,7 @@ mod loss_slots;
 mod losses;
 mod namespaces;
 mod netlink;
+mod nsid;
 mod object;
 mod payloads;
 pub mod probe;
@@ -24,6 +25,8 @@ mod share;
 mod sizes;
 mod stacks;
 mod sys;
+mod topology;
+mod way;
 
 pub use self::attach::{
     AttachCounters, AttachOptions, AttachView, Attacher, Cause, ClsactError, Failure, Foreign, HookError,
@@ -43,3 +46,4 @@ pub use self::selection::{Selection, Skip};
 pub use self::sizes::Sizes;
 pub use self::stacks::{Sockets, SocketsError, Stacks};
 pub use self::sys::{GracePeriod, PacketContext, attach_tcx, test_run};
+pub use self::topology::Topology;

@@ -33,6 +33,7 @@ const DATAGRAM: usize = 64 << 10;
 const DUMPS: usize = 8;
 
 /// A socket of the network namespace that the opening thread is in; it stays there.
+#[derive(Debug)]
 pub(super) struct Socket {
     netlink: netlink_sys::Socket,
     sequence: u32,

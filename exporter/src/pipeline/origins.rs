@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::flow::Unopened;
+use crate::flow::{Hooks, Unopened};
 use crate::kernel::Stacks;
 use crate::sync::lock;
 use crate::table::FlowTable;
@@ -30,7 +30,13 @@ impl Origins {
 
     /// Tells the table who began these flows, and those that had to wait, as far as it is known. At least one, and no more after
     /// that time.
-    pub(super) fn tell(&mut self, unopened: Vec<Unopened>, table: &mut FlowTable, within: Duration) {
+    pub(super) fn tell(
+        &mut self,
+        unopened: Vec<Unopened>,
+        table: &mut FlowTable,
+        hooks: &Hooks,
+        within: Duration,
+    ) {
         let begin = Instant::now();
         let room = MOST_WAITING.saturating_sub(self.waiting.len());
         self.waiting.extend(unopened.into_iter().take(room));
@@ -41,10 +47,10 @@ impl Origins {
         }
         stacks.refresh();
         while let Some(unopened) = self.waiting.pop_front() {
-            if let Some(opener) = stacks.opener(&unopened) {
-                table.set_opener(&opener);
-            } else if let Some(server) = stacks.server(&unopened) {
-                table.set_server(&server);
+            if let Some(opener) = stacks.opener(&unopened, hooks) {
+                table.set_opener(unopened.network, &opener);
+            } else if let Some(server) = stacks.server(&unopened, hooks) {
+                table.set_server(unopened.network, &server);
             }
             if begin.elapsed() >= within {
                 return;

@@ -4,8 +4,9 @@
 //! of its own made, as the user wants it. Dropped packets are in no hook's balance: a hook has counted them before, or never saw them.
 
 use crate::clock::MonotonicTime;
-use crate::flow::{Counts, DropCount, DropReason, Dropped, RecordSink};
+use crate::flow::{Counts, DropCount, DropReason, Dropped, NetworkId, RecordSink};
 use crate::table::conversation::Side;
+use crate::table::index::Key;
 use crate::table::reuse::Reading;
 use crate::table::{FlowTable, Output, conversation};
 
@@ -101,10 +102,11 @@ impl FlowTable {
         for (reading, dropped) in std::mem::take(&mut self.drops.waiting) {
             let packets = dropped.counts.packets;
             let (conversation, side) = conversation::of(&dropped.tuple);
-            let slot = match self.index.find(&conversation, &self.flows) {
+            let slot = match self.flow_of_drops(dropped.scope, &conversation, out.hooks) {
                 Some(slot) => slot,
                 None if self.settings.flows_of_drops => {
-                    let slot = self.admit(conversation, None, dropped.first, out);
+                    let network = dropped.scope.map_or(NetworkId::NODE, |scope| out.hooks.network_of(scope));
+                    let slot = self.admit(Key { network, conversation }, None, dropped.first, out);
                     self.look_at(slot);
                     slot
                 }

@@ -10,9 +10,11 @@ use crate::flow::{
 use crate::ledger::Ledger;
 use crate::table::Output;
 use crate::table::accounting::{Accounting, Share};
+use crate::table::closing::{Closing, LINGER};
 use crate::table::conversation::{self, Side, Sides};
 use crate::table::facts::Facts;
 use crate::table::handshake::Handshake;
+use crate::table::index::Key;
 use crate::table::mishaps::Mishaps;
 use crate::table::quality::Quality;
 use crate::table::reuse::{self, Reading};
@@ -21,15 +23,12 @@ use crate::table::shared::Shared;
 use crate::table::stretch::{Readings, Way};
 use crate::table::tcp::Tcp;
 
-/// How long a closed connection may still get packets of one end if every drain brings some, in nanoseconds.
-const LINGER: u64 = 5_000_000_000;
-
 #[derive(Debug)]
 pub(super) struct Flow {
     id: FlowId,
     phase: Phase,
-    /// Its name: the tuple of [`Side::Along`].
-    conversation: Tuple,
+    /// Its name. The conversation is the tuple of [`Side::Along`].
+    key: Key,
     /// First packet of its life. Both move only until the first record.
     start: WallTime,
     first: MonotonicTime,
@@ -64,22 +63,11 @@ pub(super) struct Flow {
     stirred: Sides,
 }
 
-/// What becomes of a closing flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Closing {
-    /// More may come.
-    Lingers,
-    /// It is over.
-    Ends,
-    /// It is not over: both ends still talk.
-    GoesOn,
-}
-
 impl Flow {
     pub(super) fn new(
         id: FlowId,
         phase: Phase,
-        conversation: Tuple,
+        key: Key,
         first: MonotonicTime,
         way: Option<Way>,
         clock: Clock,
@@ -88,7 +76,7 @@ impl Flow {
         Self {
             id,
             phase,
-            conversation,
+            key,
             start,
             first,
             last: first,
@@ -112,7 +100,18 @@ impl Flow {
     }
 
     pub(super) fn conversation(&self) -> &Tuple {
-        &self.conversation
+        &self.key.conversation
+    }
+
+    pub(super) fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// Goes to the network of the hooks that account for it, and says whether that is another one.
+    pub(super) fn follow(&mut self, hooks: &Hooks) -> bool {
+        let before = self.key.network;
+        self.key.network = self.accounting.network(before, hooks);
+        self.key.network != before
     }
 
     pub(super) fn tcp(&self) -> Tcp {
@@ -170,7 +169,7 @@ impl Flow {
     /// Whether its end needs a record: a TCP connection says that it is over even if nothing came since its last record; others
     /// just fall silent.
     pub(super) fn is_to_be_told(&self) -> bool {
-        !self.excluded && (self.is_pending() || self.conversation.is_tcp())
+        !self.excluded && (self.is_pending() || self.key.conversation.is_tcp())
     }
 
     /// Takes an observation of the packets that `side` sent.
@@ -189,7 +188,7 @@ impl Flow {
         if let Some(way) = &mut self.way {
             way.hear(observation, reading);
         }
-        if self.conversation.is_tcp() {
+        if self.key.conversation.is_tcp() {
             self.tcp.absorb(side, observation, reading);
             self.handshake.absorb(side, observation, hooks.get(observation.hook));
         }
@@ -212,7 +211,7 @@ impl Flow {
     /// When to look at the flow next. Packets that come meanwhile can make it later, never earlier, unless they change
     /// [`first`](Self::first).
     pub(super) fn deadline(&self, settings: &Settings) -> MonotonicTime {
-        let idle = self.last.after(settings.idle_timeout(self.conversation.is_tcp()));
+        let idle = self.last.after(settings.idle_timeout(self.key.conversation.is_tcp()));
         self.record_due(settings).map_or(idle, |due| due.min(idle))
     }
 
@@ -221,7 +220,7 @@ impl Flow {
     }
 
     pub(super) fn is_idle(&self, now: MonotonicTime, settings: &Settings) -> bool {
-        now.since(self.last) >= settings.idle_timeout(self.conversation.is_tcp())
+        now.since(self.last) >= settings.idle_timeout(self.key.conversation.is_tcp())
     }
 
     pub(super) fn is_closing(&self) -> bool {
@@ -281,7 +280,7 @@ impl Flow {
     ) {
         let facts = *self.facts.get_or_insert_with(|| {
             let of = (&self.accounting, &self.mishaps);
-            Facts::of(&self.conversation, self.tcp, self.server, of)
+            Facts::of(&self.key.conversation, self.tcp, self.server, of)
         });
         let mishaps = self.mishaps.settle(facts.source);
         let settled = self.accounting.settle(out.ledger, &mut shared.uses);
@@ -297,7 +296,7 @@ impl Flow {
         let (round_trips, disorder) =
             self.quality.settle(&settled.accounted, facts.source, self.tcp.is_opened());
         let connection =
-            self.conversation.is_tcp().then(|| self.connection(reason, facts.source, round_trips));
+            self.key.conversation.is_tcp().then(|| self.connection(reason, facts.source, round_trips));
         let shown = self.accounting.lead(facts.shown);
         let (source, destination) = (facts.source, facts.source.other());
         let record = FlowRecord {
@@ -312,22 +311,23 @@ impl Flow {
             evidence: facts.evidence,
             source: self.endpoint(source, &shares, &disorder),
             destination: self.endpoint(destination, &shares, &disorder),
-            protocol: self.conversation.protocol,
-            ip_version: self.conversation.ip_version,
+            protocol: self.key.conversation.protocol,
+            ip_version: self.key.conversation.ip_version,
             community_id: settings
                 .community_id_seed
-                .and_then(|seed| CommunityId::of(&self.conversation, seed)),
+                .and_then(|seed| CommunityId::of(&self.key.conversation, seed)),
             hook: shown.map(|lead| out.hooks.get(lead.hook)),
             hook_is_reverse: facts.shown != source,
             vlan: shown.map(|lead| lead.vlan).unwrap_or_default(),
             tcp_flags: self
+                .key
                 .conversation
                 .is_tcp()
                 .then(|| TcpFlags(shares[0].tcp_flags.0 | shares[1].tcp_flags.0)),
             connection,
             application: self.application.as_deref(),
             sample: settings.sample,
-            icmp: conversation::sent_by(source, &self.conversation).icmp,
+            icmp: conversation::sent_by(source, &self.key.conversation).icmp,
             path: &path,
             drops: &mishaps.drops,
             icmp_errors: &mishaps.icmp_errors,
@@ -394,7 +394,7 @@ impl Flow {
     }
 
     fn endpoint(&self, side: Side, shares: &[Share; 2], disorder: &[Disorder; 2]) -> Endpoint {
-        let tuple = conversation::sent_by(side, &self.conversation);
+        let tuple = conversation::sent_by(side, &self.key.conversation);
         let share = shares[side as usize];
         Endpoint {
             address: tuple.source_address(),

@@ -1,12 +1,13 @@
 //! The flow table: observations of hooks in, records of flows out.
 //!
 //! Observations are deltas and come in any order; what a record says does not depend on it. A flow is found by its
-//! conversation's tuple ([`conversation`]) until a new connection takes it ([`reuse`]), it adds up ([`flow`]), its one timer ([`wheel`]) says when to look at it, and the
+//! conversation's tuple ([`conversation`]) in its network ([`networks`]) until a new connection takes it ([`reuse`]), it adds up ([`flow`]), its one timer ([`wheel`]) says when to look at it, and the
 //! [`Output`] takes its records. The ledger is kept in step: packets enter its table column in [`FlowTable::apply`], and leave
 //! it for the path here, or for a record in the [`RecordSink`].
 
 mod accounting;
 mod applications;
+mod closing;
 mod conversation;
 mod crossings;
 mod drops;
@@ -17,6 +18,7 @@ mod handshake;
 mod icmp_errors;
 mod index;
 mod mishaps;
+mod networks;
 mod openers;
 mod others;
 mod path;
@@ -38,16 +40,17 @@ use std::sync::Arc;
 use crate::clock::{Clock, MonotonicTime};
 use crate::connections::OwnConnections;
 use crate::flow::{
-    EndReason, FlowIds, HookId, Hooks, Observation, OtherReason, RecordSink, Tuple, Unattributed,
+    EndReason, FlowIds, HookId, Hooks, NetworkId, Observation, OtherReason, RecordSink, Unattributed,
 };
 use crate::ledger::{Ledger, LossReason};
 
 use self::applications::Applications;
+use self::closing::Closing;
 use self::conversation::Side;
 use self::drops::DropNotes;
-use self::flow::{Closing, Flow};
+use self::flow::Flow;
 use self::icmp_errors::IcmpNotes;
-use self::index::Index;
+use self::index::{Index, Key};
 use self::others::Others;
 use self::reuse::Reading;
 use self::settings::{Phase, Settings};
@@ -86,7 +89,7 @@ pub struct FlowTable {
     /// Flows of these are not reported.
     excluded: Arc<OwnConnections>,
     /// New conversations whose opening was not seen.
-    unopened: Vec<Tuple>,
+    unopened: Vec<Key>,
 }
 
 /// Where records go, and what it takes to make them. One reading of the clock serves one step: all observations of a drain share
@@ -138,11 +141,11 @@ impl FlowTable {
     /// new one: if the table is full, or for many new connections of old tuples.
     pub fn apply<S: RecordSink>(&mut self, observation: &Observation, out: &mut Output<'_, S>) {
         out.ledger.observed(observation.hook, observation.counts);
-        let (conversation, side) = conversation::of(&observation.tuple);
-        let slot = self.index.find(&conversation, &self.flows);
+        let (key, side) = Key::of(observation, out.hooks);
+        let slot = self.index.find(&key, &self.flows);
         let is_flow = |slot: Slot| !self.flows[slot].may_give_way(observation, self.reading);
         if slot.is_none_or(is_flow) {
-            self.count(conversation, side, slot, observation, out);
+            self.count(key, side, slot, observation, out);
             return;
         }
         self.held.push(*observation);
@@ -169,9 +172,9 @@ impl FlowTable {
         if std::mem::take(&mut self.overflows) {
             self.readings.overflowed = Some(now);
         }
-        self.place_said();
+        self.place_said(out.hooks);
         self.place_dropped(out);
-        self.place_icmp_errors();
+        self.place_icmp_errors(out.hooks);
         self.end_closed(now, out);
         while let Some(slot) = self.wheel.take_due(self.settings.due_by(now, out.sink)) {
             if self.flows[slot].is_idle(now, &self.settings) {
@@ -205,9 +208,9 @@ impl FlowTable {
     /// Ends every flow. A connection that was closed ends as such, the others because they have to.
     pub fn finish<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
         self.settle_held(out);
-        self.place_said();
+        self.place_said(out.hooks);
         self.place_dropped(out);
-        self.place_icmp_errors();
+        self.place_icmp_errors(out.hooks);
         for slot in std::mem::take(&mut self.closing) {
             self.end(slot, EndReason::EndOfFlow, out);
         }
@@ -248,14 +251,14 @@ impl FlowTable {
     /// Adds packets to their conversation's flow.
     fn count<S: RecordSink>(
         &mut self,
-        conversation: Tuple,
+        key: Key,
         side: Side,
         slot: Option<Slot>,
         observation: &Observation,
         out: &mut Output<'_, S>,
     ) {
         let slot = slot.unwrap_or_else(|| {
-            let slot = self.admit(conversation, reuse::opening(observation), observation.first, out);
+            let slot = self.admit(key, reuse::opening(observation), observation.first, out);
             self.wonder(slot, observation);
             slot
         });
@@ -293,10 +296,10 @@ impl FlowTable {
         told
     }
 
-    /// Makes a flow for a conversation that has none.
+    /// Makes a flow for a key that has none.
     fn admit<S: RecordSink>(
         &mut self,
-        conversation: Tuple,
+        key: Key,
         opened: Option<MonotonicTime>,
         first: MonotonicTime,
         out: &mut Output<'_, S>,
@@ -307,8 +310,9 @@ impl FlowTable {
         self.wheel.turn_empty(out.clock.monotonic());
         let phase = Phase::of(self.flows.next());
         let way = self.settings.with_path.then(|| Way::new(self.reading));
-        let flow = Flow::new(self.ids.next_id(), phase, conversation, first, way, out.clock);
-        let is_own = self.excluded.have(&conversation, opened, first);
+        let flow = Flow::new(self.ids.next_id(), phase, key, first, way, out.clock);
+        let is_own = NetworkId::OF_THE_AGENT.contains(&key.network)
+            && self.excluded.have(&key.conversation, opened, first);
         let slot = self.flows.insert(if is_own { flow.excluded() } else { flow });
         self.index.insert(slot, &self.flows);
         slot

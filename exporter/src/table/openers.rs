@@ -2,8 +2,9 @@
 
 use abi::protocol::TCP;
 
-use crate::flow::{Observation, RecordSink, Tuple, Unopened};
+use crate::flow::{NetworkId, Observation, RecordSink, Tuple, Unopened};
 use crate::table::conversation::{self, Side};
+use crate::table::index::Key;
 use crate::table::slab::Slot;
 use crate::table::{FlowTable, Output, facts};
 
@@ -19,32 +20,30 @@ impl FlowTable {
         // What was held may be of a new conversation.
         self.settle_held(out);
         let unopened = std::mem::take(&mut self.unopened);
-        let tell = |packets: Tuple| {
-            let flow = self.index.find(&packets, &self.flows).map(|slot| &self.flows[slot])?;
+        let tell = |key: Key| {
+            let flow = self.index.find(&key, &self.flows).map(|slot| &self.flows[slot])?;
+            let Key { network, conversation: packets } = key;
             let may_serve = Side::BOTH.map(|side| facts::may_serve(&packets, side));
-            (!flow.tcp().is_opened()).then(|| Unopened {
-                packets,
-                may_serve,
-                seen_at: flow.seen_at(out.hooks),
-            })
+            let seen_at = flow.seen_at(out.hooks);
+            (!flow.tcp().is_opened()).then_some(Unopened { packets, network, may_serve, seen_at })
         };
         unopened.into_iter().filter_map(tell).collect()
     }
 
-    /// Connection tracking has it that a connection was opened by the side that sends such packets. For flows whose first record is
-    /// still to come.
-    pub fn set_opener(&mut self, packets: &Tuple) {
+    /// Connection tracking has it that a connection of a network was opened by the side that sends such packets. For flows whose first
+    /// record is still to come.
+    pub fn set_opener(&mut self, network: NetworkId, packets: &Tuple) {
         let (conversation, side) = conversation::of(packets);
-        if let Some(slot) = self.index.find(&conversation, &self.flows) {
+        if let Some(slot) = self.flow_in(network, &conversation) {
             self.flows[slot].set_opener(side);
         }
     }
 
     /// A socket waits for others to begin where such packets go, and none where they come from. As of
     /// [`set_opener`](Self::set_opener).
-    pub fn set_server(&mut self, packets: &Tuple) {
+    pub fn set_server(&mut self, network: NetworkId, packets: &Tuple) {
         let (conversation, side) = conversation::of(packets);
-        if let Some(slot) = self.index.find(&conversation, &self.flows) {
+        if let Some(slot) = self.flow_in(network, &conversation) {
             self.flows[slot].set_server(side.other());
         }
     }
@@ -54,7 +53,7 @@ impl FlowTable {
         let flow = &self.flows[slot];
         let most = if observation.tuple.protocol == TCP { MOST_UNOPENED } else { MOST_UNOPENED / 2 };
         if self.unopened.len() < most && facts::may_be_asked(observation) && !flow.is_excluded() {
-            self.unopened.push(*flow.conversation());
+            self.unopened.push(*flow.key());
         }
     }
 }

@@ -13,6 +13,7 @@ mod filter;
 mod icmp;
 mod lifetime;
 mod metrics;
+mod networks;
 mod orientation;
 mod origins;
 mod output;
@@ -37,7 +38,7 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 108] = [
+    let tests: [Test; 113] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -59,6 +60,11 @@ fn main() -> ExitCode {
         ("what_crosses_pods_and_a_router_counts_once_and_its_path_has_each_hook", pods::chain),
         ("a_pods_second_interface_has_flows_of_its_own", pods::second_interface),
         ("many_short_connections_through_pods_count_once_each", pods::many_connections),
+        ("what_is_equal_in_two_isolated_networks_is_two_flows", networks::isolated),
+        ("the_first_bytes_of_two_networks_are_told_apart", networks::first_bytes),
+        ("what_is_dropped_in_one_of_two_networks_is_told_of_its_flow", networks::drops),
+        ("what_namespaces_say_to_themselves_is_told_apart", networks::loopback),
+        ("a_network_that_joins_the_machine_keeps_its_flows", networks::joined),
         ("a_connection_to_a_delayed_backend_has_its_round_trip", connection::delayed_backend),
         ("a_connection_of_a_delayed_client_has_its_round_trip", connection::delayed_client),
         ("a_connection_that_is_refused_says_so", connection::refused),
@@ -86,7 +92,7 @@ fn main() -> ExitCode {
         ("a_udp_server_that_answers_did_not_begin", orientation::datagrams),
         ("the_listening_socket_of_a_pod_tells_who_began", origins::listening_pod),
         ("the_listening_socket_of_another_pod_does_not_tell", origins::other_pod),
-        ("an_address_that_two_pods_have_does_not_tell", origins::same_address),
+        ("an_address_that_two_pods_of_a_network_have_does_not_tell", origins::same_address),
         ("an_address_that_a_pod_gets_late_tells", origins::late_address),
         ("pods_of_no_machine_tell_who_began", origins::chain),
         ("the_connection_tracking_of_another_namespace_tells_who_began", origins::tracking_router),

@@ -68,15 +68,27 @@ pub(crate) fn other_pod() -> Result<()> {
     ensure_source(&records(program)?, (FAR_SERVER, PORT), CLIENT, evidence::FIRST_PACKET)
 }
 
-/// Two pods have the server's address, and only one of them listens.
+/// Two pods have the server's address, and only one of them listens. Where the other is in another network, it is not meant.
 pub(crate) fn same_address() -> Result<()> {
-    let routed = Routed::new()?;
-    let (mut connection, _listener) = connected(&routed)?;
-    let twin = quiet("twin")?;
-    twin.ip(&format!("addr add {FAR_SERVER}/32 dev lo"))?;
-    let program = restarted(&routed, &[(&routed.server, "server"), (&twin, "twin")])?;
-    connection.push()?;
-    ensure_source(&records(program)?, (FAR_SERVER, PORT), CLIENT, evidence::FIRST_PACKET)
+    for is_joined in [true, false] {
+        let routed = Routed::new()?;
+        let (mut connection, _listener) = connected(&routed)?;
+        let twin = quiet("twin")?;
+        twin.ip(&format!("addr add {FAR_SERVER}/32 dev lo"))?;
+        if is_joined {
+            routed.router.connect(("rt", "10.77.3.254/24"), &twin, ("t0", "10.77.3.2/24"))?;
+        }
+        let program = restarted(&routed, &[(&routed.server, "server"), (&twin, "twin")])?;
+        connection.push()?;
+        let client = (CLIENT, connection.port()?);
+        let records = records(program)?;
+        if is_joined {
+            ensure_source(&records, (FAR_SERVER, PORT), CLIENT, evidence::FIRST_PACKET)?;
+        } else {
+            ensure_source(&records, client, FAR_SERVER, evidence::LISTENING_SOCKET)?;
+        }
+    }
+    Ok(())
 }
 
 /// An address comes when the program runs.

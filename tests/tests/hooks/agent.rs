@@ -193,6 +193,7 @@ fn run(settings: &str) -> Result<()> {
             scopes,
             sharing: Arc::new(sharing),
             hooks: Arc::clone(&hooks),
+            topology: Arc::default(),
         })
     });
     let namespaces = namespaces.transpose()?;

@@ -5,6 +5,7 @@ mod catalogue;
 mod filter;
 mod losses;
 mod quality;
+mod sample;
 mod sequence;
 mod timestamps;
 
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         ("a_rush_after_silence_takes_no_second_entries", sequence::rush_after_silence),
         ("losses_of_more_hooks_than_are_told_apart_add_up", losses::more_hooks_than_entries),
         ("the_room_of_a_hook_that_left_is_anothers", losses::room_of_a_hook_that_left),
+        ("what_is_left_out_of_a_sample_is_what_the_rule_says", sample::as_the_rule_says),
         ("what_is_filtered_is_what_the_rules_say", filter::as_the_rules_say),
         ("the_last_of_many_rules_decides_as_the_first_does", filter::many_rules),
         ("what_is_filtered_at_many_hooks_adds_up", filter::many_hooks),

@@ -100,14 +100,27 @@ impl Follower {
             self.let_go(identity);
         }
         self.failed.retain(|identity, since| look.found.contains_key(identity) && since.elapsed() < RETRY);
-        for (identity, found) in look.found {
-            if self.followed.contains_key(&identity) || self.failed.contains_key(&identity) {
-                continue;
-            }
+        let is_new = |identity: &Identity| {
+            !self.followed.contains_key(identity) && !self.failed.contains_key(identity)
+        };
+        let new: Vec<_> = look.found.into_iter().filter(|(identity, _)| is_new(identity)).collect();
+        // All of them before the first is hooked: which namespaces are joined with which is known when packets come.
+        let new: Vec<_> = new
+            .into_iter()
+            .filter_map(|(identity, found)| Some((self.options.scopes.number(identity)?, identity, found)))
+            .collect();
+        for (scope, identity, found) in &new {
+            self.place(*scope, *identity, found);
+        }
+        for (scope, identity, found) in new {
             if self.is_stopped() {
                 break;
             }
-            match self.follow(identity, &found) {
+            let followed = self.follow(scope, identity, &found);
+            if followed.is_err() {
+                self.leave(scope);
+            }
+            match followed {
                 Ok(()) => {}
                 Err(FollowError::Enter(EnterError::Gone)) => {
                     tracing::debug!("the network namespace {} left before it was hooked", found.label);
@@ -124,8 +137,19 @@ impl Follower {
         took
     }
 
-    fn follow(&mut self, identity: Identity, found: &Found) -> Result<(), FollowError> {
-        let Some(scope) = self.options.scopes.number(identity) else { return Err(EnterError::Gone.into()) };
+    /// Has a namespace that was met followed what it is joined with. Without an answer it counts as joined with the node's network.
+    fn place(&self, scope: u32, identity: Identity, found: &Found) {
+        let topology = &self.options.topology;
+        match enter(found, identity, || topology.join(scope)) {
+            // Who cannot enter says so when it is hooked.
+            Ok(Ok(())) | Err(_) => {}
+            Ok(Err(error)) => {
+                tracing::warn!("cannot follow where the interfaces of {} lead to: {error}", found.label);
+            }
+        }
+    }
+
+    fn follow(&mut self, scope: u32, identity: Identity, found: &Found) -> Result<(), FollowError> {
         let label: Arc<str> = found.label.as_str().into();
         let options = &self.options;
         let instance = options.instance.clone();
@@ -155,8 +179,14 @@ impl Follower {
         for left in attacher.stop(LETTING_GO).left {
             tracing::warn!("{left}");
         }
-        lock(&self.options.hooks).leave_scope(scope);
+        self.leave(scope);
         tracing::debug!("the network namespace {label} is gone");
+    }
+
+    /// Nothing of a namespace is followed any more.
+    fn leave(&self, scope: u32) {
+        self.options.topology.leave(scope);
+        lock(&self.options.hooks).leave_scope(scope);
     }
 
     /// Detaches everything; gives what could not be detached.

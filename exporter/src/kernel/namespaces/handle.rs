@@ -15,6 +15,7 @@ use crate::flow::Hooks;
 use crate::kernel::attach::{AttachView, Method, OwnNamespace};
 use crate::kernel::load::Sharing;
 use crate::kernel::selection::Selection;
+use crate::kernel::topology::Topology;
 
 /// How long dropping waits for hooks to end.
 const DROP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -47,6 +48,8 @@ pub struct NamespacesOptions {
     pub sharing: Arc<Sharing>,
     /// Where hooks are registered.
     pub hooks: Arc<Mutex<Hooks>>,
+    /// Where it is told which namespaces there are.
+    pub topology: Arc<Topology>,
 }
 
 /// Keeps the interfaces of all network namespaces but the caller's hooked. Dropping it detaches.

@@ -9,7 +9,7 @@ use super::problem::Said;
 use super::servers::Servers;
 use super::sockets::{End, Sockets};
 use super::stack::Stack;
-use crate::flow::{Tuple, Unopened};
+use crate::flow::{Hooks, NetworkId, Tuple, Unopened};
 use crate::kernel::namespaces::EnterError;
 use crate::kernel::netlink::NetlinkError;
 
@@ -91,14 +91,16 @@ impl Stacks {
 
     /// The tuple of the packets that the side sends which opened a connection, as the connection tracking has it of a namespace in which
     /// it was seen, or that is one of its ends.
-    pub fn opener(&mut self, connection: &Unopened) -> Option<Tuple> {
+    pub fn opener(&mut self, connection: &Unopened, hooks: &Hooks) -> Option<Tuple> {
         let Tuple { source, destination, .. } = connection.packets;
         if !connection.packets.is_tcp() {
             return None;
         }
         let seen_in = seen_in(connection);
         let mut scopes = seen_in.clone();
-        scopes.extend([source, destination].into_iter().filter_map(|end| self.owners.owner(end, &seen_in)));
+        let may_own = |scope| is_in(scope, connection.network, hooks);
+        let owner = |end| self.owners.owner(end, &seen_in, may_own);
+        scopes.extend([source, destination].into_iter().filter_map(owner));
         for (position, scope) in scopes.iter().enumerate() {
             let Some(stack) = self.by_scope.get_mut(scope).filter(|_| !scopes[..position].contains(scope))
             else {
@@ -114,11 +116,12 @@ impl Stacks {
     }
 
     /// The tuple of the packets to the only end of a conversation at which a socket waits, in the namespace whose address it is.
-    pub fn server(&mut self, conversation: &Unopened) -> Option<Tuple> {
+    pub fn server(&mut self, conversation: &Unopened, hooks: &Hooks) -> Option<Tuple> {
         let Self { by_scope, owners, servers, said } = self;
         let seen_in = seen_in(conversation);
         conversation.server(|address, port| {
-            let Some(scope) = owners.owner(address, &seen_in) else { return false };
+            let may_own = |scope| is_in(scope, conversation.network, hooks);
+            let Some(scope) = owners.owner(address, &seen_in, may_own) else { return false };
             let end = End { protocol: conversation.packets.protocol, address, port };
             if servers.have(scope, end) {
                 return true;
@@ -153,6 +156,11 @@ impl Stacks {
     }
 }
 
+/// Whether a namespace is in a network, be it that of its loopback device alone.
+fn is_in(scope: u32, network: NetworkId, hooks: &Hooks) -> bool {
+    [hooks.network_of(scope), NetworkId::loopback(scope)].contains(&network)
+}
+
 fn seen_in(conversation: &Unopened) -> SmallVec<[u32; 4]> {
     conversation.seen_at.iter().map(|(scope, _)| *scope).collect()
 }
@@ -185,7 +193,7 @@ mod tests {
             ip_version: 4,
             icmp: None,
         };
-        Unopened { packets, may_serve: [true; 2], seen_at: smallvec![(seen_in, 1)] }
+        Unopened { packets, network: NetworkId::NODE, may_serve: [true; 2], seen_at: smallvec![(seen_in, 1)] }
     }
 
     #[test]
@@ -193,17 +201,17 @@ mod tests {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let there = to(TCP, socket.local_addr().unwrap().port(), OWN);
         let mut stacks = stacks();
-        assert_eq!(stacks.server(&there), Some(there.packets));
+        assert_eq!(stacks.server(&there, &Hooks::default()), Some(there.packets));
         let back = Unopened { packets: there.packets.reverse().unwrap(), ..there.clone() };
-        assert_eq!(stacks.server(&back), Some(there.packets));
-        assert_eq!(stacks.server(&to(TCP, 1, OWN)), None);
+        assert_eq!(stacks.server(&back, &Hooks::default()), Some(there.packets));
+        assert_eq!(stacks.server(&to(TCP, 1, OWN), &Hooks::default()), None);
     }
 
     #[test]
     fn a_namespace_that_cannot_be_asked_says_nothing() {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let there = to(TCP, socket.local_addr().unwrap().port(), OTHER);
-        assert_eq!(stacks().server(&there), None);
+        assert_eq!(stacks().server(&there, &Hooks::default()), None);
     }
 
     #[test]
@@ -212,9 +220,9 @@ mod tests {
         let [one, other] = sockets.each_ref().map(|socket| socket.local_addr().unwrap().port());
         let mut both = to(TCP, one, OWN);
         both.packets.source_port = Some(other);
-        assert_eq!(stacks().server(&both), None);
+        assert_eq!(stacks().server(&both, &Hooks::default()), None);
         both.may_serve = [false, true];
-        assert_eq!(stacks().server(&both), Some(both.packets));
+        assert_eq!(stacks().server(&both, &Hooks::default()), Some(both.packets));
     }
 
     #[test]
@@ -222,11 +230,11 @@ mod tests {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let there = to(TCP, socket.local_addr().unwrap().port(), OWN);
         let mut stacks = stacks();
-        assert_eq!(stacks.server(&there), Some(there.packets));
+        assert_eq!(stacks.server(&there, &Hooks::default()), Some(there.packets));
         drop(socket);
-        assert_eq!(stacks.server(&there), Some(there.packets));
+        assert_eq!(stacks.server(&there, &Hooks::default()), Some(there.packets));
         stacks.servers = Servers::of(1);
-        assert_eq!(stacks.server(&there), None);
+        assert_eq!(stacks.server(&there, &Hooks::default()), None);
     }
 
     #[test]
@@ -235,6 +243,6 @@ mod tests {
         let there = to(TCP, socket.local_addr().unwrap().port(), OWN);
         let mut stacks = stacks();
         stacks.remove(OWN);
-        assert_eq!(stacks.server(&there), None);
+        assert_eq!(stacks.server(&there, &Hooks::default()), None);
     }
 }

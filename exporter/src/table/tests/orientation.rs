@@ -1,6 +1,6 @@
 //! Who is the source.
 
-use crate::flow::{Evidence, Hook, Observation, Tuple};
+use crate::flow::{Evidence, Hook, NetworkId, Observation, Tuple};
 use crate::table::tests::support::*;
 
 fn client(record: &Seen) -> bool {
@@ -192,7 +192,7 @@ fn datagrams_do_not_take_the_room_of_connections() {
 fn tracked(mut bench: Bench, flags: u16) -> (Option<u16>, Evidence) {
     let packets = unknown(tcp(1));
     bench.drain(100, &[seen(packets).back().at(5), seen(packets).at(10).flags(flags)]);
-    bench.table.set_opener(&packets);
+    bench.table.set_opener(NetworkId::NODE, &packets);
     let records = bench.finish(200);
     let flow = records[0].flow();
     (flow.source.1, flow.evidence)
@@ -223,7 +223,7 @@ fn what_a_record_said_is_not_changed_by_connection_tracking() {
     let packets = unknown(tcp(1));
     bench.drain(100, &[seen(packets).back().at(5)]);
     let first = bench.quiet(1_000, 2 * INTERVAL);
-    bench.table.set_opener(&packets);
+    bench.table.set_opener(NetworkId::NODE, &packets);
     let last = bench.finish(2 * INTERVAL + 1_000);
     for record in first.iter().chain(&last) {
         assert_eq!((record.flow().source.1, record.flow().evidence), (Some(7001), Evidence::FirstPacket));

@@ -253,10 +253,20 @@ impl Bench {
             let protocol = unopened.packets.protocol;
             let waits = |address, port| self.servers.contains(&(protocol, address, port));
             if let Some(server) = unopened.server(waits) {
-                self.table.set_server(&server);
+                self.table.set_server(unopened.network, &server);
             }
         }
         self.asked = asked;
+    }
+
+    /// Has flows follow hooks to other networks, as a reading does before its observations.
+    pub(in crate::table) fn regroup(&mut self, moment: u64) -> Vec<Seen> {
+        if !self.hooks.regroup() {
+            return Vec::new();
+        }
+        self.step(moment, |table, out| {
+            table.follow_hooks(out);
+        })
     }
 
     /// Asks for what is due at a moment between two drains.
