@@ -4,6 +4,7 @@
 
 use core::arch::asm;
 
+use abi::captured::outcome;
 use abi::{Direction, FilterRule, FilterSubject, LossKey, LossSlot, PackedKey, Reason, control, is_chosen};
 use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
 use aya_ebpf::programs::TcContext;
@@ -12,7 +13,7 @@ use packet::{Link, Packet, Wire};
 use crate::account;
 use crate::globals::constant;
 use crate::maps::LOSS_SLOTS;
-use crate::{fragments, headers, hook, losses};
+use crate::{fragments, headers, hook, losses, replay};
 
 /// Set by user space before the program is loaded.
 #[unsafe(no_mangle)]
@@ -33,35 +34,39 @@ static SAMPLE: u32 = 1;
 /// Counts a packet as a flow's, or as one that is left out. What belongs to no flow is counted as ever: a rule says nothing of it.
 #[inline(always)]
 pub(crate) fn observe(context: &TcContext, link: Link, direction: Direction) -> i32 {
-    if constant(&FILTER_LEN) == 0 {
+    if constant(&FILTER_LEN) == 0 && !replay::is_on() {
         return crate::observe::<true>(context, link, direction);
     }
     let read = match headers::again(context, link, direction) {
         Some(_) => Ok(()),
         None => headers::any(context, link, direction),
     };
-    match read {
+    let outcome = match read {
         Ok(()) => decide(context, direction),
-        Err(reject) => losses::add(context, direction, reject),
-    }
-    crate::NEXT
+        Err(reject) => {
+            losses::add(context, direction, reject);
+            replay::rejected(reject)
+        }
+    };
+    replay::verdict(outcome)
 }
 
 /// Not inlined, as it is large and there are four programs.
 #[inline(never)]
-fn decide(context: &TcContext, direction: Direction) {
-    let Some(packet) = headers::parsed() else { return };
+fn decide(context: &TcContext, direction: Direction) -> u32 {
+    let Some(packet) = headers::parsed() else { return outcome::LEFT_OUT };
     // First: a later fragment has the ports of the first one, whatever is decided.
     fragments::follow(packet);
     let wire = Wire::of(packet, hook::size(context, &hook::metadata(context, direction)));
-    let reason = if rejects(packet) {
+    let reason = if constant(&FILTER_LEN) != 0 && rejects(packet) {
         Reason::Filtered
     } else if is_sampled_out(&packet.key) {
         Reason::SampledOut
     } else {
-        return crate::count(context, packet, wire);
+        return crate::count(context, packet, wire).outcome();
     };
     leave_out(&packet.key, wire, reason);
+    outcome::LEFT_OUT
 }
 
 /// Whether a flow is one of those that are not counted.

@@ -31,6 +31,7 @@ mod losses;
 mod maps;
 mod payload;
 mod quality;
+mod replay;
 mod timestamps;
 
 use core::mem::MaybeUninit;
@@ -39,6 +40,8 @@ use abi::{Direction, Reason};
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
 use packet::{Link, Packet, Wire};
+
+use crate::account::Counted;
 
 /// `TC_ACT_UNSPEC` (include/uapi/linux/pkt_cls.h), which is also `TCX_NEXT` (include/uapi/linux/bpf.h).
 const NEXT: i32 = -1;
@@ -128,7 +131,7 @@ fn plain<const VERSION: u8, const SAMPLED: bool>(
     link: Link,
     direction: Direction,
 ) -> Plain {
-    let metadata = hook::metadata(context, direction);
+    let metadata = hook::of_packet(context, direction);
     let mut place = MaybeUninit::uninit();
     match headers::plain::<VERSION>(context, link, metadata, &mut place) {
         None => Plain::No,
@@ -177,14 +180,19 @@ fn count_any<const SAMPLED: bool>(context: &TcContext, direction: Direction) {
     }
 }
 
-/// Counts a packet, notes what it tells of its connection, and has a second look at one that shows something new.
+/// Counts a packet, notes what it tells of its connection, and has a second look at one that shows something new. Says where it was
+/// counted, if it was.
 #[inline(always)]
-fn count(context: &TcContext, packet: &Packet, wire: Wire) {
-    let Some(counted) = account::any(context, wire) else { return };
+fn count(context: &TcContext, packet: &Packet, wire: Wire) -> Counted {
+    let counted = match account::any(context, wire) {
+        Ok(counted) => counted,
+        Err(nowhere) => return nowhere,
+    };
     quality::note(context, packet, wire, counted);
     if counted.is_notable() && payload::are_shipped() {
         payload::look(context, counted, packet);
     }
+    counted
 }
 
 #[panic_handler]

@@ -23,7 +23,7 @@ use packet::{Fragment, Link, Packet};
 use crate::account::Counted;
 use crate::globals::constant;
 use crate::maps::{AWAITED, AWAITED_KEY, PAYLOADS, UNSHIPPED};
-use crate::{clock, headers};
+use crate::{clock, headers, replay};
 
 /// Set by user space before the program is loaded.
 #[unsafe(no_mangle)]
@@ -44,7 +44,7 @@ const LONG_AND_FIXED: u32 = 3;
 /// Instead of a version: the server names those that it speaks.
 const NEGOTIATION: u32 = 0;
 
-/// An entry with this many packets and no data looks no further: its side may only ever acknowledge.
+/// An entry with this many packets and no data looks no further: its side may only ever acknowledge. A capture's can wait.
 const MOST_WITHOUT_DATA: u32 = 16;
 
 /// Whether anything is shipped. If not, the verifier removes what depends on it.
@@ -123,7 +123,7 @@ pub(crate) fn look(context: &TcContext, counted: Counted, packet: &Packet) {
         entry.facts.start = start::OVER;
         let _ = AWAITED.remove(key);
         ship(context, entry, segment.at, segment.len);
-    } else if entry.counts.packets > MOST_WITHOUT_DATA {
+    } else if entry.counts.packets > MOST_WITHOUT_DATA && !replay::is_on() {
         entry.facts.start = start::OVER;
     } else {
         withhold(entry);

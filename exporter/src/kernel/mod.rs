@@ -6,6 +6,7 @@ pub mod budget;
 mod decode;
 mod drops;
 mod filter;
+mod frames;
 mod glob;
 mod instance;
 mod interfaces;
@@ -34,6 +35,7 @@ pub use self::attach::{
 };
 pub use self::drops::{Drops, DropsError, drop_reasons};
 pub use self::filter::{Filter, FilterError, ListProblem, PrefixError, RuleProblem};
+pub use self::frames::{CapturedFrame, Frames, Outcome};
 pub use self::glob::{Glob, GlobError};
 pub use self::instance::{InstanceError, InstanceLock};
 pub use self::interfaces::Interface;

@@ -4,6 +4,8 @@
 //! old one (a grace period), and then owns the old one alone: hands its counts on as the deltas of the time since the last
 //! reading, and empties it. No entry is ever removed, or written by user space, while a program can hold it.
 
+mod emptied;
+
 use std::io;
 use std::os::fd::AsFd;
 
@@ -237,6 +239,11 @@ impl Reader {
     #[must_use]
     pub fn loss_entries(&self) -> usize {
         self.losses.entries()
+    }
+
+    /// Those of both generations.
+    pub(super) fn entries_in_map(&self) -> usize {
+        self.sizes.entries_in_map() as usize
     }
 
     fn fill_of(&self, generation: u32) -> u64 {

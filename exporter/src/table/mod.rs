@@ -167,14 +167,7 @@ impl FlowTable {
     /// brings nothing for it.
     pub fn emit_due<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
         let now = out.clock.monotonic();
-        self.settle_held(out);
-        self.readings.complete = self.reading;
-        if std::mem::take(&mut self.overflows) {
-            self.readings.overflowed = Some(now);
-        }
-        self.place_said(out.hooks);
-        self.place_dropped(out);
-        self.place_icmp_errors(out.hooks);
+        self.settle(out);
         self.end_closed(now, out);
         while let Some(slot) = self.wheel.take_due(self.settings.due_by(now, out.sink)) {
             if self.flows[slot].is_idle(now, &self.settings) {
@@ -184,6 +177,13 @@ impl FlowTable {
             }
         }
         self.others.emit_due(&self.settings, &mut self.shared.uses, out);
+        self.reading = self.reading.next();
+    }
+
+    /// Ends a reading early, and makes no records: for who can tell that an opening segment which comes next is of a new connection. To
+    /// be called instead of [`emit_due`](Self::emit_due), when all that was counted so far was taken.
+    pub fn end_reading<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
+        self.settle(out);
         self.reading = self.reading.next();
     }
 
@@ -278,6 +278,18 @@ impl FlowTable {
         } else if flow.is_excluded() || flow.first() != before {
             self.look_at(slot);
         }
+    }
+
+    /// Gives what waits for the end of a reading to its flows.
+    fn settle<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
+        self.settle_held(out);
+        self.readings.complete = self.reading;
+        if std::mem::take(&mut self.overflows) {
+            self.readings.overflowed = Some(out.clock.monotonic());
+        }
+        self.place_said(out.hooks);
+        self.place_dropped(out);
+        self.place_icmp_errors(out.hooks);
     }
 
     /// Sets a flow's timer, or moves it.

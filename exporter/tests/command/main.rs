@@ -30,6 +30,7 @@ mod telemetry;
 mod timestamps;
 mod tshark;
 mod tshark_facts;
+mod tshark_tcp;
 
 use std::process::ExitCode;
 
@@ -38,7 +39,7 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 113] = [
+    let tests: [Test; 116] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -115,8 +116,11 @@ fn main() -> ExitCode {
         ("a_packet_that_may_go_no_further_is_told_by_the_router", icmp::hop_limit),
         ("a_connection_to_where_there_is_no_way_says_so", icmp::no_route),
         ("captures_of_every_kind_have_their_flows", captures::as_expected),
+        ("a_capture_gets_no_more_memory_than_there_is", replay::too_much_memory),
         ("random_captures_add_up_as_tshark_has_them", tshark::same_sums),
         ("random_captures_say_what_tshark_reads", tshark_facts::same_facts),
+        ("random_connections_lose_what_tshark_says", tshark_tcp::same_disorder),
+        ("a_capture_at_the_sender_has_what_its_socket_sent_again", tshark_tcp::as_the_socket),
         ("an_interface_that_left_is_in_the_balance", lifetime::interface),
         ("a_collector_receives_what_was_sent", collector::receives),
         ("a_collector_receives_over_http", collector::receives_over_http),

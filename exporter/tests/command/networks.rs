@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use flow_tests::harness::until;
+use flow_tests::isolated::Isolated;
 use flow_tests::netns::Netns;
 use semconv::attribute;
 use serde_json::{Value, json};
@@ -27,13 +28,13 @@ fn flows(arguments: &[&str]) -> Command {
 }
 
 /// The program in a namespace, which is shown others, each with its name and its interface.
-fn observe(machine: &Netns, command: Command, shown: &[(&Netns, &str, &str)]) -> Result<Program> {
+fn observe(machine: &Netns, command: Command, shown: &[(&Netns, &str, &str)]) -> Result<(Program, Isolated)> {
     let (mut program, isolated) = Program::start_isolated(machine, command)?;
     for (namespace, name, interface) in shown {
         isolated.show(namespace, name)?;
         program.says(&format!("attached to {interface} in {name}\n"))?;
     }
-    Ok(program)
+    Ok((program, isolated))
 }
 
 /// Datagrams of this size, each of which is answered by an equal one.
@@ -92,14 +93,40 @@ fn observe_pairs(machine: &Netns, pairs: &[Pair; 2]) -> Result<Program> {
         (&pairs[1].client, "client-b", "c0"),
         (&pairs[1].server, "server-b", "s0"),
     ];
-    observe(machine, flows(&["--interval", "1h"]), &shown)
+    Ok(observe(machine, flows(&["--interval", "1h", "--idle-timeout", "1h"]), &shown)?.0)
 }
 
-/// Two networks of the same addresses have the same conversation at the same time.
+/// Joins namespaces as a [`Pair`] by interfaces that are made elsewhere and moved, as container tools do.
+fn join(machine: &Netns, pair: &Pair) -> Result<()> {
+    let ends = [(&pair.client, "c0", CLIENT), (&pair.server, "s0", SERVER)];
+    machine.veth("c0", "s0")?;
+    for (namespace, interface, address) in ends {
+        machine.ip(&format!("link set {interface} netns {}", namespace.name()))?;
+        namespace.ip(&format!("addr add {address}/24 dev {interface}"))?;
+        namespace.ip(&format!("link set {interface} up"))?;
+    }
+    for ((namespace, interface, _), (peer, of_peer, address)) in ends.into_iter().zip(ends.into_iter().rev())
+    {
+        let mac = peer.mac(of_peer)?;
+        namespace.ip(&format!("neigh replace {address} lladdr {mac} dev {interface} nud permanent"))?;
+    }
+    Ok(())
+}
+
+/// Two networks of the same addresses have the same conversation at the same time. One of them is made while the program runs, in
+/// the namespace that it runs in.
 pub(crate) fn isolated() -> Result<()> {
     const TALKS: [(u64, usize); 2] = [(300, 58), (500, 700)];
-    let (machine, pairs) = (quiet("machine")?, [Pair::new()?, Pair::new()?]);
-    let program = observe_pairs(&machine, &pairs)?;
+    let machine = quiet("machine")?;
+    let pairs = [Pair::new()?, Pair { client: quiet("client")?, server: quiet("server")? }];
+    let command = flows(&["--interval", "1h", "--idle-timeout", "1h"]);
+    let shown = [(&pairs[0].client, "client-a", "c0"), (&pairs[0].server, "server-a", "s0")];
+    let (mut program, isolated) = observe(&machine, command, &shown)?;
+    isolated.show(&pairs[1].client, "client-b")?;
+    isolated.show(&pairs[1].server, "server-b")?;
+    join(&machine, &pairs[1])?;
+    program.says("attached to c0 in client-b\n")?;
+    program.says("attached to s0 in server-b\n")?;
     std::thread::scope(|scope| {
         let talks = pairs.iter().zip(TALKS).map(|(pair, talk)| {
             scope.spawn(move || converse((&pair.client, CLIENT), (&pair.server, SERVER), talk))
@@ -183,8 +210,14 @@ pub(crate) fn loopback() -> Result<()> {
     const TALKS: [(u64, usize); 3] = [(20, 10), (30, 20), (40, 30)];
     let namespaces = [quiet("machine")?, quiet("one")?, quiet("other")?];
     let [machine, one, other] = &namespaces;
+    // As pods are.
+    for (number, pod) in [(1, one), (2, other)] {
+        let [port, pod_address] = [1, 2].map(|host| format!("10.77.{number}.{host}/24"));
+        machine.connect((&format!("port{number}"), &port), pod, ("eth0", &pod_address))?;
+    }
     let shown = [(one, "one", "lo"), (other, "other", "lo")];
-    let program = observe(machine, flows(&["--interval", "1h", "--loopback"]), &shown)?;
+    let arguments = ["--interval", "1h", "--idle-timeout", "1h", "--loopback"];
+    let (program, _) = observe(machine, flows(&arguments), &shown)?;
     for (namespace, talk) in namespaces.iter().zip(TALKS) {
         converse((namespace, LOCAL), (namespace, LOCAL), talk)?;
     }
@@ -239,7 +272,7 @@ pub(crate) fn joined() -> Result<()> {
     let mut command = flows(&["--interval", "200ms", "--idle-timeout", "1h"]);
     command.stdout(writer);
     let shown = [(client, "client", "c0"), (server, "server", "s0")];
-    let mut program = observe(&machine, command, &shown)?;
+    let (mut program, _) = observe(&machine, command, &shown)?;
     converse((client, CLIENT), (server, SERVER), (BEFORE, 10))?;
     until("the network's own flow is told", PATIENCE, || {
         Ok(sums(&printed(&mut output)?, SERVER) == (BEFORE, BEFORE, 1))

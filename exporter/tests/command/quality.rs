@@ -31,7 +31,7 @@ const MUCH: usize = 2 << 20;
 pub(crate) struct Socket {
     smoothed: Duration,
     min: Duration,
-    retransmits: u64,
+    pub(crate) retransmits: u64,
 }
 
 impl Socket {

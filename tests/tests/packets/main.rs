@@ -1,6 +1,7 @@
 //! Crafted packets through the real kernel programs (`BPF_PROG_TEST_RUN`): every count is compared with the slice parser's on
 //! the same bytes, which the parser's own tests compare with what the packets really are.
 
+mod captured;
 mod catalogue;
 mod filter;
 mod losses;
@@ -46,6 +47,10 @@ fn main() -> ExitCode {
         ("a_round_trip_by_timestamps_is_between_two_segments", timestamps::between_segments),
         ("round_trips_by_timestamps_can_be_turned_off", timestamps::off),
         ("tcp_quality_can_be_turned_off", quality::off),
+        ("frames_are_counted_as_they_were_captured", captured::as_captured),
+        ("a_capture_s_handshake_has_the_capture_s_times", captured::handshakes),
+        ("what_a_capture_s_sender_sends_again_is_known_however_late", captured::sent_again),
+        ("an_opening_frame_waits_for_the_reading_of_the_old_connection", captured::held),
         ("the_last_packet_ends_the_observation", sequence::last_packet),
     ])
 }

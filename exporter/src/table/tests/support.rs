@@ -269,6 +269,16 @@ impl Bench {
         })
     }
 
+    /// Applies observations of a reading that ends early.
+    pub(in crate::table) fn end_reading(&mut self, moment: u64, observations: &[Observation]) -> Vec<Seen> {
+        self.step(moment, |table, out| {
+            for observation in observations {
+                table.apply(observation, out);
+            }
+            table.end_reading(out);
+        })
+    }
+
     /// Asks for what is due at a moment between two drains.
     pub(in crate::table) fn between(&mut self, moment: u64) -> Vec<Seen> {
         self.step(moment, |table, out| {
