@@ -8,7 +8,7 @@ use crate::table::index::Key;
 use crate::table::slab::Slot;
 use crate::table::{FlowTable, Output, facts};
 
-/// Conversations of which it is asked who began them, at most (a quarter MiB; half of it for datagrams): more that begin between
+/// Conversations of which it is asked who began them, at most (half a MiB; half of it for datagrams): more that begin between
 /// two readings are told by other evidence.
 const MOST_UNOPENED: usize = 8192;
 
