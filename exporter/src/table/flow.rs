@@ -19,8 +19,8 @@ use crate::table::mishaps::Mishaps;
 use crate::table::quality::Quality;
 use crate::table::reuse::{self, Reading};
 use crate::table::settings::{Phase, Settings};
-use crate::table::shared::{Known, Shared};
-use crate::table::stretch::Way;
+use crate::table::shared::Shared;
+use crate::table::stretch::{Readings, Way};
 use crate::table::tcp::Tcp;
 
 #[derive(Debug)]
@@ -48,6 +48,8 @@ pub(super) struct Flow {
     mishaps: Mishaps,
     /// A record has said how the connection's opening ended.
     is_opening_told: bool,
+    /// The end at which a socket waits, if there is one and it was asked for.
+    server: Option<Side>,
     /// Fixed by the first record.
     facts: Option<Facts>,
     /// Of the next record.
@@ -89,6 +91,7 @@ impl Flow {
             quality: Quality::default(),
             mishaps: Mishaps::default(),
             is_opening_told: false,
+            server: None,
             facts: None,
             sequence: 0,
             way,
@@ -118,6 +121,17 @@ impl Flow {
 
     pub(super) fn set_opener(&mut self, opener: Side) {
         self.tcp.set_tracked(opener);
+    }
+
+    pub(super) fn set_server(&mut self, server: Side) {
+        self.server = Some(server);
+    }
+
+    /// Interfaces that account for its packets: network namespace and index.
+    pub(super) fn seen_at(&self, hooks: &Hooks) -> SmallVec<[(u32, u32); 2]> {
+        let leads = Side::BOTH.into_iter().filter_map(|side| self.accounting.lead(side));
+        let hooks = leads.map(|lead| hooks.get(lead.hook));
+        hooks.map(|hook| (hook.scope, hook.ifindex)).collect()
     }
 
     /// The first packet that a record would carry or tell of.
@@ -261,13 +275,13 @@ impl Flow {
         &mut self,
         reason: EndReason,
         settings: &Settings,
-        Known { listeners, readings }: Known<'_>,
+        readings: Readings,
         shared: &mut Shared,
         out: &mut Output<'_, S>,
     ) {
         let facts = *self.facts.get_or_insert_with(|| {
             let of = (&self.accounting, &self.mishaps);
-            Facts::of(&self.conversation, self.tcp, of, listeners, out.hooks)
+            Facts::of(&self.conversation, self.tcp, self.server, of)
         });
         let mishaps = self.mishaps.settle(facts.source);
         let settled = self.accounting.settle(out.ledger, &mut shared.uses);

@@ -16,6 +16,7 @@ mod long_hello;
 mod metrics;
 mod networks;
 mod orientation;
+mod origins;
 mod output;
 mod own_traffic;
 mod path;
@@ -40,7 +41,7 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 111] = [
+    let tests: [Test; 118] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -92,6 +93,13 @@ fn main() -> ExitCode {
         ),
         ("connection_tracking_that_began_late_does_not_tell", orientation::conntrack_that_began_late),
         ("a_udp_server_that_answers_did_not_begin", orientation::datagrams),
+        ("the_listening_socket_of_a_pod_tells_who_began", origins::listening_pod),
+        ("the_listening_socket_of_another_pod_does_not_tell", origins::other_pod),
+        ("an_address_that_two_pods_of_a_network_have_does_not_tell", origins::same_address),
+        ("an_address_that_a_pod_gets_late_tells", origins::late_address),
+        ("pods_of_no_machine_tell_who_began", origins::chain),
+        ("the_connection_tracking_of_another_namespace_tells_who_began", origins::tracking_router),
+        ("pods_that_come_and_go_while_they_are_asked_leave_nothing", origins::come_and_go),
         ("a_tls_handshake_says_name_version_and_protocols", facts::tls),
         ("a_connection_without_tls_says_so", facts::without_tls),
         ("bytes_from_the_middle_of_a_connection_say_nothing", facts::from_the_middle),
