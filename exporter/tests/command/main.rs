@@ -12,6 +12,7 @@ mod faults;
 mod filter;
 mod icmp;
 mod lifetime;
+mod long_hello;
 mod metrics;
 mod networks;
 mod orientation;
@@ -22,6 +23,7 @@ mod pods;
 mod proxy;
 mod quality;
 mod quic;
+mod quic_stack;
 mod replay;
 mod sample;
 mod states;
@@ -38,7 +40,7 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 109] = [
+    let tests: [Test; 111] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -93,8 +95,10 @@ fn main() -> ExitCode {
         ("a_tls_handshake_says_name_version_and_protocols", facts::tls),
         ("a_connection_without_tls_says_so", facts::without_tls),
         ("bytes_from_the_middle_of_a_connection_say_nothing", facts::from_the_middle),
+        ("a_hello_with_a_post_quantum_key_share_is_tls_with_a_name_if_that_comes_early", long_hello::says),
         ("a_tls_handshake_in_pieces_is_counted_as_incomplete", facts::cut),
         ("a_quic_connection_says_the_version_of_its_answer", quic::versions),
+        ("a_connection_of_a_quic_stack_is_told_and_counted_to_the_datagram", quic_stack::connections),
         ("a_question_to_dns_says_its_answer_and_how_long_it_took", dns::answers),
         ("a_question_to_dns_that_passes_two_hooks_is_timed_once", dns::at_two_hooks),
         ("each_question_to_dns_of_a_flow_is_told", dns::several_questions),
