@@ -21,6 +21,7 @@ fn is_chosen(tuple: &Tuple, rate: u32) -> bool {
         let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         value ^ (value >> 31)
     }
+    #[expect(clippy::cast_possible_truncation, reason = "takes halves of it")]
     fn end(address: IpAddr, port: Option<u16>) -> u64 {
         let bytes = match address {
             IpAddr::V4(address) => address.to_ipv6_mapped(),
