@@ -39,13 +39,16 @@ const UDP_LEN: u32 = 8;
 const ICMP_LEN: u32 = 8;
 const ICMP_PARSED: u32 = 4;
 
-/// The bits of a QUIC packet's first byte that say what the others mean.
+/// The bits of a QUIC packet's first byte that say what the others mean. The second one may be cleared once both ends know that
+/// (RFC 9287).
 const LONG_AND_FIXED: u32 = 3;
+const LONG: u32 = 2;
 /// Instead of a version: the server names those that it speaks.
 const NEGOTIATION: u32 = 0;
 
-/// An entry with this many packets and no data looks no further: its side may only ever acknowledge. A capture's can wait.
-const MOST_WITHOUT_DATA: u32 = 16;
+/// After so many segments without data since its connection opened, an entry looks no further: its side may only ever acknowledge. Of
+/// QUIC, after so many packets. A capture's can wait.
+const MOST_WITHOUT_DATA: u8 = 16;
 
 /// Whether anything is shipped. If not, the verifier removes what depends on it.
 #[inline(always)]
@@ -87,7 +90,7 @@ pub(crate) fn look(context: &TcContext, counted: Counted, packet: &Packet) {
     }
     let opens = packet.tcp_flags & tcp_flags::SYN != 0;
     let is_of_interest = entry.kind as u8 == protocol::TCP
-        && entry.facts.start == start::OPEN
+        && entry.facts.start != start::OVER
         && packet.tcp_flags & tcp_flags::RST == 0
         && matches!(packet.fragment, Fragment::None);
     if !is_of_interest {
@@ -123,9 +126,10 @@ pub(crate) fn look(context: &TcContext, counted: Counted, packet: &Packet) {
         entry.facts.start = start::OVER;
         let _ = AWAITED.remove(key);
         ship(context, entry, segment.at, segment.len);
-    } else if entry.counts.packets > MOST_WITHOUT_DATA && !replay::is_on() {
+    } else if entry.facts.start >= MOST_WITHOUT_DATA && !replay::is_on() {
         entry.facts.start = start::OVER;
     } else {
+        entry.facts.start = MOST_WITHOUT_DATA.min(entry.facts.start + 1);
         withhold(entry);
     }
 }
@@ -157,7 +161,7 @@ fn withhold_ecn(entry: &mut Entry) {
 fn is_looked_at(entry: &Entry) -> bool {
     match entry.kind as u8 {
         // What is watched for its timestamps is notable, too.
-        protocol::TCP => entry.facts.start == start::OPEN,
+        protocol::TCP => entry.facts.start != start::OVER,
         protocol::UDP => entry.facts.start == start::OPEN || has_dns_port(entry),
         _ => is_icmp_error(entry),
     }
@@ -212,10 +216,12 @@ fn quic(context: &TcContext, entry: &mut Entry, packet: &Packet) {
     // SAFETY: they were read: length and checksum of UDP, and what is behind them.
     let [_, first, second] = unsafe { words.assume_init() }.map(u32::from_be);
     let version = first << 8 | second >> 24;
-    if first >> 30 != LONG_AND_FIXED || !is_known(version) {
+    let bits = first >> 30;
+    let has_bits = bits == LONG_AND_FIXED || (bits == LONG && version != NEGOTIATION);
+    if !has_bits || !is_known(version) {
         return;
     }
-    if version == NEGOTIATION && entry.counts.packets <= MOST_WITHOUT_DATA {
+    if version == NEGOTIATION && entry.counts.packets <= MOST_WITHOUT_DATA.into() {
         entry.facts.start = start::OPEN;
         withhold_ecn(entry);
     }

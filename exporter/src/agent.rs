@@ -16,10 +16,11 @@ use crate::flow::{FlowIds, Hooks, OWN_SCOPE};
 use crate::kernel::budget::Plan;
 use crate::kernel::{
     AttachOptions, AttachView, Attacher, Drops, Filter, GracePeriod, InstanceLock, LoadError, Loaded, Method,
-    Namespaces, NamespacesOptions, Reach, Selection, StartError, Summary, Topology, load, load_shared,
+    Namespaces, NamespacesOptions, Reach, Scopes, Selection, Stacks, StartError, Summary, Topology, load,
+    load_shared,
 };
 use crate::ledger::Ledger;
-use crate::pipeline::{Finished, Limits, Listening, Origins, Outlet, Pipeline, PipelineError, Progress};
+use crate::pipeline::{Finished, Limits, Origins, Outlet, Pipeline, PipelineError, Progress};
 use crate::table::{self, FlowTable};
 
 /// Of the time for a stop, what detaching leaves for the last reading and its records. A TCX link takes 12 ms.
@@ -113,14 +114,17 @@ impl Agent {
     ) -> Result<Self, AgentError> {
         let grace = GracePeriod::probe().map_err(AgentError::GracePeriod)?;
         let sizes = settings.plan.sizes;
-        let (Loaded { programs, reader }, sharing) = match settings.reach {
+        let most_addresses = usize::try_from(settings.plan.addresses).unwrap_or(usize::MAX);
+        let stacks = Arc::new(Mutex::new(Stacks::of(most_addresses).with_own(OWN_SCOPE)));
+        let (Loaded { programs, reader }, others) = match settings.reach {
             Reach::Own => (load(OWN_SCOPE, sizes, &settings.filter, grace)?, None),
             Reach::All => {
                 let (loaded, sharing) = load_shared(OWN_SCOPE, sizes, &settings.filter, grace)?;
-                (loaded, Some(Arc::new(sharing)))
+                let scopes = Scopes::find(Arc::clone(&stacks)).map_err(AgentError::Namespaces)?;
+                (loaded, Some((scopes, Arc::new(sharing))))
             }
         };
-        let topology = sharing.is_some().then(Arc::<Topology>::default);
+        let topology = others.is_some().then(Arc::<Topology>::default);
         if let Some(topology) = &topology {
             topology.join(OWN_SCOPE).map_err(StartError::from)?;
         }
@@ -152,11 +156,7 @@ impl Agent {
             hooks: Arc::clone(&hooks),
             topology: topology.clone(),
             table,
-            listening: Listening::open(
-                OWN_SCOPE,
-                usize::try_from(settings.plan.listeners).unwrap_or(usize::MAX),
-            ),
-            origins: Origins::default(),
+            origins: Origins::of(Arc::clone(&stacks)),
             ledger,
             progress: Arc::clone(&progress),
             outlet,
@@ -174,14 +174,15 @@ impl Agent {
             selection: selection.clone(),
         };
         let (attacher, summary) = Attacher::start(options, Arc::new(programs), Arc::clone(&hooks))?;
-        // After the agent's own, so that a pod's end of a pair finds the machine's end hooked.
-        let namespaces = sharing.zip(topology).map(|(sharing, topology)| {
+        // The hooks after the agent's own, so that a pod's end of a pair finds the machine's end hooked.
+        let namespaces = others.zip(topology).map(|((scopes, sharing), topology)| {
             Namespaces::start(NamespacesOptions {
                 instance: name,
                 method,
                 selection,
                 total: attaching.clone(),
                 own: attacher.view(),
+                scopes,
                 sharing,
                 hooks: Arc::clone(&hooks),
                 topology,

@@ -1,7 +1,6 @@
 //! The way from the kernel's counts to records: joins the stages up to there, as `outlet.rs` joins those behind.
 
 mod drops;
-mod listening;
 mod loss;
 mod origins;
 mod payloads;
@@ -21,7 +20,6 @@ use crate::ledger::Ledger;
 use crate::sync::lock;
 use crate::table::{FlowTable, Output};
 
-pub(crate) use self::listening::Listening;
 pub(crate) use self::origins::Origins;
 pub(crate) use self::progress::{DropFate, Fate, Limits, Progress, Stage};
 pub(crate) use self::replay::{Replay, ReplayError};
@@ -55,7 +53,6 @@ pub(crate) struct Pipeline<O> {
     /// Of more than one network namespace.
     pub(crate) topology: Option<Arc<Topology>>,
     pub(crate) table: FlowTable,
-    pub(crate) listening: Listening,
     pub(crate) origins: Origins,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) progress: Arc<Progress>,
@@ -101,8 +98,7 @@ impl<O: Outlet> Pipeline<O> {
                 names = self.read()?;
                 // Again: what was counted until then was shipped until then.
                 self.read_payloads()?;
-                self.listening.refresh(&mut self.table);
-                self.origins.refresh(&mut self.table);
+                self.tell_origins(&names, origins::BETWEEN_READINGS);
                 self.emit(&names, Which::Due);
                 self.outlet.flush()?;
             } else {
@@ -116,12 +112,11 @@ impl<O: Outlet> Pipeline<O> {
     pub(crate) fn finish(&mut self) -> Finished {
         let read = self.read().and_then(|names| self.read_payloads().map(|()| names));
         let complete = read.is_ok();
-        self.listening.refresh(&mut self.table);
-        self.origins.refresh(&mut self.table);
         let (names, read) = match read {
             Ok(names) => (names, Ok(())),
             Err(error) => (lock(&self.hooks).clone(), Err(error)),
         };
+        self.tell_origins(&names, origins::AT_THE_END);
         self.emit(&names, Which::All);
         let written = self.outlet.finish();
         Finished {
@@ -165,6 +160,13 @@ impl<O: Outlet> Pipeline<O> {
         progress.set_losses(reader.loss_entries());
         progress.read(Clock::now().monotonic());
         Ok(hooks.clone())
+    }
+
+    /// Tells the table who began its new flows, as far as others than packets know.
+    fn tell_origins(&mut self, hooks: &Hooks, within: Duration) {
+        let Self { table, origins, ledger, outlet, .. } = self;
+        let unopened = table.take_unopened(&mut Output { clock: Clock::now(), hooks, ledger, sink: outlet });
+        origins.tell(unopened, table, hooks, within);
     }
 
     /// Has the table make records.

@@ -4,8 +4,9 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use libtest_mimic::{Arguments, Trial};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// A name and what to run.
 pub type Test = (&'static str, fn() -> Result<()>);
@@ -39,6 +40,17 @@ pub fn run(tests: impl IntoIterator<Item = Test>, missing: Option<&str>) -> Exit
         })
         .collect();
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Binds the thread, and those that it begins from now on, to one CPU.
+///
+/// # Errors
+/// Where the kernel refuses.
+pub fn stay_on_one_cpu() -> Result<()> {
+    let may = sched_getaffinity(None).context("which CPUs there are")?;
+    let mut one = CpuSet::new();
+    one.set((0..CpuSet::MAX_CPU).find(|&cpu| may.is_set(cpu)).context("no CPU")?);
+    sched_setaffinity(None, &one).context("cannot stay on one CPU")
 }
 
 /// Waits until a condition holds.

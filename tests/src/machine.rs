@@ -11,8 +11,8 @@ use exporter::kernel::{Filter, GracePeriod, Loaded, Loss, PacketContext, Sizes, 
 use packet::Link;
 use rustix::net::netdevice::name_to_index;
 use rustix::net::{AddressFamily, SocketType, socket};
-use rustix::thread::{CpuSet, sched_setaffinity};
 
+use crate::harness::stay_on_one_cpu;
 use crate::model::Seen;
 
 /// `TCX_NEXT`: what the programs answer of every packet.
@@ -57,9 +57,7 @@ impl Machine {
     /// # Errors
     /// Where the kernel refuses.
     pub fn with(sizes: Sizes, filter: &Filter) -> Result<Self> {
-        let mut cpus = CpuSet::new();
-        cpus.set(0);
-        sched_setaffinity(None, &cpus).context("cannot stay on one CPU")?;
+        stay_on_one_cpu()?;
         let grace = GracePeriod::probe().context("no way to wait for a grace period")?;
         Ok(Self { loaded: load(0, sizes, filter, grace)?, hooks: Hooks::default(), links: Vec::new() })
     }
@@ -150,6 +148,13 @@ impl Machine {
         let mut observations = Vec::new();
         self.loaded.reader.read(&mut self.hooks, |_, observation| observations.push(*observation))?;
         Ok(observations)
+    }
+
+    /// The bytes of payloads that were shipped since the last time, in their order.
+    pub fn payloads(&mut self) -> Vec<Vec<u8>> {
+        let mut payloads = Vec::new();
+        self.loaded.reader.read_payloads(|payload| payloads.push(payload.bytes.to_vec()));
+        payloads
     }
 
     /// Observations in the generation that is written.

@@ -27,12 +27,13 @@ impl Payload {
     pub const BYTES: u32 = 512;
 }
 
-/// [`Facts::start`](crate::Facts::start): whether the first data of a connection's side is still looked for.
+/// [`Facts::start`](crate::Facts::start): whether the first data of a connection's side is still looked for, and how many segments
+/// without it were looked at since the connection opened.
 pub mod start {
-    /// It may be.
+    /// None so far.
     pub const OPEN: u8 = 0;
     /// It was shipped, or this entry will not see it.
-    pub const OVER: u8 = 1;
+    pub const OVER: u8 = u8::MAX;
 }
 
 /// Who waits for the first data of whom: source and destination address, and the ports with the scope above them, because another

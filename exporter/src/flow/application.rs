@@ -48,6 +48,14 @@ pub enum Start {
     Unknown,
 }
 
+impl Start {
+    /// Whether it says something of a flow of which nothing else is known.
+    #[must_use]
+    pub fn stands_alone(&self) -> bool {
+        !matches!(self, Self::Quic(QuicHeader { is_fixed: false, .. }))
+    }
+}
+
 /// A TLS handshake (RFC 8446, RFC 5246).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tls {
@@ -137,13 +145,14 @@ impl Application {
                 self.protocol.get_or_insert(Protocol::Dns);
                 self.dns.get_or_insert_default().learn(message, seen);
             }
-            Start::Quic(header) => {
-                self.protocol.get_or_insert(Protocol::Quic);
-                match &mut self.quic {
-                    Some(known) => known.learn(&header),
-                    None => self.quic = Some(Box::new(Quic::new(header))),
+            Start::Quic(header) => match &mut self.quic {
+                Some(known) => known.learn(&header),
+                None if header.is_fixed => {
+                    self.protocol.get_or_insert(Protocol::Quic);
+                    self.quic = Some(Box::new(Quic::new(header)));
                 }
-            }
+                None => {}
+            },
             Start::Unknown => {}
         }
     }

@@ -11,6 +11,8 @@ pub struct QuicHeader {
     pub destination: ConnectionId,
     /// Connection ID of the sender.
     pub source: ConnectionId,
+    /// It has the bit that tells QUIC from other protocols. A packet without it is one of a connection that is known (RFC 9287).
+    pub is_fixed: bool,
 }
 
 /// A connection ID. Versions that are known have at most 20 bytes.
@@ -92,7 +94,7 @@ mod tests {
     use super::*;
 
     fn header(version: QuicVersion, destination: &[u8], source: &[u8]) -> QuicHeader {
-        QuicHeader { version, destination: destination.into(), source: source.into() }
+        QuicHeader { version, destination: destination.into(), source: source.into(), is_fixed: true }
     }
 
     fn known(headers: &[QuicHeader]) -> Option<String> {

@@ -168,7 +168,7 @@ impl Socket {
         }
     }
 
-    /// Gives memory back until it is next used.
+    /// Gives its memory back until it is used again: for one of many that are seldom used.
     pub(super) fn rest(&mut self) {
         self.buffer = Vec::new();
     }

@@ -84,7 +84,7 @@ impl FlowTable {
             applications.losses.unplaced += u64::from(is_late);
             return is_late;
         };
-        if flow.is_excluded() {
+        if flow.is_excluded() || (flow.application().is_none() && !said.start.stands_alone()) {
             return true;
         }
         let mut application = flow.application().cloned().unwrap_or_default();

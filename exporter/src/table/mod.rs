@@ -40,8 +40,7 @@ use std::sync::Arc;
 use crate::clock::{Clock, MonotonicTime};
 use crate::connections::OwnConnections;
 use crate::flow::{
-    EndReason, FlowIds, HookId, Hooks, Listeners, NetworkId, Observation, OtherReason, RecordSink, Tuple,
-    Unattributed,
+    EndReason, FlowIds, HookId, Hooks, NetworkId, Observation, OtherReason, RecordSink, Unattributed,
 };
 use crate::ledger::{Ledger, LossReason};
 
@@ -55,7 +54,7 @@ use self::index::{Index, Key};
 use self::others::Others;
 use self::reuse::Reading;
 use self::settings::{Phase, Settings};
-use self::shared::{Known, Shared};
+use self::shared::Shared;
 use self::slab::{Slab, Slot};
 use self::stretch::{Readings, Way};
 use self::wheel::Wheel;
@@ -89,12 +88,8 @@ pub struct FlowTable {
     icmp_errors: IcmpNotes,
     /// Flows of these are not reported.
     excluded: Arc<OwnConnections>,
-    /// Who listens on this machine, as last told.
-    listeners: Listeners,
-    /// Flows were made since then whose opening was not seen, and who listens may tell who began them.
-    wants_listeners: bool,
-    /// New connections whose opening was not seen.
-    unopened: Vec<Tuple>,
+    /// New conversations whose opening was not seen.
+    unopened: Vec<Key>,
 }
 
 /// Where records go, and what it takes to make them. One reading of the clock serves one step: all observations of a drain share
@@ -132,8 +127,6 @@ impl FlowTable {
             drops: DropNotes::default(),
             icmp_errors: IcmpNotes::default(),
             excluded: Arc::default(),
-            listeners: Listeners::default(),
-            wants_listeners: false,
             unopened: Vec::new(),
         }
     }
@@ -266,7 +259,7 @@ impl FlowTable {
     ) {
         let slot = slot.unwrap_or_else(|| {
             let slot = self.admit(key, reuse::opening(observation), observation.first, out);
-            self.wonder(slot, observation, out.hooks);
+            self.wonder(slot, observation);
             slot
         });
         let flow = &mut self.flows[slot];
@@ -371,8 +364,7 @@ impl FlowTable {
     fn emit_if_due<S: RecordSink>(&mut self, slot: Slot, now: MonotonicTime, out: &mut Output<'_, S>) {
         let flow = &mut self.flows[slot];
         if flow.is_due(now, &self.settings) {
-            let known = Known { listeners: &self.listeners, readings: self.readings };
-            flow.emit(EndReason::ActiveTimeout, &self.settings, known, &mut self.shared, out);
+            flow.emit(EndReason::ActiveTimeout, &self.settings, self.readings, &mut self.shared, out);
         }
         self.look_at(slot);
     }
@@ -383,8 +375,7 @@ impl FlowTable {
         let mut flow = self.flows.remove(slot);
         self.index.remove(flow.conversation(), slot);
         if flow.is_to_be_told() {
-            let known = Known { listeners: &self.listeners, readings: self.readings };
-            flow.emit(reason, &self.settings, known, &mut self.shared, out);
+            flow.emit(reason, &self.settings, self.readings, &mut self.shared, out);
         }
         if let Some(application) = flow.application() {
             self.applications.release(application);

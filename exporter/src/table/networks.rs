@@ -25,9 +25,9 @@ impl FlowTable {
         }
         // When all have moved: one may go where another has left.
         for slot in moved {
-            let key = *self.flows[slot].key();
+            let key = self.flows[slot].key();
             let mut flows = self.index.find_all(&key.conversation, &self.flows);
-            if !flows.any(|other| other != slot && *self.flows[other].key() == key) {
+            if !flows.any(|other| other != slot && self.flows[other].key() == key) {
                 continue;
             }
             drop(flows);
@@ -76,12 +76,7 @@ impl FlowTable {
         }
     }
 
-    /// The flow of a conversation that a socket of the agent's own namespace may have.
-    pub(super) fn flow_of_agents_namespace(&self, conversation: &Tuple) -> Option<Slot> {
-        NetworkId::OF_THE_AGENT.into_iter().find_map(|network| self.flow_in(network, conversation))
-    }
-
-    fn flow_in(&self, network: NetworkId, conversation: &Tuple) -> Option<Slot> {
+    pub(super) fn flow_in(&self, network: NetworkId, conversation: &Tuple) -> Option<Slot> {
         self.index.find(&Key { network, conversation: *conversation }, &self.flows)
     }
 }

@@ -24,9 +24,9 @@ use crate::program::command;
 use crate::telemetry::{LISTEN, get};
 use crate::topology::{Pair, SERVER};
 
-const NAME: &str = "shop.example";
+pub(crate) const NAME: &str = "shop.example";
 /// Of no meaning.
-const PORT: u16 = 50_443;
+pub(crate) const PORT: u16 = 50_443;
 /// Longer than anything here takes on a slow machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(5);
 
@@ -52,7 +52,7 @@ pub(crate) fn observe(pair: &Pair, arguments: &[&str]) -> Result<Program> {
 }
 
 /// The last record of the connection to a port.
-fn record(records: &[Value], port: u16) -> Result<&Value> {
+pub(crate) fn record(records: &[Value], port: u16) -> Result<&Value> {
     let is_its = |record: &&Value| record[attribute::DESTINATION_PORT.key] == port;
     records.iter().rfind(is_its).with_context(|| format!("no record of port {port}: {records:?}"))
 }
@@ -65,7 +65,7 @@ pub(crate) fn ensure_says(record: &Value, expected: &[(semconv::Attribute, Value
 }
 
 /// A client that offers two protocols, and a server that chooses the second.
-fn configurations(
+pub(crate) fn configurations(
     version: &'static SupportedProtocolVersion,
 ) -> Result<(Arc<ClientConfig>, Arc<ServerConfig>)> {
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed([NAME.to_owned()])?;

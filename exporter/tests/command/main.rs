@@ -12,9 +12,11 @@ mod faults;
 mod filter;
 mod icmp;
 mod lifetime;
+mod long_hello;
 mod metrics;
 mod networks;
 mod orientation;
+mod origins;
 mod output;
 mod own_traffic;
 mod path;
@@ -22,6 +24,7 @@ mod pods;
 mod proxy;
 mod quality;
 mod quic;
+mod quic_stack;
 mod replay;
 mod sample;
 mod states;
@@ -38,7 +41,7 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 109] = [
+    let tests: [Test; 118] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -90,11 +93,20 @@ fn main() -> ExitCode {
         ),
         ("connection_tracking_that_began_late_does_not_tell", orientation::conntrack_that_began_late),
         ("a_udp_server_that_answers_did_not_begin", orientation::datagrams),
+        ("the_listening_socket_of_a_pod_tells_who_began", origins::listening_pod),
+        ("the_listening_socket_of_another_pod_does_not_tell", origins::other_pod),
+        ("an_address_that_two_pods_of_a_network_have_does_not_tell", origins::same_address),
+        ("an_address_that_a_pod_gets_late_tells", origins::late_address),
+        ("pods_of_no_machine_tell_who_began", origins::chain),
+        ("the_connection_tracking_of_another_namespace_tells_who_began", origins::tracking_router),
+        ("pods_that_come_and_go_while_they_are_asked_leave_nothing", origins::come_and_go),
         ("a_tls_handshake_says_name_version_and_protocols", facts::tls),
         ("a_connection_without_tls_says_so", facts::without_tls),
         ("bytes_from_the_middle_of_a_connection_say_nothing", facts::from_the_middle),
+        ("a_hello_with_a_post_quantum_key_share_is_tls_with_a_name_if_that_comes_early", long_hello::says),
         ("a_tls_handshake_in_pieces_is_counted_as_incomplete", facts::cut),
         ("a_quic_connection_says_the_version_of_its_answer", quic::versions),
+        ("a_connection_of_a_quic_stack_is_told_and_counted_to_the_datagram", quic_stack::connections),
         ("a_question_to_dns_says_its_answer_and_how_long_it_took", dns::answers),
         ("a_question_to_dns_that_passes_two_hooks_is_timed_once", dns::at_two_hooks),
         ("each_question_to_dns_of_a_flow_is_told", dns::several_questions),

@@ -38,6 +38,12 @@ fn long(version: u32, (to, from): (&[u8], &[u8]), payload: usize) -> Vec<u8> {
     [&[0xc3], &version.to_be_bytes()[..], &ids, &vec![0; payload]].concat()
 }
 
+/// The same without the fixed bit (RFC 9287).
+fn greased(version: u32, ids: (&[u8], &[u8])) -> Vec<u8> {
+    let packet = long(version, ids, 1_170);
+    [&[packet[0] & !0x40], &packet[1..]].concat()
+}
+
 /// Who sends what.
 enum Said {
     Client(Vec<u8>),
@@ -89,6 +95,14 @@ fn cases() -> Vec<Case> {
         (connection(V1, V2), tls(), quic(), json!("2")),
         (negotiated, tls(), quic(), json!("1")),
         (vec![Client(long(V1, FROM_CLIENT, 1_170))], tls(), quic(), Value::Null),
+        // The server's packets may look like nobody's, and alone they are.
+        (
+            vec![Client(long(V1, FROM_CLIENT, 1_170)), Server(greased(V1, FROM_SERVER))],
+            tls(),
+            quic(),
+            json!("1"),
+        ),
+        (vec![Client(greased(V1, FROM_CLIENT))], Value::Null, Value::Null, Value::Null),
         // From the middle of a connection, and of a version that nobody knows.
         (vec![Client(SHORT.to_vec()), Server(SHORT.to_vec())], Value::Null, Value::Null, Value::Null),
         (connection(2, 2), Value::Null, Value::Null, Value::Null),

@@ -5,6 +5,7 @@ mod captured;
 mod catalogue;
 mod filter;
 mod losses;
+mod payload;
 mod quality;
 mod sample;
 mod sequence;
@@ -44,6 +45,9 @@ fn main() -> ExitCode {
         ("what_is_sent_again_is_counted_as_by_its_numbers", quality::as_by_numbers),
         ("what_moves_between_cpus_is_not_sent_again", quality::between_cpus),
         ("an_entry_begins_without_what_another_left", quality::begins_empty),
+        ("a_second_connection_in_one_entry_has_its_first_bytes_shipped", payload::of_a_second_connection),
+        ("a_side_that_only_acknowledges_is_looked_at_no_longer", payload::of_who_acknowledges),
+        ("bytes_from_the_middle_of_a_connection_are_not_shipped", payload::of_the_middle),
         ("a_round_trip_by_timestamps_is_between_two_segments", timestamps::between_segments),
         ("round_trips_by_timestamps_can_be_turned_off", timestamps::off),
         ("tcp_quality_can_be_turned_off", quality::off),

@@ -5,7 +5,7 @@ use std::env::consts::ARCH;
 use crate::command::Common;
 use crate::command::check::{Cause, Host, Item};
 use crate::kernel::probe::{self, FLOOR, ReleaseError, SOCKETS_OF_PODS_SINCE, TCX_SINCE};
-use crate::kernel::{Drops, DropsError, GracePeriod, ListenersError, Method, Reach};
+use crate::kernel::{Drops, DropsError, GracePeriod, Method, Reach, SocketsError};
 
 /// Where the exporter is tested.
 const TESTED: [&str; 2] = ["x86_64", "aarch64"];
@@ -159,7 +159,7 @@ fn listening_sockets(host: &Host<'_>) -> Item {
                 "{error}; who began a connection that is older than the agent is told by ports, if at all"
             ),
         )
-        .with_remedy(ListenersError::REMEDY),
+        .with_remedy(SocketsError::REMEDY),
     }
 }
 

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, eventfd};
 
-use super::find::Identity;
 use super::follow::Follower;
+use super::scopes::Scopes;
 use crate::flow::Hooks;
 use crate::kernel::attach::{AttachView, Method, OwnNamespace};
 use crate::kernel::load::Sharing;
@@ -42,6 +42,8 @@ pub struct NamespacesOptions {
     pub total: AttachView,
     /// The hooks of the agent's own namespace.
     pub own: AttachView,
+    /// Those that were found first.
+    pub scopes: Scopes,
     /// Loads the programs.
     pub sharing: Arc<Sharing>,
     /// Where hooks are registered.
@@ -66,12 +68,11 @@ impl Namespaces {
     /// No thread or descriptor; a namespace that cannot be entered is none, it is logged.
     pub fn start(options: NamespacesOptions) -> io::Result<Self> {
         let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-        let identity = Identity::of_this_thread()?;
         let namespace = std::fs::File::open("/proc/thread-self/ns/net")?.into();
         let own = OwnNamespace { namespace: Arc::new(namespace), hooks: options.own.clone() };
         let (report_looked, looked) = sync_channel(1);
         let (report_stop, stopped) = sync_channel(1);
-        let mut follower = Follower::new(options, own, identity, Arc::clone(&stop));
+        let mut follower = Follower::new(options, own, Arc::clone(&stop));
         let thread = thread::Builder::new().name("namespaces".to_owned()).spawn(move || {
             follower.look();
             // Nobody receives any more if the handle is gone; the work is the same.

@@ -1,6 +1,6 @@
 //! What payloads say reaches the flow that they belong to.
 
-use crate::flow::{Application, DnsMessage, Protocol, Question, Sighting, Start};
+use crate::flow::{Application, DnsMessage, Protocol, Question, QuicHeader, QuicVersion, Sighting, Start};
 use crate::table::tests::support::*;
 use crate::table::{Config, Losses};
 
@@ -113,4 +113,27 @@ fn a_question_is_in_the_record_of_its_interval_and_again_with_a_late_answer() {
     };
     let all: Vec<_> = told.iter().map(codes).collect();
     assert_eq!(all, [vec![Some(0), None], vec![Some(3)]]);
+}
+
+#[test]
+fn a_quic_packet_without_its_fixed_bit_is_that_of_a_known_connection_or_nothing() {
+    let asks = QuicHeader {
+        version: QuicVersion::V1,
+        destination: b"any"[..].into(),
+        source: b"client"[..].into(),
+        is_fixed: true,
+    };
+    let answers = QuicHeader { destination: asks.source.clone(), is_fixed: false, ..asks.clone() };
+    let version = |headers: &[&QuicHeader]| {
+        let mut bench = Bench::new();
+        for (header, moment) in headers.iter().zip(12..) {
+            bench.table.learn(&udp(1), at(moment), Start::Quic((*header).clone()));
+        }
+        bench.drain(100, &[seen(udp(1)).at(10)]);
+        let said = application(&bench.finish(200)[0]);
+        said.map(|said| (said.protocol(), said.version().map(ToOwned::to_owned)))
+    };
+    assert_eq!(version(&[&answers]), None);
+    assert_eq!(version(&[&answers, &asks]), Some((Some(Protocol::Quic), None)));
+    assert_eq!(version(&[&asks, &answers]), Some((Some(Protocol::Quic), Some("1".to_owned()))));
 }

@@ -6,7 +6,8 @@ use abi::Direction;
 
 use crate::connections::OwnConnections;
 use crate::flow::{
-    Counts, DropReason, Dropped, EndReason, Exits, Hook, Icmp, IcmpError, Protocol, Role, Sighting, Start,
+    Counts, DropReason, Dropped, EndReason, Exits, Hook, Icmp, IcmpError, NetworkId, Protocol, Role,
+    Sighting, Start,
 };
 use crate::table::Losses;
 use crate::table::tests::support::*;
@@ -253,10 +254,10 @@ fn only_the_agents_networks_have_its_own_connections() {
     bench.regroup(5);
     bench.drain(100, &[A, 0, loopback.0].map(|hook| seen(tcp(1)).hook(hook).at(10).flags(SYN)));
     assert_eq!(told(&bench.finish(200)), (vec![("a0 ingress".to_owned(), 1)], 1));
-    // What connection tracking says, too, is of the agent's own namespace.
+    // What connection tracking says, too, is of the network that was asked.
     let mut bench = isolated(Bench::new());
     bench.drain(100, &[seen(tcp(1)).hook(A).at(10), seen(tcp(1)).hook(0).at(10)]);
-    bench.table.set_opener(&tcp(1).reverse().unwrap());
+    bench.table.set_opener(NetworkId::NODE, &tcp(1).reverse().unwrap());
     for record in bench.finish(200) {
         let is_told = record.flow().evidence == crate::flow::Evidence::Conntrack;
         assert_eq!(is_told, record.flow().hook.starts_with("eth0"), "{record:?}");
