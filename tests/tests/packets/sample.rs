@@ -22,11 +22,13 @@ fn is_chosen(tuple: &Tuple, rate: u32) -> bool {
         value ^ (value >> 31)
     }
     fn end(address: IpAddr, port: Option<u16>) -> u64 {
-        let number = u128::from(match address {
+        let octets = match address {
             IpAddr::V4(address) => address.to_ipv6_mapped(),
             IpAddr::V6(address) => address,
-        });
-        let [high, low] = [number >> 64, number & u128::from(u64::MAX)].map(|half| half as u64);
+        }
+        .octets();
+        let half = |at: usize| u64::from_be_bytes(std::array::from_fn(|byte| octets[at + byte]));
+        let [high, low] = [half(0), half(8)];
         mix(mix(high.wrapping_add(port.unwrap_or(0).into())) ^ low)
     }
     let ends = end(tuple.source_address(), tuple.source_port)
