@@ -21,15 +21,14 @@ fn is_chosen(tuple: &Tuple, rate: u32) -> bool {
         let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         value ^ (value >> 31)
     }
-    #[expect(clippy::cast_possible_truncation, reason = "takes halves of it")]
     fn end(address: IpAddr, port: Option<u16>) -> u64 {
-        let bytes = match address {
+        let octets = match address {
             IpAddr::V4(address) => address.to_ipv6_mapped(),
             IpAddr::V6(address) => address,
         }
         .octets();
-        let [high, low] = [bytes.first_chunk(), bytes.last_chunk()]
-            .map(|half| u64::from_be_bytes(*half.expect("16 bytes")));
+        let half = |at: usize| u64::from_be_bytes(std::array::from_fn(|byte| octets[at + byte]));
+        let [high, low] = [half(0), half(8)];
         mix(mix(high.wrapping_add(port.unwrap_or(0).into())) ^ low)
     }
     let ends = end(tuple.source_address(), tuple.source_port)
