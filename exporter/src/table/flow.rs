@@ -1,5 +1,7 @@
 //! One flow: what it adds up between two records, and what it remembers for life.
 
+mod closing;
+
 use smallvec::SmallVec;
 
 use crate::clock::{Clock, MonotonicTime, WallTime};
@@ -10,18 +12,19 @@ use crate::flow::{
 use crate::ledger::Ledger;
 use crate::table::Output;
 use crate::table::accounting::{Accounting, Share};
-use crate::table::closing::{Closing, LINGER};
 use crate::table::conversation::{self, Side, Sides};
 use crate::table::facts::Facts;
 use crate::table::handshake::Handshake;
 use crate::table::index::Key;
 use crate::table::mishaps::Mishaps;
 use crate::table::quality::Quality;
-use crate::table::reuse::{self, Reading};
+use crate::table::reuse::Reading;
 use crate::table::settings::{Phase, Settings};
 use crate::table::shared::Shared;
 use crate::table::stretch::{Readings, Way};
 use crate::table::tcp::Tcp;
+
+pub(super) use self::closing::Closing;
 
 #[derive(Debug)]
 pub(super) struct Flow {
@@ -222,48 +225,6 @@ impl Flow {
 
     pub(super) fn is_idle(&self, now: MonotonicTime, settings: &Settings) -> bool {
         now.since(self.last) >= settings.idle_timeout(self.conversation.is_tcp())
-    }
-
-    pub(super) fn is_closing(&self) -> bool {
-        self.closed != Reading::NEVER
-    }
-
-    /// Whether these packets may be those of a new connection: see [`reuse`].
-    pub(super) fn may_give_way(&self, observation: &Observation, reading: Reading) -> bool {
-        let is_past_opening = || Side::BOTH.into_iter().any(|side| self.tcp.is_past_opening(side, reading));
-        self.closed < reading || (reuse::opening(observation).is_some() && is_past_opening())
-    }
-
-    /// When the packets that `side` sent opened a new connection, if they did.
-    pub(super) fn replaced_at(
-        &self,
-        side: Side,
-        observation: &Observation,
-        reading: Reading,
-    ) -> Option<MonotonicTime> {
-        let is_replaced = self.closed < reading || self.tcp.is_past_opening(side, reading);
-        reuse::opening(observation).filter(|_| is_replaced)
-    }
-
-    /// The connection is over. The flow takes its last packets until a drain brings none, for [`LINGER`] at most.
-    pub(super) fn close(&mut self, now: MonotonicTime, reading: Reading) {
-        self.closed = reading;
-        self.stirred = Sides::BOTH;
-        self.not_before = now.after(LINGER);
-    }
-
-    /// What becomes of a closing flow, asked at the end of each drain.
-    pub(super) fn closing(&mut self, now: MonotonicTime) -> Closing {
-        match std::mem::take(&mut self.stirred) {
-            Sides::NONE => Closing::Ends,
-            _ if now < self.not_before => Closing::Lingers,
-            Sides::BOTH => {
-                self.closed = Reading::NEVER;
-                self.tcp.go_on();
-                Closing::GoesOn
-            }
-            _ => Closing::Ends,
-        }
     }
 
     pub(super) fn not_before(&self) -> MonotonicTime {

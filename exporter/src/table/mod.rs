@@ -7,7 +7,6 @@
 
 mod accounting;
 mod applications;
-mod closing;
 mod conversation;
 mod crossings;
 mod drops;
@@ -45,10 +44,9 @@ use crate::flow::{
 use crate::ledger::{Ledger, LossReason};
 
 use self::applications::Applications;
-use self::closing::Closing;
 use self::conversation::Side;
 use self::drops::DropNotes;
-use self::flow::Flow;
+use self::flow::{Closing, Flow};
 use self::icmp_errors::IcmpNotes;
 use self::index::{Index, Key};
 use self::others::Others;
