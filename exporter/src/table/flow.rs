@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
     Application, CommunityId, Connection, Disorder, Dropped, EndReason, Endpoint, FlowId, FlowRecord, Hooks,
-    Observation, Record, RecordSink, RoundTrips, TcpFlags, Tuple,
+    NetworkId, Observation, Record, RecordSink, RoundTrips, TcpFlags, Tuple,
 };
 use crate::ledger::Ledger;
 use crate::table::Output;
@@ -27,8 +27,9 @@ use crate::table::tcp::Tcp;
 pub(super) struct Flow {
     id: FlowId,
     phase: Phase,
-    /// Its name. The conversation is the tuple of [`Side::Along`].
-    key: Key,
+    /// Both are its [`Key`], which would have to be padded. The conversation is the tuple of [`Side::Along`].
+    network: NetworkId,
+    conversation: Tuple,
     /// First packet of its life. Both move only until the first record.
     start: WallTime,
     first: MonotonicTime,
@@ -47,8 +48,6 @@ pub(super) struct Flow {
     mishaps: Mishaps,
     /// A record has said how the connection's opening ended.
     is_opening_told: bool,
-    /// The end at which a socket waits, if there is one and it was asked for.
-    server: Option<Side>,
     /// Fixed by the first record.
     facts: Option<Facts>,
     /// Of the next record.
@@ -67,7 +66,7 @@ impl Flow {
     pub(super) fn new(
         id: FlowId,
         phase: Phase,
-        key: Key,
+        Key { network, conversation }: Key,
         first: MonotonicTime,
         way: Option<Way>,
         clock: Clock,
@@ -76,7 +75,8 @@ impl Flow {
         Self {
             id,
             phase,
-            key,
+            network,
+            conversation,
             start,
             first,
             last: first,
@@ -89,7 +89,6 @@ impl Flow {
             quality: Quality::default(),
             mishaps: Mishaps::default(),
             is_opening_told: false,
-            server: None,
             facts: None,
             sequence: 0,
             way,
@@ -100,18 +99,17 @@ impl Flow {
     }
 
     pub(super) fn conversation(&self) -> &Tuple {
-        &self.key.conversation
+        &self.conversation
     }
 
-    pub(super) fn key(&self) -> &Key {
-        &self.key
+    pub(super) fn key(&self) -> Key {
+        Key { network: self.network, conversation: self.conversation }
     }
 
     /// Goes to the network of the hooks that account for it, and says whether that is another one.
     pub(super) fn follow(&mut self, hooks: &Hooks) -> bool {
-        let before = self.key.network;
-        self.key.network = self.accounting.network(before, hooks);
-        self.key.network != before
+        let network = self.accounting.network(self.network, hooks);
+        std::mem::replace(&mut self.network, network) != network
     }
 
     pub(super) fn tcp(&self) -> Tcp {
@@ -123,7 +121,7 @@ impl Flow {
     }
 
     pub(super) fn set_server(&mut self, server: Side) {
-        self.server = Some(server);
+        self.tcp.set_server(server);
     }
 
     /// Interfaces that account for its packets: network namespace and index.
@@ -169,7 +167,7 @@ impl Flow {
     /// Whether its end needs a record: a TCP connection says that it is over even if nothing came since its last record; others
     /// just fall silent.
     pub(super) fn is_to_be_told(&self) -> bool {
-        !self.excluded && (self.is_pending() || self.key.conversation.is_tcp())
+        !self.excluded && (self.is_pending() || self.conversation.is_tcp())
     }
 
     /// Takes an observation of the packets that `side` sent.
@@ -188,7 +186,7 @@ impl Flow {
         if let Some(way) = &mut self.way {
             way.hear(observation, reading);
         }
-        if self.key.conversation.is_tcp() {
+        if self.conversation.is_tcp() {
             self.tcp.absorb(side, observation, reading);
             self.handshake.absorb(side, observation, hooks.get(observation.hook));
         }
@@ -211,7 +209,7 @@ impl Flow {
     /// When to look at the flow next. Packets that come meanwhile can make it later, never earlier, unless they change
     /// [`first`](Self::first).
     pub(super) fn deadline(&self, settings: &Settings) -> MonotonicTime {
-        let idle = self.last.after(settings.idle_timeout(self.key.conversation.is_tcp()));
+        let idle = self.last.after(settings.idle_timeout(self.conversation.is_tcp()));
         self.record_due(settings).map_or(idle, |due| due.min(idle))
     }
 
@@ -220,7 +218,7 @@ impl Flow {
     }
 
     pub(super) fn is_idle(&self, now: MonotonicTime, settings: &Settings) -> bool {
-        now.since(self.last) >= settings.idle_timeout(self.key.conversation.is_tcp())
+        now.since(self.last) >= settings.idle_timeout(self.conversation.is_tcp())
     }
 
     pub(super) fn is_closing(&self) -> bool {
@@ -280,7 +278,7 @@ impl Flow {
     ) {
         let facts = *self.facts.get_or_insert_with(|| {
             let of = (&self.accounting, &self.mishaps);
-            Facts::of(&self.key.conversation, self.tcp, self.server, of)
+            Facts::of(&self.conversation, self.tcp, of)
         });
         let mishaps = self.mishaps.settle(facts.source);
         let settled = self.accounting.settle(out.ledger, &mut shared.uses);
@@ -296,7 +294,7 @@ impl Flow {
         let (round_trips, disorder) =
             self.quality.settle(&settled.accounted, facts.source, self.tcp.is_opened());
         let connection =
-            self.key.conversation.is_tcp().then(|| self.connection(reason, facts.source, round_trips));
+            self.conversation.is_tcp().then(|| self.connection(reason, facts.source, round_trips));
         let shown = self.accounting.lead(facts.shown);
         let (source, destination) = (facts.source, facts.source.other());
         let record = FlowRecord {
@@ -311,23 +309,22 @@ impl Flow {
             evidence: facts.evidence,
             source: self.endpoint(source, &shares, &disorder),
             destination: self.endpoint(destination, &shares, &disorder),
-            protocol: self.key.conversation.protocol,
-            ip_version: self.key.conversation.ip_version,
+            protocol: self.conversation.protocol,
+            ip_version: self.conversation.ip_version,
             community_id: settings
                 .community_id_seed
-                .and_then(|seed| CommunityId::of(&self.key.conversation, seed)),
+                .and_then(|seed| CommunityId::of(&self.conversation, seed)),
             hook: shown.map(|lead| out.hooks.get(lead.hook)),
             hook_is_reverse: facts.shown != source,
             vlan: shown.map(|lead| lead.vlan).unwrap_or_default(),
             tcp_flags: self
-                .key
                 .conversation
                 .is_tcp()
                 .then(|| TcpFlags(shares[0].tcp_flags.0 | shares[1].tcp_flags.0)),
             connection,
             application: self.application.as_deref(),
             sample: settings.sample,
-            icmp: conversation::sent_by(source, &self.key.conversation).icmp,
+            icmp: conversation::sent_by(source, &self.conversation).icmp,
             path: &path,
             drops: &mishaps.drops,
             icmp_errors: &mishaps.icmp_errors,
@@ -394,7 +391,7 @@ impl Flow {
     }
 
     fn endpoint(&self, side: Side, shares: &[Share; 2], disorder: &[Disorder; 2]) -> Endpoint {
-        let tuple = conversation::sent_by(side, &self.key.conversation);
+        let tuple = conversation::sent_by(side, &self.conversation);
         let share = shares[side as usize];
         Endpoint {
             address: tuple.source_address(),

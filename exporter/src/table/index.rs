@@ -38,7 +38,7 @@ pub(super) struct Index {
 
 impl Index {
     pub(super) fn find(&self, key: &Key, flows: &Slab<Flow>) -> Option<Slot> {
-        let is_flow = |slot: &Slot| flows[*slot].key() == key;
+        let is_flow = |slot: &Slot| flows[*slot].key() == *key;
         self.slots.find(hash(&self.hasher, &key.conversation), is_flow).copied()
     }
 

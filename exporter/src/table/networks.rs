@@ -25,9 +25,9 @@ impl FlowTable {
         }
         // When all have moved: one may go where another has left.
         for slot in moved {
-            let key = *self.flows[slot].key();
+            let key = self.flows[slot].key();
             let mut flows = self.index.find_all(&key.conversation, &self.flows);
-            if !flows.any(|other| other != slot && *self.flows[other].key() == key) {
+            if !flows.any(|other| other != slot && self.flows[other].key() == key) {
                 continue;
             }
             drop(flows);

@@ -53,7 +53,7 @@ impl FlowTable {
         let flow = &self.flows[slot];
         let most = if observation.tuple.protocol == TCP { MOST_UNOPENED } else { MOST_UNOPENED / 2 };
         if self.unopened.len() < most && facts::may_be_asked(observation) && !flow.is_excluded() {
-            self.unopened.push(*flow.key());
+            self.unopened.push(flow.key());
         }
     }
 }
