@@ -23,12 +23,7 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    pub(super) fn of(
-        conversation: &Tuple,
-        tcp: Tcp,
-        server: Option<Side>,
-        (accounting, mishaps): (&Accounting, &Mishaps),
-    ) -> Self {
+    pub(super) fn of(conversation: &Tuple, tcp: Tcp, (accounting, mishaps): (&Accounting, &Mishaps)) -> Self {
         let first = |side| {
             let dropped = mishaps.first_dropped_of(side);
             accounting.first_of(side).into_iter().chain(dropped).min().unwrap_or(MonotonicTime(u64::MAX))
@@ -41,7 +36,7 @@ impl Facts {
             [false, false] => {
                 if let Some(opener) = tcp.tracked() {
                     (opener, Evidence::Conntrack)
-                } else if let Some(server) = server {
+                } else if let Some(server) = tcp.server() {
                     (server.other(), Evidence::ListeningSocket)
                 } else if let Some(server) = ports::server(conversation) {
                     (server.other(), Evidence::WellKnownPort)

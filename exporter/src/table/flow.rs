@@ -51,8 +51,6 @@ pub(super) struct Flow {
     mishaps: Mishaps,
     /// A record has said how the connection's opening ended.
     is_opening_told: bool,
-    /// The end at which a socket waits, if there is one and it was asked for.
-    server: Option<Side>,
     /// Fixed by the first record.
     facts: Option<Facts>,
     /// Of the next record.
@@ -94,7 +92,6 @@ impl Flow {
             quality: Quality::default(),
             mishaps: Mishaps::default(),
             is_opening_told: false,
-            server: None,
             facts: None,
             sequence: 0,
             way,
@@ -127,7 +124,7 @@ impl Flow {
     }
 
     pub(super) fn set_server(&mut self, server: Side) {
-        self.server = Some(server);
+        self.tcp.set_server(server);
     }
 
     /// Interfaces that account for its packets: network namespace and index.
@@ -242,7 +239,7 @@ impl Flow {
     ) {
         let facts = *self.facts.get_or_insert_with(|| {
             let of = (&self.accounting, &self.mishaps);
-            Facts::of(&self.conversation, self.tcp, self.server, of)
+            Facts::of(&self.conversation, self.tcp, of)
         });
         let mishaps = self.mishaps.settle(facts.source);
         let settled = self.accounting.settle(out.ledger, &mut shared.uses);

@@ -36,6 +36,8 @@ enum Sent {
     Rst = 8,
     /// Connection tracking has it that the side opened the connection.
     Tracked = 10,
+    /// A socket waits for others to begin at the side's end, of whatever protocol.
+    Serves = 12,
 }
 
 impl Default for Tcp {
@@ -80,6 +82,16 @@ impl Tcp {
     /// Who opened the connection, if connection tracking was asked and knew.
     pub(super) fn tracked(self) -> Option<Side> {
         Side::BOTH.into_iter().find(|side| self.sides(Sent::Tracked).has(*side))
+    }
+
+    /// A socket waits for others to begin at this end alone.
+    pub(super) fn set_server(&mut self, server: Side) {
+        self.note(Sent::Serves, server);
+    }
+
+    /// The end at which a socket waits, if it was asked for and is the only one.
+    pub(super) fn server(self) -> Option<Side> {
+        Side::BOTH.into_iter().find(|side| self.sides(Sent::Serves).has(*side))
     }
 
     /// Both ends have said their last word, or one has broken off.

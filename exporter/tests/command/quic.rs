@@ -51,15 +51,13 @@ enum Said {
 }
 
 /// One conversation by its words; gives the client's port.
-fn talk(pair: &Pair, (client, server): (&str, &str), words: &[Said]) -> Result<u16> {
-    let answering = pair.server.enter(|| UdpSocket::bind(address(server, PORT)))??;
-    let asking = pair.client.enter(|| UdpSocket::bind(address(client, 0)))??;
-    asking.connect(address(server, PORT))?;
+fn talk(asking: &UdpSocket, answering: &UdpSocket, words: &[Said]) -> Result<u16> {
+    asking.connect(answering.local_addr()?)?;
     answering.connect(asking.local_addr()?)?;
     for word in words {
         let (from, to, bytes) = match word {
-            Said::Client(bytes) => (&asking, &answering, bytes),
-            Said::Server(bytes) => (&answering, &asking, bytes),
+            Said::Client(bytes) => (asking, answering, bytes),
+            Said::Server(bytes) => (answering, asking, bytes),
         };
         to.set_read_timeout(Some(PATIENCE))?;
         from.send(bytes)?;
@@ -123,8 +121,10 @@ pub(crate) fn versions() -> Result<()> {
     let program = Program::start(command(&pair.server, &arguments))?;
     let mut expected = Vec::new();
     for hosts in [(CLIENT, SERVER), (CLIENT_V6, SERVER_V6)] {
+        let answering = pair.server.enter(|| UdpSocket::bind(address(hosts.1, PORT)))??;
         for (words, encryption, protocol, version) in cases() {
-            let port = talk(&pair, hosts, &words)?;
+            let asking = pair.client.enter(|| UdpSocket::bind(address(hosts.0, 0)))??;
+            let port = talk(&asking, &answering, &words)?;
             expected.push((hosts.0, port, [encryption, protocol, version]));
         }
     }
