@@ -7,6 +7,8 @@ mod agent;
 pub mod aggregate;
 #[cfg(test)]
 mod captured;
+#[cfg(any(test, feature = "check"))]
+pub mod check;
 pub mod clock;
 pub mod command;
 pub mod connections;

@@ -134,7 +134,7 @@ fn request(family: i32, protocol: u8, state: u32) -> Request {
 }
 
 /// Where a socket listens: one that serves both versions of IP listens twice.
-fn socket(body: &[u8], protocol: u8) -> Option<SmallVec<[Listener; 2]>> {
+pub(super) fn socket(body: &[u8], protocol: u8) -> Option<SmallVec<[Listener; 2]>> {
     let family = i32::from(*body.first()?);
     let port = u16::from_be_bytes(number(body, DIAG_PORT)?);
     let at = |address| Listener { protocol, address, port };
@@ -153,7 +153,7 @@ fn socket(body: &[u8], protocol: u8) -> Option<SmallVec<[Listener; 2]>> {
 }
 
 /// The address of this end: of a point-to-point interface, `IFA_ADDRESS` is the other end's.
-fn local_address(body: &[u8]) -> Option<Ipv6Addr> {
+pub(super) fn local_address(body: &[u8]) -> Option<Ipv6Addr> {
     let of = |kind| attributes(body.get(ADDRESS_MESSAGE..)?).find(|attribute| attribute.kind() == kind);
     let attribute = of(IFA_LOCAL).or_else(|| of(IFA_ADDRESS))?;
     match attribute.value().len() {
@@ -167,7 +167,7 @@ fn client_ports() -> RangeInclusive<u16> {
     fs::read_to_string(CLIENT_PORTS).ok().as_deref().and_then(range).unwrap_or(USUAL_CLIENT_PORTS)
 }
 
-fn range(text: &str) -> Option<RangeInclusive<u16>> {
+pub(super) fn range(text: &str) -> Option<RangeInclusive<u16>> {
     let mut bounds = text.split_whitespace().map(str::parse);
     match (bounds.next(), bounds.next()) {
         (Some(Ok(first)), Some(Ok(last))) => Some(first..=last),

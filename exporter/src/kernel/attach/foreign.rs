@@ -105,7 +105,7 @@ impl Pairs {
     }
 }
 
-fn nsid(body: &[u8]) -> Option<i32> {
+pub(super) fn nsid(body: &[u8]) -> Option<i32> {
     let mut attributes = attributes(body.get(HEADER..)?);
     let nsid = attributes.find(|attribute| attribute.kind() == NETNSA_NSID)?;
     number(nsid.value(), 0).map(i32::from_ne_bytes)
