@@ -11,6 +11,7 @@
 
 use core::arch::asm;
 
+use abi::captured::outcome;
 use abi::{Bucket, Entry, PackedKey, control, place};
 use aya_ebpf::bindings::__sk_buff;
 use aya_ebpf::programs::TcContext;
@@ -19,7 +20,7 @@ use packet::{Packet, Wire};
 use crate::entry::Shown;
 use crate::globals::constant;
 use crate::maps::{CONTROL, ENTRIES, INDEX, TAKEN};
-use crate::{entry, hash, headers, losses};
+use crate::{clock, entry, hash, headers, losses, quality, replay};
 
 /// Of a bucket.
 const PLACES: usize = Bucket::PLACES as usize;
@@ -34,26 +35,29 @@ static BUCKETS_PER_GENERATION: u32 = 0;
 
 /// Where a packet was counted: the number of its entry within [`ENTRIES`], and above it what was found. In one word, because
 /// a function of a kernel program gives back one.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Counted(u32);
 
 impl Counted {
-    /// The entry is the packet's own: it has no other yet.
-    const FIRST: u32 = 1 << 31;
+    /// There is no entry.
+    const UNCOUNTED: u32 = 1 << 31;
     /// The packet is the first of its timer tick.
     const NEW_TICK: u32 = 1 << 30;
     /// It shows something that no packet of the entry did before. The numbers of entries end below.
     const NOTABLE: u32 = 1 << 29;
-    /// It found no entry. A first one is notable, too.
-    const NOWHERE: Self = Self(Self::FIRST);
+    /// It found none.
+    const NOWHERE: Self = Self(Self::UNCOUNTED);
+    /// It is to be counted later: see [`replay`].
+    pub(crate) const HELD: Self = Self(Self::UNCOUNTED | Self::NOTABLE);
 
+    /// The first of its entry.
     #[inline(always)]
-    fn first(number: u32) -> Self {
-        Self(number | Self::FIRST | Self::NEW_TICK | Self::NOTABLE)
+    pub(crate) fn first(number: u32) -> Self {
+        Self(number | Self::NEW_TICK | Self::NOTABLE)
     }
 
     #[inline(always)]
-    fn later(number: u32, shown: Shown) -> Self {
+    pub(crate) fn later(number: u32, shown: Shown) -> Self {
         let tick = if shown.is_new_tick { Self::NEW_TICK } else { 0 };
         let notable = if shown.is_notable { Self::NOTABLE } else { 0 };
         Self(number | tick | notable)
@@ -76,16 +80,26 @@ impl Counted {
         self.0 & (Self::NOTABLE - 1)
     }
 
+    #[inline(always)]
+    fn is_somewhere(self) -> bool {
+        self.0 & Self::UNCOUNTED == 0
+    }
+
+    /// What became of a frame of a capture.
+    #[inline(always)]
+    pub(crate) fn outcome(self) -> u32 {
+        match self {
+            Self::NOWHERE => outcome::LEFT_OUT,
+            Self::HELD => outcome::HELD,
+            counted => counted.number(),
+        }
+    }
+
     /// The entry again, for what is seldom.
     #[inline(always)]
     pub(crate) fn entry<'a>(self) -> Option<&'a mut Entry> {
         // SAFETY: the map gave it out to this CPU, and no reference to it is left.
         ENTRIES.get_ptr_mut(self.number()).map(|entry| unsafe { &mut *entry })
-    }
-
-    #[inline(always)]
-    pub(crate) fn is_first(self) -> bool {
-        self.0 & Self::FIRST != 0
     }
 
     #[inline(always)]
@@ -115,17 +129,18 @@ pub(crate) fn known(packet: &Packet, wire: Wire) -> Option<Counted> {
         && let Some(place) = place_of(bucket, home(hash), tag(hash, key))
         && let Some((entry, number)) = entry_at(control, place, key)
     {
-        let shown = entry::update(&mut entry.counts, &mut entry.facts, packet, wire);
+        let tick = clock::jiffies() as u16;
+        let shown = entry::update(&mut entry.counts, &mut entry.facts, packet, wire, tick);
         return Some(Counted::later(number, shown));
     }
     None
 }
 
-/// Counts the packet that was [read](headers::parsed), or its loss.
+/// Counts the packet that was [read](headers::parsed), or its loss: then it says why there is no entry.
 #[inline(always)]
-pub(crate) fn any(context: &TcContext, wire: Wire) -> Option<Counted> {
+pub(crate) fn any(context: &TcContext, wire: Wire) -> Result<Counted, Counted> {
     let counted = Counted::of(count_parsed(context.skb.skb, wire.bytes, wire.packets));
-    (counted.0 != Counted::NOWHERE.0).then_some(counted)
+    if counted.is_somewhere() { Ok(counted) } else { Err(counted) }
 }
 
 /// As [`any`], from and to words alone. Not inlined: large. Global: see [`crate`].
@@ -162,7 +177,11 @@ fn search(context: &TcContext, packet: &Packet, wire: Wire) -> Counted {
         if place::has_tag(place, tag)
             && let Some((entry, number)) = entry_at(control, place, key)
         {
-            let shown = entry::update(&mut entry.counts, &mut entry.facts, packet, wire);
+            if replay::is_on() {
+                return replay::add(context, (entry, number), packet, wire);
+            }
+            let tick = clock::jiffies() as u16;
+            let shown = entry::update(&mut entry.counts, &mut entry.facts, packet, wire, tick);
             return Counted::later(number, shown);
         }
     }
@@ -175,7 +194,27 @@ fn search(context: &TcContext, packet: &Packet, wire: Wire) -> Counted {
     (entry.counts, entry.facts) = entry::first(context, packet, wire);
     // SAFETY: a place of the bucket that the map gave out. Other CPUs write it too, a word at a time.
     unsafe { bucket.cast::<u64>().add(free).write_volatile(tag | u64::from(number)) };
-    Counted::first(control::generation(control) * constant(&ENTRIES_PER_GENERATION) + number)
+    let counted = Counted::first(control::generation(control) * constant(&ENTRIES_PER_GENERATION) + number);
+    let before = if replay::is_on() { number_before(key, hash) } else { None };
+    quality::begin(key, counted, before);
+    counted
+}
+
+/// The number within the map of the entry that the other generation has of a key.
+#[inline(always)]
+fn number_before(key: &PackedKey, hash: u64) -> Option<u32> {
+    // The generation is the lowest bit.
+    let control = control() ^ 1;
+    let (bucket, tag) = (bucket(control, hash)?, tag(hash, key));
+    for at in 0..PLACES {
+        let place = read(bucket, at);
+        if place::has_tag(place, tag)
+            && let Some((_, number)) = entry_at(control, place, key)
+        {
+            return Some(number);
+        }
+    }
+    None
 }
 
 /// What user space says, in one piece.

@@ -23,10 +23,10 @@ use crate::globals::constant;
 use crate::maps::HEADERS_LEN;
 
 /// What was dropped, of each generation. User space sets the size, and empties the one that no program writes.
-#[map(name = "DROPS_0_V1")]
+#[map(name = "DROPS_0_V2")]
 static DROPS_0: HashMap<DropKey, DropTally> = HashMap::with_max_entries(1, 0);
 /// See [`DROPS_0`].
-#[map(name = "DROPS_1_V1")]
+#[map(name = "DROPS_1_V2")]
 static DROPS_1: HashMap<DropKey, DropTally> = HashMap::with_max_entries(1, 0);
 
 /// Dropped packets that are in none of them, since the start.
@@ -40,6 +40,10 @@ static DROP_SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 /// Set by user space before the program is loaded.
 #[unsafe(no_mangle)]
 static DROP_LAYOUT: [u32; skb::MEMBERS] = [0; skb::MEMBERS];
+
+/// Set by user space before the program is loaded. If it is 0, the verifier removes what depends on it.
+#[unsafe(no_mangle)]
+static DROP_NAMESPACES: u32 = 0;
 
 /// Set by user space before the program is loaded.
 #[unsafe(no_mangle)]
@@ -149,7 +153,7 @@ fn read(packet: *const u8, scratch: *mut Scratch, reason: u32) -> Option<Untold>
         ports: ports as u32,
         kind: parsed.key.kind,
         reason,
-        pad: 0,
+        namespace: namespace(packet),
     };
     let wire = Wire::of(parsed, size);
     let is_counted = if control::generation(account::control()) == 0 {
@@ -158,6 +162,29 @@ fn read(packet: *const u8, scratch: *mut Scratch, reason: u32) -> Option<Untold>
         count(&DROPS_1, &key, wire)
     };
     (!is_counted).then_some(Untold::Overflow)
+}
+
+/// The network namespace that a packet is in: its device's, or else its socket's.
+#[inline(always)]
+fn namespace(packet: *const u8) -> u32 {
+    if constant(&DROP_NAMESPACES) == 0 {
+        return 0;
+    }
+    match namespace_by(packet, skb::DEVICE, skb::NET_OF_DEVICE) {
+        0 => namespace_by(packet, skb::SOCKET, skb::NET_OF_SOCKET),
+        number => number,
+    }
+}
+
+/// 0 if it has none. What is no address cannot be read, or is no namespace that user space knows.
+#[inline(always)]
+fn namespace_by(packet: *const u8, holder: usize, net: usize) -> u32 {
+    let holder: u64 = probe(packet.wrapping_add(offset(holder)) as u64);
+    if holder == 0 {
+        return 0;
+    }
+    let net: u64 = probe(holder + offset(net) as u64);
+    if net == 0 { 0 } else { probe(net + (offset(skb::NAMESPACE) + offset(skb::NUMBER)) as u64) }
 }
 
 /// Whether there is room.
@@ -227,16 +254,18 @@ fn member<T>(packet: *const u8, member: usize) -> T {
 /// A member of the `skb_shared_info` behind a packet's buffer; 0 if it cannot be read.
 #[inline(always)]
 fn shared(end: u64, member: usize) -> u32 {
-    let mut value = 0_u16;
-    // SAFETY: two bytes of the stack. The kernel checks the address.
+    probe::<u16>(end + offset(member) as u64).into()
+}
+
+/// What is at an address, an integer; 0 if it cannot be read.
+#[inline(always)]
+fn probe<T: Default>(address: u64) -> T {
+    let mut value = T::default();
+    // SAFETY: as many bytes of the stack as are written. The kernel checks the address, and writes zeros where it cannot be read.
     unsafe {
-        bpf_probe_read_kernel(
-            (&raw mut value).cast(),
-            size_of::<u16>() as u32,
-            (end + offset(member) as u64) as *const _,
-        );
+        bpf_probe_read_kernel((&raw mut value).cast(), size_of::<T>() as u32, address as *const _);
     }
-    value.into()
+    value
 }
 
 #[inline(always)]

@@ -13,7 +13,7 @@ const NOTABLE: u16 = tcp_flags::SYN;
 #[inline(always)]
 pub(crate) fn first(context: &TcContext, packet: &Packet, wire: Wire) -> (Counts, Facts) {
     let now = clock::precise();
-    let tick = clock::tick();
+    let tick = clock::ticks() as u16;
     let macs = macs(context, packet);
     let counts = Counts {
         bytes: wire.bytes,
@@ -68,10 +68,15 @@ pub(crate) struct Shown {
     pub(crate) is_notable: bool,
 }
 
-/// Adds a later packet. Not atomic: the entry belongs to this CPU.
+/// Adds a later packet, which came in this timer tick. Not atomic: the entry belongs to this CPU.
 #[inline(always)]
-pub(crate) fn update(counts: &mut Counts, facts: &mut Facts, packet: &Packet, wire: Wire) -> Shown {
-    let tick = clock::tick();
+pub(crate) fn update(
+    counts: &mut Counts,
+    facts: &mut Facts,
+    packet: &Packet,
+    wire: Wire,
+    tick: u16,
+) -> Shown {
     let is_new_tick = counts.last_tick != tick;
     counts.last_tick = tick;
     let bytes = u64::from(counts.bytes) + u64::from(wire.bytes);

@@ -4,14 +4,16 @@
 
 use core::arch::asm;
 
+use abi::captured::outcome;
 use abi::{Direction, FilterRule, FilterSubject, LossKey, LossSlot, PackedKey, Reason, control, is_chosen};
+use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
 use aya_ebpf::programs::TcContext;
 use packet::{Link, Packet, Wire};
 
 use crate::account;
 use crate::globals::constant;
 use crate::maps::LOSS_SLOTS;
-use crate::{fragments, headers, hook, losses};
+use crate::{fragments, headers, hook, losses, replay};
 
 /// Set by user space before the program is loaded.
 #[unsafe(no_mangle)]
@@ -31,31 +33,40 @@ static SAMPLE: u32 = 1;
 
 /// Counts a packet as a flow's, or as one that is left out. What belongs to no flow is counted as ever: a rule says nothing of it.
 #[inline(always)]
-pub(crate) fn observe(context: &TcContext, link: Link, direction: Direction) {
+pub(crate) fn observe(context: &TcContext, link: Link, direction: Direction) -> i32 {
+    if constant(&FILTER_LEN) == 0 && !replay::is_on() {
+        return crate::observe::<true>(context, link, direction);
+    }
     let read = match headers::again(context, link, direction) {
         Some(_) => Ok(()),
         None => headers::any(context, link, direction),
     };
-    match read {
+    let outcome = match read {
         Ok(()) => decide(context, direction),
-        Err(reject) => losses::add(context, direction, reject),
-    }
+        Err(reject) => {
+            losses::add(context, direction, reject);
+            replay::rejected(reject)
+        }
+    };
+    replay::verdict(outcome)
 }
 
 /// Not inlined, as it is large and there are four programs.
 #[inline(never)]
-fn decide(context: &TcContext, direction: Direction) {
-    let Some(packet) = headers::parsed() else { return };
+fn decide(context: &TcContext, direction: Direction) -> u32 {
+    let Some(packet) = headers::parsed() else { return outcome::LEFT_OUT };
     // First: a later fragment has the ports of the first one, whatever is decided.
     fragments::follow(packet);
     let wire = Wire::of(packet, hook::size(context, &hook::metadata(context, direction)));
-    if rejects(packet) {
-        leave_out(packet, wire, Reason::Filtered);
+    let reason = if constant(&FILTER_LEN) != 0 && rejects(packet) {
+        Reason::Filtered
     } else if is_sampled_out(&packet.key) {
-        leave_out(packet, wire, Reason::SampledOut);
+        Reason::SampledOut
     } else {
-        crate::count(context, packet, wire);
-    }
+        return crate::count(context, packet, wire).outcome();
+    };
+    leave_out(&packet.key, wire, reason);
+    outcome::LEFT_OUT
 }
 
 /// Whether a flow is one of those that are not counted.
@@ -91,13 +102,32 @@ fn rule(at: u32) -> &'static FilterRule {
     unsafe { &*rules.cast::<FilterRule>().add(at as usize) }
 }
 
-/// Without a call in most cases, or this would cost more than an entry.
+/// Counts a packet that is left out.
+#[inline(always)]
+pub(crate) fn leave_out(key: &PackedKey, wire: Wire, reason: Reason) {
+    let LossKey { ifindex, scope, direction, reason, .. } = losses::key(key, reason);
+    count_left_out(ifindex, scope, u32::from(direction) << 8 | u32::from(reason), wire.bytes, wire.packets);
+}
+
+/// From words alone: what the packet needed up to here stays in registers. Mostly without a call of the kernel, or this would cost
+/// more than an entry. Global: see [`crate`].
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn leave_out(packet: &Packet, wire: Wire, reason: Reason) {
-    let key = losses::key(&packet.key, reason);
-    let (packets, bytes) = (u64::from(wire.packets), u64::from(wire.bytes));
-    let Some(slot) = slot(&key, packet.key.cpu) else {
-        return losses::grow(key, packets, bytes);
+extern "C" fn count_left_out(
+    ifindex: u32,
+    scope: u32,
+    direction_and_reason: u32,
+    bytes: u32,
+    packets: u32,
+) -> u32 {
+    let [reason, direction, ..] = direction_and_reason.to_le_bytes();
+    let key = LossKey { ifindex, scope, direction, reason, pad: 0 };
+    let (packets, bytes) = (u64::from(packets), u64::from(bytes));
+    // SAFETY: reading a number.
+    let cpu = unsafe { bpf_get_smp_processor_id() };
+    let Some(slot) = slot(&key, cpu) else {
+        losses::grow(key, packets, bytes);
+        return 0;
     };
     // SAFETY: the map gave out this CPU's slot, and programs of a hook do not interrupt each other on a CPU. User space reads it
     // when no program can have it any more.
@@ -105,10 +135,12 @@ fn leave_out(packet: &Packet, wire: Wire, reason: Reason) {
     if slot.tally.packets == 0 {
         slot.key = key;
     } else if slot.key != key {
-        return losses::grow(key, packets, bytes);
+        losses::grow(key, packets, bytes);
+        return 0;
     }
     slot.tally.packets += packets;
     slot.tally.bytes += bytes;
+    0
 }
 
 /// The place for what is left out at a hook on a CPU. `None` for a CPU that user space does not know of.

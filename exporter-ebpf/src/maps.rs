@@ -4,8 +4,8 @@ use core::mem::MaybeUninit;
 
 use abi::maps::{FRAGMENT_ENTRIES, LOSS_ENTRIES};
 use abi::{
-    Awaited, Bucket, Entry, FragmentKey, FragmentPorts, LossKey, LossSlot, Reason, Taken, Tally, TcpQuality,
-    Timings,
+    Awaited, Bucket, Captured, Entry, FragmentKey, FragmentPorts, LossKey, LossSlot, Reason, Taken, Tally,
+    TcpQuality, Timings,
 };
 use aya_ebpf::bindings::BPF_F_MMAPABLE;
 use aya_ebpf::macros::map;
@@ -29,6 +29,10 @@ pub(crate) static TAKEN: Array<Taken> = Array::with_max_entries(2, BPF_F_MMAPABL
 /// Which generation the programs write, and how much of its index. User space writes it.
 #[map(name = "CONTROL_V1")]
 pub(crate) static CONTROL: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+/// What user space says of the frame that it hands over, if it does. User space has it mapped, so that a frame costs it no call more.
+#[map(name = "CAPTURED_V1")]
+pub(crate) static CAPTURED: Array<Captured> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// The packet that a CPU is working on, if it is not a plain one.
 #[map(name = "PACKET_V1")]
@@ -65,7 +69,8 @@ pub(crate) static LOSS_SLOTS: Array<LossSlot> = Array::with_max_entries(1, BPF_F
 pub(crate) static PAYLOADS: RingBuf = RingBuf::with_byte_size(1, 0);
 
 /// The sequence number of the first data of each side of a connection that was seen to open. One for all hooks, CPUs and
-/// generations, so the data is shipped once, wherever it is seen first. User space sets its size; what it forgets is not shipped.
+/// generations, so each network namespace ships the data once, wherever it is seen there first. User space sets its size; what it
+/// forgets is not shipped.
 #[map(name = "AWAITED_V1")]
 pub(crate) static AWAITED: LruHashMap<Awaited, u32> = LruHashMap::with_max_entries(1, 0);
 

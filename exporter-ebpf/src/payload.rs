@@ -23,7 +23,7 @@ use packet::{Fragment, Link, Packet};
 use crate::account::Counted;
 use crate::globals::constant;
 use crate::maps::{AWAITED, AWAITED_KEY, PAYLOADS, UNSHIPPED};
-use crate::{clock, headers};
+use crate::{clock, headers, replay};
 
 /// Set by user space before the program is loaded.
 #[unsafe(no_mangle)]
@@ -47,7 +47,7 @@ const LONG: u32 = 2;
 const NEGOTIATION: u32 = 0;
 
 /// After so many segments without data since its connection opened, an entry looks no further: its side may only ever acknowledge. Of
-/// QUIC, after so many packets.
+/// QUIC, after so many packets. A capture's can wait.
 const MOST_WITHOUT_DATA: u8 = 16;
 
 /// Whether anything is shipped. If not, the verifier removes what depends on it.
@@ -126,10 +126,10 @@ pub(crate) fn look(context: &TcContext, counted: Counted, packet: &Packet) {
         entry.facts.start = start::OVER;
         let _ = AWAITED.remove(key);
         ship(context, entry, segment.at, segment.len);
-    } else if entry.facts.start >= MOST_WITHOUT_DATA {
+    } else if entry.facts.start >= MOST_WITHOUT_DATA && !replay::is_on() {
         entry.facts.start = start::OVER;
     } else {
-        entry.facts.start += 1;
+        entry.facts.start = MOST_WITHOUT_DATA.min(entry.facts.start + 1);
         withhold(entry);
     }
 }
@@ -274,10 +274,11 @@ fn read(context: &TcContext, packet: &Packet, words: &mut MaybeUninit<[u32; 3]>)
 #[inline(always)]
 fn key<'a>(entry: &Entry) -> Option<&'a Awaited> {
     let key = AWAITED_KEY.get_ptr_mut(0)?;
-    let [source_0, source_1, destination_0, destination_1, ports, _] = entry.words;
+    let [source_0, source_1, destination_0, destination_1, ports, scope] = entry.words;
+    let ports_and_scope = u64::from(ports as u32) | scope << 32;
     // SAFETY: this CPU's value, and programs of a hook do not interrupt each other on a CPU.
     unsafe {
-        *key = [source_0, source_1, destination_0, destination_1, u64::from(ports as u32)];
+        *key = [source_0, source_1, destination_0, destination_1, ports_and_scope];
         Some(&*key)
     }
 }

@@ -4,7 +4,7 @@
 //! veth pair. It knows round-trip times and what it has sent again. It is looked at once in a timer tick, and when something is
 //! sent again. What the segments tell is in [`packet::Segment`], and their timestamps in [`timestamps`].
 
-use abi::{TcpQuality, tcp_flags};
+use abi::{PackedKey, TcpQuality, protocol, tcp_flags};
 use aya_ebpf::bindings::{__sk_buff, bpf_sock};
 use aya_ebpf::helpers::generated::{bpf_sk_fullsock, bpf_tcp_sock};
 use aya_ebpf::programs::TcContext;
@@ -15,7 +15,7 @@ use crate::clock;
 use crate::frame::DirectFrame;
 use crate::globals::constant;
 use crate::maps::TCP_QUALITY;
-use crate::timestamps;
+use crate::{replay, timestamps};
 
 /// Set by user space before the program is loaded: whether [`TCP_QUALITY`] is kept. Where it is 0, the verifier removes the rest.
 #[unsafe(no_mangle)]
@@ -50,6 +50,19 @@ pub(crate) fn note(context: &TcContext, packet: &Packet, wire: Wire, counted: Co
 #[inline(always)]
 fn is_noted(packet: &Packet) -> bool {
     packet.tcp_flags != 0 && constant(&KEEPS_TCP_QUALITY) != 0
+}
+
+/// Begins what is beside a new entry: empty, or with what is beside the one of this number. Not with its first segment, which may be a
+/// fragment and not noted.
+#[inline(always)]
+pub(crate) fn begin(key: &PackedKey, counted: Counted, before: Option<u32>) {
+    if constant(&KEEPS_TCP_QUALITY) == 0 || key.unpack().protocol != protocol::TCP {
+        return;
+    }
+    let before = before.and_then(|number| TCP_QUALITY.get(number)).copied().unwrap_or_default();
+    if let Some(quality) = quality_of(counted) {
+        *quality = before;
+    }
 }
 
 /// Notes a segment that is one of the commonest. The others are left to [`note_segment`].
@@ -87,9 +100,6 @@ extern "C" fn note_segment(
 ) -> u32 {
     let counted = Counted::of(counted);
     let Some(quality) = quality_of(counted) else { return 0 };
-    if counted.is_first() {
-        *quality = TcpQuality::default();
-    }
     if at > MAX_OFFSET {
         return 0; // For the verifier: no header is that far away.
     }
@@ -104,7 +114,7 @@ extern "C" fn note_segment(
         segments,
     };
     let is_known = segment.note(quality, || sent_at(&frame, at, offset_and_flags));
-    if is_known || counted.is_new_tick() {
+    if (is_known || counted.is_new_tick()) && !replay::is_on() {
         look_at_socket(skb, quality);
     }
     if counted.is_new_tick_or_notable() && quality.smoothed_rtt == 0 && segment.flags & tcp_flags::RST == 0 {

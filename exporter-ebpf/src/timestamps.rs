@@ -9,7 +9,7 @@ use packet::{Answer, Stamped};
 
 use crate::account::Counted;
 use crate::maps::TIMINGS;
-use crate::{clock, hash, payload};
+use crate::{clock, hash, payload, replay};
 
 /// Looks at a segment's timestamps, and gives the round trip that it ends, in units of 1024 ns, or 0. Not inlined: seldom.
 /// Global: see [`crate`].
@@ -50,9 +50,11 @@ fn conversation(entry: &Entry, is_reverse: bool) -> PackedKey {
         return PackedKey { words: entry.words, kind: entry.kind, cpu: 0 };
     }
     let swapped = (ports & !0xffff_ffff) | (ports >> 16 & 0xffff) | (ports & 0xffff) << 16;
+    // A capture has both at one hook.
+    let other_way = if replay::is_on() { 0 } else { Direction::Ingress as u32 ^ Direction::Egress as u32 };
     PackedKey {
         words: [destination_0, destination_1, source_0, source_1, swapped, scope],
-        kind: entry.kind ^ (Direction::Ingress as u32 ^ Direction::Egress as u32) << 16,
+        kind: entry.kind ^ other_way << 16,
         cpu: 0,
     }
 }

@@ -12,18 +12,17 @@ use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::connections::OwnConnections;
-use crate::flow::{FlowIds, Hooks};
+use crate::flow::{FlowIds, Hooks, OWN_SCOPE};
 use crate::kernel::budget::Plan;
 use crate::kernel::{
     AttachOptions, AttachView, Attacher, Drops, Filter, GracePeriod, InstanceLock, LoadError, Loaded, Method,
-    Namespaces, NamespacesOptions, Reach, Selection, StartError, Summary, load, load_shared,
+    Namespaces, NamespacesOptions, Reach, Scopes, Selection, Stacks, StartError, Summary, Topology, load,
+    load_shared,
 };
 use crate::ledger::Ledger;
-use crate::pipeline::{Finished, Limits, Listening, Origins, Outlet, Pipeline, PipelineError, Progress};
+use crate::pipeline::{Finished, Limits, Origins, Outlet, Pipeline, PipelineError, Progress};
 use crate::table::{self, FlowTable};
 
-/// The namespace that the process runs in.
-const OWN_SCOPE: u32 = 0;
 /// Of the time for a stop, what detaching leaves for the last reading and its records. A TCX link takes 12 ms.
 const FOR_READING: Duration = Duration::from_secs(5);
 /// Between two readings, at most: a short enough time for a record to be near what it tells of.
@@ -115,13 +114,20 @@ impl Agent {
     ) -> Result<Self, AgentError> {
         let grace = GracePeriod::probe().map_err(AgentError::GracePeriod)?;
         let sizes = settings.plan.sizes;
-        let (Loaded { programs, reader }, sharing) = match settings.reach {
+        let most_addresses = usize::try_from(settings.plan.addresses).unwrap_or(usize::MAX);
+        let stacks = Arc::new(Mutex::new(Stacks::of(most_addresses).with_own(OWN_SCOPE)));
+        let (Loaded { programs, reader }, others) = match settings.reach {
             Reach::Own => (load(OWN_SCOPE, sizes, &settings.filter, grace)?, None),
             Reach::All => {
                 let (loaded, sharing) = load_shared(OWN_SCOPE, sizes, &settings.filter, grace)?;
-                (loaded, Some(Arc::new(sharing)))
+                let scopes = Scopes::find(Arc::clone(&stacks)).map_err(AgentError::Namespaces)?;
+                (loaded, Some((scopes, Arc::new(sharing))))
             }
         };
+        let topology = others.is_some().then(Arc::<Topology>::default);
+        if let Some(topology) = &topology {
+            topology.join(OWN_SCOPE).map_err(StartError::from)?;
+        }
         let no_drops = reader.why_no_drops().map(ToString::to_string);
         let hooks = Arc::new(Mutex::new(Hooks::default()));
         let table = FlowTable::new(
@@ -148,12 +154,9 @@ impl Agent {
         let pipeline = Pipeline {
             reader,
             hooks: Arc::clone(&hooks),
+            topology: topology.clone(),
             table,
-            listening: Listening::open(
-                OWN_SCOPE,
-                usize::try_from(settings.plan.listeners).unwrap_or(usize::MAX),
-            ),
-            origins: Origins::default(),
+            origins: Origins::of(Arc::clone(&stacks)),
             ledger,
             progress: Arc::clone(&progress),
             outlet,
@@ -171,16 +174,18 @@ impl Agent {
             selection: selection.clone(),
         };
         let (attacher, summary) = Attacher::start(options, Arc::new(programs), Arc::clone(&hooks))?;
-        // After the agent's own, so that a pod's end of a pair finds the machine's end hooked.
-        let namespaces = sharing.map(|sharing| {
+        // The hooks after the agent's own, so that a pod's end of a pair finds the machine's end hooked.
+        let namespaces = others.zip(topology).map(|((scopes, sharing), topology)| {
             Namespaces::start(NamespacesOptions {
                 instance: name,
                 method,
                 selection,
                 total: attaching.clone(),
                 own: attacher.view(),
+                scopes,
                 sharing,
                 hooks: Arc::clone(&hooks),
+                topology,
             })
         });
         let namespaces = namespaces.transpose().map_err(AgentError::Namespaces)?;

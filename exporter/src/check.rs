@@ -57,21 +57,19 @@ fn is_name(text: &str) -> bool {
 /// A capture file, and what a program takes of its frames.
 ///
 /// # Panics
-/// If a frame is longer than it says, or not of an interface.
+/// If a frame or a packet is longer than it says.
 pub fn capture(input: &[u8]) {
     let Ok(mut capture) = Capture::read("input".to_owned(), Cursor::new(input.to_vec())) else { return };
-    let mut packet = Vec::new();
+    let mut room = Vec::new();
     let mut frames = 0;
     while let Ok(Some(frame)) = capture.next_frame() {
         frames += 1;
         let captured = frame.bytes.len();
         assert!(frame.wire_len as usize >= captured, "{captured} bytes of {}", frame.wire_len);
-        let made = frame.link.packet(frame.bytes, frame.wire_len, MOST_BYTES, &mut packet);
-        if let Packet::Of { wire_len, .. } = made {
-            assert!(packet.len() <= MOST_BYTES && packet.len() <= wire_len as usize, "{made:?}");
+        let packet = frame.link.packet(frame.bytes, frame.wire_len, MOST_BYTES, &mut room);
+        if let Packet::Of { wire_len, bytes, .. } = packet {
+            assert!(bytes.len() <= MOST_BYTES && bytes.len() <= wire_len as usize, "{packet:?}");
         }
-        let interface = frame.interface;
-        assert!(interface < capture.interfaces().len(), "an interface without a description");
     }
     assert_eq!(capture.frames(), frames);
 }

@@ -7,6 +7,7 @@ mod agent;
 pub mod aggregate;
 #[cfg(test)]
 mod captured;
+mod cause;
 #[cfg(any(test, feature = "check"))]
 pub mod check;
 pub mod clock;

@@ -1,7 +1,6 @@
 //! The way from the kernel's counts to records: joins the stages up to there, as `outlet.rs` joins those behind.
 
 mod drops;
-mod listening;
 mod loss;
 mod origins;
 mod payloads;
@@ -16,12 +15,11 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::flow::{Counts, HookId, Hooks, Record, RecordSink};
-use crate::kernel::{ReadError, Reader};
+use crate::kernel::{ReadError, Reader, Topology};
 use crate::ledger::Ledger;
 use crate::sync::lock;
 use crate::table::{FlowTable, Output};
 
-pub(crate) use self::listening::Listening;
 pub(crate) use self::origins::Origins;
 pub(crate) use self::progress::{DropFate, Fate, Limits, Progress, Stage};
 pub(crate) use self::replay::{Replay, ReplayError};
@@ -52,8 +50,9 @@ pub(crate) trait Outlet: RecordSink {
 pub(crate) struct Pipeline<O> {
     pub(crate) reader: Reader,
     pub(crate) hooks: Arc<Mutex<Hooks>>,
+    /// Of more than one network namespace.
+    pub(crate) topology: Option<Arc<Topology>>,
     pub(crate) table: FlowTable,
-    pub(crate) listening: Listening,
     pub(crate) origins: Origins,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) progress: Arc<Progress>,
@@ -99,8 +98,7 @@ impl<O: Outlet> Pipeline<O> {
                 names = self.read()?;
                 // Again: what was counted until then was shipped until then.
                 self.read_payloads()?;
-                self.listening.refresh(&mut self.table);
-                self.origins.refresh(&mut self.table);
+                self.tell_origins(&names, origins::BETWEEN_READINGS);
                 self.emit(&names, Which::Due);
                 self.outlet.flush()?;
             } else {
@@ -114,12 +112,11 @@ impl<O: Outlet> Pipeline<O> {
     pub(crate) fn finish(&mut self) -> Finished {
         let read = self.read().and_then(|names| self.read_payloads().map(|()| names));
         let complete = read.is_ok();
-        self.listening.refresh(&mut self.table);
-        self.origins.refresh(&mut self.table);
         let (names, read) = match read {
             Ok(names) => (names, Ok(())),
             Err(error) => (lock(&self.hooks).clone(), Err(error)),
         };
+        self.tell_origins(&names, origins::AT_THE_END);
         self.emit(&names, Which::All);
         let written = self.outlet.finish();
         Finished {
@@ -131,15 +128,22 @@ impl<O: Outlet> Pipeline<O> {
     /// Takes the observations and the losses of the time since the last reading into the flow table. Gives the names of the
     /// hooks as they are then: records are made of it, and waited for, while others take the lock.
     fn read(&mut self) -> Result<Hooks, ReadError> {
-        let Self { reader, hooks, table, ledger, progress, outlet, .. } = self;
+        let Self { reader, hooks, topology, table, ledger, progress, outlet, .. } = self;
         let mut hooks = lock(hooks);
         let clock = Clock::now();
         let start = Instant::now();
         let mut first = None;
-        reader.read(&mut hooks, |hooks, observation| {
+        reader.turn()?;
+        if let Some(topology) = topology {
+            topology.refresh(&mut hooks);
+        }
+        if hooks.regroup() {
+            table.follow_hooks(&mut Output { clock, hooks: &hooks, ledger, sink: outlet });
+        }
+        reader.read_turned(&mut hooks, |hooks, observation| {
             first.get_or_insert_with(Instant::now);
             table.apply(observation, &mut Output { clock, hooks, ledger, sink: outlet });
-        })?;
+        });
         let merged = Instant::now();
         let first = first.unwrap_or(merged);
         reader.read_losses(&mut hooks, |hooks, loss| {
@@ -150,12 +154,19 @@ impl<O: Outlet> Pipeline<O> {
                 loss::account(loss, table, &mut Output { clock, hooks: &hooks, ledger, sink: outlet });
             })?;
         }
-        drops::read(reader, table, progress)?;
+        drops::read(reader, topology.as_deref(), table, progress)?;
         progress.spent(Stage::Table, merged - first);
         progress.spent(Stage::Reading, (first - start) + merged.elapsed());
         progress.set_losses(reader.loss_entries());
         progress.read(Clock::now().monotonic());
         Ok(hooks.clone())
+    }
+
+    /// Tells the table who began its new flows, as far as others than packets know.
+    fn tell_origins(&mut self, hooks: &Hooks, within: Duration) {
+        let Self { table, origins, ledger, outlet, .. } = self;
+        let unopened = table.take_unopened(&mut Output { clock: Clock::now(), hooks, ledger, sink: outlet });
+        origins.tell(unopened, table, hooks, within);
     }
 
     /// Has the table make records.

@@ -59,12 +59,12 @@ impl Isolated {
         run(self.inside(&["sh", "-c", &bind]).stdin(file))
     }
 
-    /// Takes the name away.
+    /// Takes the name away, as `ip netns` does: also while it is open.
     ///
     /// # Errors
     /// What `umount` says.
     pub fn hide(&self, name: &str) -> Result<()> {
-        let unbind = format!("umount /run/netns/{name} && rm /run/netns/{name}");
+        let unbind = format!("umount --lazy /run/netns/{name} && rm /run/netns/{name}");
         run(&mut self.inside(&["sh", "-c", &unbind]))
     }
 

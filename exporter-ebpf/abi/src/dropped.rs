@@ -12,8 +12,8 @@ pub struct DropKey {
     pub kind: u32,
     /// Number of the reason in this kernel's `enum skb_drop_reason`.
     pub reason: u32,
-    /// Explicit padding.
-    pub pad: u32,
+    /// Number of the network namespace that it was dropped in (the inode of its file); 0 if it is not known.
+    pub namespace: u32,
 }
 
 const _: () = assert!(size_of::<DropKey>() == 48);
@@ -64,8 +64,8 @@ impl Untold {
     pub const ALL: [Self; 3] = [Self::Unread, Self::Overflow, Self::Nested];
 }
 
-/// Places in the table of offsets ([`DROP_LAYOUT_GLOBAL`](crate::maps::DROP_LAYOUT_GLOBAL)): where this kernel has the members of
-/// `struct sk_buff`, in bytes.
+/// Places in the table of offsets ([`DROP_LAYOUT_GLOBAL`](crate::maps::DROP_LAYOUT_GLOBAL)): where this kernel has members of
+/// `struct sk_buff` and of what it leads to, in bytes.
 pub mod skb {
     /// `head`, an address.
     pub const HEAD: usize = 0;
@@ -85,8 +85,20 @@ pub mod skb {
     pub const GSO_SIZE: usize = 7;
     /// `gso_segs` of `struct skb_shared_info`, 2 bytes.
     pub const GSO_SEGS: usize = 8;
+    /// `dev`, an address. What waits in a queue has something else there.
+    pub const DEVICE: usize = 9;
+    /// `sk`, an address.
+    pub const SOCKET: usize = 10;
+    /// `nd_net` of `struct net_device`, an address.
+    pub const NET_OF_DEVICE: usize = 11;
+    /// `skc_net` of `struct sock_common`, an address. Every socket begins with one.
+    pub const NET_OF_SOCKET: usize = 12;
+    /// `ns` of `struct net`, a `struct ns_common`.
+    pub const NAMESPACE: usize = 13;
+    /// `inum` of `struct ns_common`, 4 bytes.
+    pub const NUMBER: usize = 14;
     /// How many there are.
-    pub const MEMBERS: usize = 9;
+    pub const MEMBERS: usize = 15;
 }
 
 /// Reasons that are no drops, at most; those that the kernel does not have are 0, which no packet is dropped for.

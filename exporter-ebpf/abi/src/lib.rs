@@ -6,9 +6,10 @@
 //! Who writes what: the programs write [`Entry`], [`TcpQuality`], [`Bucket`], [`Taken`], [`Tally`], [`LossSlot`] and [`FragmentPorts`] of
 //! the generation that
 //! the control map selects; user space writes the control map, and reads and clears only the generation that is not selected, after a
-//! grace period. So no value ever has two writers.
+//! grace period. So no value ever has two writers. Of a capture's frames, [`captured`] says more.
 #![no_std]
 
+pub mod captured;
 pub mod control;
 mod dropped;
 mod entry;
@@ -25,6 +26,7 @@ mod quality;
 mod sample;
 mod timing;
 
+pub use crate::captured::Captured;
 pub use crate::dropped::{DropKey, DropTally, NO_DROPS, Untold, skb};
 pub use crate::entry::{Bucket, Entry, Taken, place};
 pub use crate::filter::{FilterEnd, FilterRule, FilterSubject};

@@ -30,6 +30,9 @@ pub const TCP_QUALITY: &str = "TCP_QUALITY_V1";
 /// [`Timings`](crate::Timings) by hash: [`TIMING_ENTRIES`], or one value where TCP quality is off.
 pub const TIMINGS: &str = "TIMINGS_V1";
 
+/// One [`Captured`](crate::Captured) at index 0, where [`REPLAY_GLOBAL`] says so.
+pub const CAPTURED: &str = "CAPTURED_V1";
+
 /// Hooks times reasons that losses are told apart for.
 pub const LOSS_ENTRIES: u32 = 4096;
 /// Connections that are timed by their timestamps at a time; more take turns.
@@ -39,8 +42,7 @@ pub const FRAGMENT_ENTRIES: u32 = 4096;
 
 /// Read-only global of a program instance: the network namespace its hooks are in.
 pub const SCOPE_GLOBAL: &str = "SCOPE";
-/// Read-only global, a `u32`: not 0 if packets come from a capture, whose bytes may end before the packet does. Its mark is then its
-/// length on the wire.
+/// Read-only global, a `u32`: not 0 if packets come from a capture, of which [`CAPTURED`] says more than their bytes.
 pub const REPLAY_GLOBAL: &str = "REPLAY";
 
 /// Read-only global, a `u32`: not 0 if the first data of connections is shipped.
@@ -65,10 +67,12 @@ pub const SAMPLE_GLOBAL: &str = "SAMPLE";
 pub const TCP_QUALITY_GLOBAL: &str = "KEEPS_TCP_QUALITY";
 
 /// [`DropKey`](crate::DropKey) to [`DropTally`](crate::DropTally), of each generation.
-pub const DROPS: [&str; 2] = ["DROPS_0_V1", "DROPS_1_V1"];
+pub const DROPS: [&str; 2] = ["DROPS_0_V2", "DROPS_1_V2"];
 /// Per CPU, [`Untold`](crate::Untold) as index to a number of packets.
 pub const DROPS_UNTOLD: &str = "DROPS_UNTOLD_V1";
 /// Read-only global, `[u32; MEMBERS]`: offsets by [`skb`](crate::skb).
 pub const DROP_LAYOUT_GLOBAL: &str = "DROP_LAYOUT";
+/// Read-only global, a `u32`: not 0 if it is told in which network namespace packets are dropped.
+pub const DROP_NAMESPACES_GLOBAL: &str = "DROP_NAMESPACES";
 /// Read-only global, `[u32; NO_DROPS]`: reasons that are not counted.
 pub const NO_DROPS_GLOBAL: &str = "NO_DROPS";

@@ -36,5 +36,6 @@ pub mod start {
     pub const OVER: u8 = u8::MAX;
 }
 
-/// Who waits for the first data of whom: source and destination address, and the ports with what is above them.
+/// Who waits for the first data of whom: source and destination address, and the ports with the scope above them, because another
+/// network may have a connection of the same addresses and ports.
 pub type Awaited = [u64; 5];

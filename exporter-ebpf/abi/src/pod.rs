@@ -2,8 +2,8 @@
 #![expect(unsafe_code, reason = "aya::Pod is an unsafe trait")]
 
 use crate::{
-    Bucket, DropKey, DropTally, Entry, FilterRule, FragmentKey, FragmentPorts, LossKey, LossSlot, PackedKey,
-    Taken, Tally, TcpQuality,
+    Bucket, Captured, DropKey, DropTally, Entry, FilterRule, FragmentKey, FragmentPorts, LossKey, LossSlot,
+    PackedKey, Taken, Tally, TcpQuality,
 };
 
 macro_rules! pod {
@@ -15,5 +15,5 @@ macro_rules! pod {
 }
 
 pod! {
-    Bucket DropKey DropTally Entry FilterRule FragmentKey FragmentPorts LossKey LossSlot PackedKey Taken Tally TcpQuality
+    Bucket Captured DropKey DropTally Entry FilterRule FragmentKey FragmentPorts LossKey LossSlot PackedKey Taken Tally TcpQuality
 }

@@ -3,7 +3,7 @@
 /// What the programs note beside an [`Entry`](crate::Entry) of TCP, under the entry's number. 32 bytes: two on a cache line.
 ///
 /// Numbers of segments are those on the wire, and stay at the greatest number that they can hold. A program that takes an entry
-/// clears this with it.
+/// clears this with it; of a capture, a new entry goes on with what the one before told of the sequence numbers.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TcpQuality {

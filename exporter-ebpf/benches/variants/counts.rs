@@ -27,7 +27,7 @@ pub(crate) fn account(context: &TcContext, packet: &mut Packet, wire: Wire) {
     if same(&slot.key, &packet.key) && seen & (!slot.seen | NOTABLE) == 0 {
         slot.packets += u64::from(wire.packets);
         slot.bytes += u64::from(wire.bytes);
-        slot.last_tick = clock::tick();
+        slot.last_tick = clock::jiffies() as u16;
         return;
     }
     // Two ways, not one with a chosen map: the verifier inlines the lookup of a map that it knows.

@@ -34,6 +34,7 @@ mod counts;
 mod generations;
 mod maps;
 mod per_cpu;
+mod replay;
 mod shared;
 mod slot;
 mod yardstick;

@@ -8,9 +8,9 @@ use aya_ebpf::maps::{Array, HashMap, PerCpuArray, PerCpuHashMap};
 use aya_ebpf::programs::TcContext;
 use packet::{Packet, Wire};
 
-use crate::entry;
 use crate::slot::{SLOTS_PER_GENERATION, Slot};
 use crate::yardstick;
+use crate::{clock, entry};
 
 /// What the variants keep of a key.
 #[repr(C)]
@@ -29,7 +29,7 @@ impl Observation {
 
     #[inline(always)]
     pub(crate) fn update(&mut self, packet: &Packet, wire: Wire) {
-        entry::update(&mut self.counts, &mut self.facts, packet, wire);
+        entry::update(&mut self.counts, &mut self.facts, packet, wire, clock::jiffies() as u16);
     }
 }
 

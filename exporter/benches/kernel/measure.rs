@@ -65,7 +65,7 @@ pub(crate) struct Exactness {
     pub(crate) runs: u64,
     pub(crate) packets: u64,
     pub(crate) lost: u64,
-    pub(crate) filtered: u64,
+    pub(crate) left_out: u64,
     pub(crate) readings: u32,
     /// GSO packets count as many, so their number and that of runs differ.
     pub(crate) comparable: bool,
@@ -165,7 +165,7 @@ impl Bench {
             entries += 1;
         })?;
         exporter.reader.read_losses(hooks, |_, loss| match loss.reason {
-            Reason::Filtered => exactness.filtered += loss.counts.packets,
+            Reason::Filtered | Reason::SampledOut => exactness.left_out += loss.counts.packets,
             _ => exactness.lost += loss.counts.packets,
         })?;
         exactness.readings += 1;

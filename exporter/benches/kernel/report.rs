@@ -58,13 +58,13 @@ pub(crate) fn load(name: &str, goal: f64, result: &LoadResult) {
     let exactness = &result.exactness;
     if exactness.comparable {
         println!(
-            "  exact: {} runs, {} packets read, {} filtered, {} lost, in {} readings: difference {}",
+            "  exact: {} runs, {} packets read, {} left out, {} lost, in {} readings: difference {}",
             exactness.runs,
             exactness.packets,
-            exactness.filtered,
+            exactness.left_out,
             exactness.lost,
             exactness.readings,
-            i128::from(exactness.runs) - i128::from(exactness.packets + exactness.filtered + exactness.lost),
+            i128::from(exactness.runs) - i128::from(exactness.packets + exactness.left_out + exactness.lost),
         );
     }
 }

@@ -13,14 +13,15 @@ mod series;
 #[cfg(test)]
 mod tests;
 
+use std::ops::AddAssign;
 use std::time::Duration;
 
 use self::histogram::Histogram;
 use self::key::{FlowDirection, Key, Subject};
-use self::series::{Collection, Series, SeriesSet};
+use self::series::{Collection, Place, Series, SeriesSet};
 use crate::clock::{Clock, WallTime};
 use crate::flow::{
-    Counts, DropCount, FlowRecord, HistogramKind, MetricPoint, MetricValue, Opening, Record, Temporality,
+    Counts, FlowRecord, HistogramKind, MetricPoint, MetricValue, Opening, Record, Temporality,
 };
 
 pub use self::dimension::{Dimension, UnknownDimension};
@@ -89,14 +90,18 @@ impl Aggregator {
     /// Counts a record. Allocates for the first one of a series only, unless series are told apart by interface.
     pub(crate) fn record(&mut self, record: Record<'_>) {
         let Record::Flow(flow) = record else { return };
+        let told = Told { flow, config: &self.config, collected: self.collected };
+        let each = u64::from(flow.sample.get());
         for (direction, end) in
             [(FlowDirection::Forward, &flow.source), (FlowDirection::Reverse, &flow.destination)]
         {
-            self.count(direction, flow, end.counts);
-            self.count_retransmits(direction, flow, end.disorder.retransmits);
+            told.add(&mut self.traffic, Subject::Traffic(direction), end.counts.times(each));
+            let segments = u64::from(end.disorder.retransmits) * each;
+            told.add(&mut self.retransmits, Subject::Retransmits(direction), segments);
         }
         for drop in flow.drops {
-            self.count_dropped(drop, flow);
+            let direction = if drop.is_reverse { FlowDirection::Reverse } else { FlowDirection::Forward };
+            told.add(&mut self.dropped, Subject::Drop(direction, &drop.reason), drop.packets * each);
         }
         let Some(connection) = &flow.connection else { return };
         // A connection is opened once, and its time is told by the same record.
@@ -105,66 +110,12 @@ impl Aggregator {
             Some(Opening::Established) => None,
             Some(Opening::Failed(error)) => Some(error),
         };
-        self.count_opening(Subject::Opening(error), flow);
+        told.add(&mut self.connections, Subject::Opening(error), each);
         if let Some(time) = connection.times.round_trip().filter(|_| error.is_none()) {
-            self.measure(flow, time);
+            let new = || Histogram::new(told.config.histogram);
+            // The whole record is here: an exemplar of the sample would take its trace from it.
+            told.change(&mut self.round_trips, Subject::RoundTrip, new, |times| times.record(time, each));
         }
-    }
-
-    fn count(&mut self, direction: FlowDirection, flow: &FlowRecord<'_>, counts: Counts) {
-        // Most flows of some protocols have no answer, which is no reason for a series.
-        if !counts.is_zero() {
-            let of = Subject::Traffic(direction);
-            let place = self.place(of, flow);
-            let attributes = || dimension::attributes(of, flow, &self.config.dimensions);
-            let counts = counts.times(flow.sample.get().into());
-            self.traffic.change(place, attributes, Counts::default, |sum| *sum += counts);
-        }
-    }
-
-    fn count_retransmits(&mut self, direction: FlowDirection, flow: &FlowRecord<'_>, segments: u32) {
-        if segments != 0 {
-            let of = Subject::Retransmits(direction);
-            let place = self.place(of, flow);
-            let attributes = || dimension::attributes(of, flow, &self.config.dimensions);
-            let counted = u64::from(segments) * u64::from(flow.sample.get());
-            self.retransmits.change(place, attributes, || 0, |sum| *sum += counted);
-        }
-    }
-
-    fn count_dropped(&mut self, drop: &DropCount, flow: &FlowRecord<'_>) {
-        let direction = if drop.is_reverse { FlowDirection::Reverse } else { FlowDirection::Forward };
-        let of = Subject::Drop(direction, &drop.reason);
-        let place = self.place(of, flow);
-        let attributes = || dimension::attributes(of, flow, &self.config.dimensions);
-        let counted = drop.packets * u64::from(flow.sample.get());
-        self.dropped.change(place, attributes, || 0, |sum| *sum += counted);
-    }
-
-    fn count_opening(&mut self, of: Subject<'_>, flow: &FlowRecord<'_>) {
-        let place = self.place(of, flow);
-        let attributes = || dimension::attributes(of, flow, &self.config.dimensions);
-        let counted = u64::from(flow.sample.get());
-        self.connections.change(place, attributes, || 0, |sum| *sum += counted);
-    }
-
-    /// The whole record is here: an exemplar of the sample would take its trace from it.
-    fn measure(&mut self, flow: &FlowRecord<'_>, time: Duration) {
-        let of = Subject::RoundTrip;
-        let place = self.place(of, flow);
-        let attributes = || dimension::attributes(of, flow, &self.config.dimensions);
-        let new = || Histogram::new(self.config.histogram);
-        let times = u64::from(flow.sample.get());
-        self.round_trips.change(place, attributes, new, |histogram| histogram.record(time, times));
-    }
-
-    /// Where what is told of a flow belongs: the series, how many of its kind there may be, and when it begins if it is new.
-    fn place(&self, of: Subject<'_>, flow: &FlowRecord<'_>) -> (Key, usize, WallTime) {
-        let start = match self.config.temporality {
-            Temporality::Cumulative => flow.interval_start.max(self.collected),
-            Temporality::Delta => self.collected,
-        };
-        (Key::new(of, flow, &self.config.dimensions), self.config.series_limit, start)
     }
 
     /// Gives a point of every series, then ends those that have been idle for too long. With delta temporality every series ends.
@@ -194,6 +145,43 @@ impl Aggregator {
             self.connections.len(),
             self.round_trips.len(),
         ]
+    }
+}
+
+/// A record, and what it takes to find the series of what it tells.
+struct Told<'a> {
+    flow: &'a FlowRecord<'a>,
+    config: &'a Config,
+    collected: WallTime,
+}
+
+impl Told<'_> {
+    /// Adds to a series. Nothing is no reason for one: most flows of some protocols have no answer.
+    fn add<V: AddAssign + Default + PartialEq>(&self, set: &mut SeriesSet<V>, of: Subject<'_>, value: V) {
+        if value != V::default() {
+            self.change(set, of, V::default, |sum| *sum += value);
+        }
+    }
+
+    /// Changes the value of a series, which begins with `new`.
+    fn change<V>(
+        &self,
+        set: &mut SeriesSet<V>,
+        of: Subject<'_>,
+        new: impl FnOnce() -> V,
+        change: impl FnOnce(&mut V),
+    ) {
+        let dimensions = &self.config.dimensions;
+        let place = Place {
+            key: Key::new(of, self.flow, dimensions),
+            limit: self.config.series_limit,
+            start: match self.config.temporality {
+                Temporality::Cumulative => self.flow.interval_start.max(self.collected),
+                Temporality::Delta => self.collected,
+            },
+        };
+        let attributes = || dimension::attributes(of, self.flow, dimensions);
+        set.change(place, attributes, new, change);
     }
 }
 

@@ -30,6 +30,16 @@ pub(super) struct Series<V> {
     changed_at: MonotonicTime,
 }
 
+/// Where a value belongs.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) key: Key,
+    /// Series that there may be, that of the overflow among them.
+    pub(super) limit: usize,
+    /// When the series begins if it is new.
+    pub(super) start: WallTime,
+}
+
 /// When a series' points are given, and which of them come again.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Collection {
@@ -71,11 +81,10 @@ impl<V> Series<V> {
 }
 
 impl<V> SeriesSet<V> {
-    /// Changes the value of a series. A new one begins at `start` with `new`; `limit` series there may be, that of the overflow
-    /// among them.
+    /// Changes the value of a series, which begins with `new`.
     pub(super) fn change(
         &mut self,
-        (key, limit, start): (Key, usize, WallTime),
+        Place { key, limit, start }: Place,
         attributes: impl FnOnce() -> Attributes,
         new: impl FnOnce() -> V,
         change: impl FnOnce(&mut V),

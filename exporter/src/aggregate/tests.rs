@@ -10,7 +10,7 @@ use semconv::{Attribute, attribute};
 
 use super::*;
 use crate::clock::MonotonicTime;
-use crate::flow::{Disorder, DropReason, Endpoint, Hook, SeriesValue, samples};
+use crate::flow::{Disorder, DropCount, DropReason, Endpoint, Hook, SeriesValue, samples};
 
 /// A series and its begin: with this, series of the same attributes one after the other are told apart.
 type Identity = (Vec<(Attribute, SeriesValue)>, WallTime);

@@ -11,6 +11,7 @@ mod report;
 use std::path::Path;
 use std::{env, io};
 
+pub(super) use self::memory::refusal as memory_refusal;
 pub use self::report::{Cause, Item, Level, Report};
 
 use crate::command::{CheckOptions, Failure, observe};

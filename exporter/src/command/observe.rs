@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use crate::agent::{Agent, Settings};
 use crate::command::end::{self, Signals, say};
 use crate::command::outgoing::Outgoing;
-use crate::command::{Common, Failure};
+use crate::command::{Common, Failure, check};
 use crate::connections::OwnConnections;
 use crate::kernel::budget::Plan;
 use crate::kernel::probe::{kernel_release, may_enter_namespaces, privileges};
@@ -47,6 +47,9 @@ pub(super) fn settings(
 ) -> Result<Settings, Failure> {
     let plan = budget::plan(common.memory, common.wants(exports.metrics_bytes))
         .map_err(|error| Failure::Configuration(error.to_string()))?;
+    if let Some(why) = check::memory_refusal(common.memory, Path::new("/proc"), Path::new("/sys")) {
+        return Err(Failure::Configuration(why));
+    }
     Ok(Settings {
         instance,
         method: common.attach,

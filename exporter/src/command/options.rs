@@ -275,7 +275,7 @@ pub struct ReplayOptions {
     /// The same for TCP connections, which say when they end [default: never]
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]
     pub tcp_idle_timeout: Option<Duration>,
-    /// Memory of the process; a capture with more flows at a time ends some for want of room
+    /// Memory of the kernel's maps and the process together; a capture with more flows at a time ends some for want of room
     #[arg(long, value_name = "BYTES", default_value = "256MiB", value_parser = value::bytes)]
     pub memory: u64,
     /// Seed of the Community ID, the same as other tools have

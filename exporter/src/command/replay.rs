@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::command::end::say;
-use crate::command::{Failure, ReplayOptions, observe};
+use crate::command::{Failure, ReplayOptions, check, observe};
 use crate::flow::FlowIds;
 use crate::kernel::budget::{self, Wants};
 use crate::kernel::probe::{kernel_release, privileges};
@@ -26,9 +26,12 @@ pub fn replay(options: &ReplayOptions) -> Result<(), Failure> {
     let proc = Path::new("/proc");
     kernel_release(proc)?;
     privileges(proc)?;
-    let wants = Wants { metrics: 0, tcp_quality: false, payloads: true, drops: false };
+    let wants = Wants { metrics: 0, tcp_quality: true, payloads: true, drops: false };
     let plan =
         budget::plan(options.memory, wants).map_err(|error| Failure::Configuration(error.to_string()))?;
+    if let Some(why) = check::memory_refusal(options.memory, proc, Path::new("/sys")) {
+        return Err(Failure::Configuration(why));
+    }
     let table = FlowTable::new(
         &table::Config {
             interval: options.interval.unwrap_or(Duration::MAX),
@@ -46,8 +49,8 @@ pub fn replay(options: &ReplayOptions) -> Result<(), Failure> {
     );
     let ledger = Arc::new(Ledger::default());
     let printing = observe::printing(options.format, columns, &ledger, &plan)?;
-    let mut replay =
-        Replay::new(table, &filter, Arc::clone(&ledger), printing).map_err(|error| failure(&error))?;
+    let mut replay = Replay::new(table, plan.sizes, &filter, Arc::clone(&ledger), printing)
+        .map_err(|error| failure(&error))?;
     let played = replay.play(&mut capture);
     let finished = replay.finish();
     let ended = played.and(finished);

@@ -15,11 +15,12 @@ use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 use tonic::Code;
 
+use crate::cause::cause;
 use crate::connections::OwnConnections;
 use crate::export::classify::Verdict;
 use crate::export::connect::{Connector, forwards};
 use crate::export::payload::Payload;
-use crate::export::reply::{Answer, Reply, cause};
+use crate::export::reply::{Answer, Reply};
 use crate::export::response::PartialSuccess;
 use crate::export::settings::{Protocol, Proxy, Route, Settings};
 use crate::export::tls::{self, TlsError};

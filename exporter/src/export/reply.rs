@@ -1,13 +1,12 @@
 //! A receiver's answer before it is understood.
 
-use std::error::Error;
-
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
+use crate::cause::cause;
 use crate::export::response::PartialSuccess;
 use crate::export::transport::Failure;
 
@@ -63,14 +62,4 @@ impl Reply {
         };
         Self { status: head.status, headers: head.headers, body }
     }
-}
-
-/// An error and the deepest reason that there is for it: "client error (Connect)" alone helps nobody.
-pub(super) fn cause(error: &(dyn Error + 'static)) -> String {
-    let mut deepest = error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
-    }
-    let (outer, inner) = (error.to_string(), deepest.to_string());
-    if outer.contains(&inner) { outer } else { format!("{outer}: {inner}") }
 }

@@ -2,24 +2,28 @@
 //!
 //! The order is the registry's, which is also the order of the columns. A fact that is not known is left out.
 
-use std::borrow::Cow;
+mod application;
+
 use std::num::NonZeroU32;
 
+use abi::Direction;
 use semconv::{Attribute, attribute, value};
 use smallvec::SmallVec;
 
-use abi::Direction;
-
-use crate::flow::text;
+use crate::flow::text::{self, Text};
 use crate::flow::{
-    Application, Connection, Dns, DropCount, Endpoint, FlowError, FlowRecord, Hook, Hop, OtherRecord,
-    Question, Record, Role, RoundTrips, Vlan,
+    Connection, DropCount, Endpoint, FlowError, FlowRecord, Hook, Hop, OtherRecord, Record, Role, RoundTrips,
+    Vlan,
 };
 
 /// Takes attributes one by one. Values are lent, nothing is allocated on the way.
 pub trait AttributeSink {
     /// A text.
     fn text(&mut self, attribute: Attribute, value: &str);
+    /// A text of ASCII characters. A sink that only copies need not have them looked through again.
+    fn ascii<const N: usize>(&mut self, attribute: Attribute, value: &Text<N>) {
+        self.text(attribute, value);
+    }
     /// An integer.
     fn int(&mut self, attribute: Attribute, value: i64);
     /// A floating point number.
@@ -87,15 +91,15 @@ const DESTINATION: Side = Side {
 
 fn flow(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
     let id = text::hex(record.id.0);
-    sink.text(attribute::NETWORK_FLOW_ID, &id);
+    sink.ascii(attribute::NETWORK_FLOW_ID, &id);
     sink.int(attribute::NETWORK_FLOW_SEQUENCE, record.sequence.into());
-    sink.text(attribute::NETWORK_FLOW_START_TIME, &text::timestamp(record.start));
-    sink.text(attribute::NETWORK_FLOW_INTERVAL_START_TIME, &text::timestamp(record.interval_start));
+    sink.ascii(attribute::NETWORK_FLOW_START_TIME, &text::timestamp(record.start));
+    sink.ascii(attribute::NETWORK_FLOW_INTERVAL_START_TIME, &text::timestamp(record.interval_start));
     sink.double(attribute::NETWORK_FLOW_DURATION, seconds(record.duration));
     sink.text(attribute::NETWORK_FLOW_END_REASON, record.end_reason.name());
     sink.text(attribute::NETWORK_FLOW_INITIATOR_EVIDENCE, record.evidence.name());
     if let Some(id) = record.community_id {
-        sink.text(attribute::NETWORK_FLOW_COMMUNITY_ID, &text::community_id(id));
+        sink.ascii(attribute::NETWORK_FLOW_COMMUNITY_ID, &text::community_id(id));
     }
     if record.sample != NonZeroU32::MIN {
         sink.int(attribute::NETWORK_FLOW_SAMPLING_RATE, record.sample.get().into());
@@ -104,7 +108,7 @@ fn flow(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
     endpoint(&DESTINATION, &record.destination, sink);
     match text::transport(record.protocol) {
         Some(name) => sink.text(attribute::NETWORK_TRANSPORT, name),
-        None => sink.text(attribute::NETWORK_TRANSPORT, &text::decimal(record.protocol.into())),
+        None => sink.ascii(attribute::NETWORK_TRANSPORT, &text::decimal(record.protocol.into())),
     }
     let version = if record.ip_version == 4 { value::network_type::IPV4 } else { value::network_type::IPV6 };
     sink.text(attribute::NETWORK_TYPE, version);
@@ -124,7 +128,7 @@ fn flow(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
         self::connection(connection, sink);
     }
     if let Some(application) = record.application {
-        self::application(application, sink);
+        application::application(application, sink);
     }
     if let Some(icmp) = record.icmp {
         sink.int(attribute::NETWORK_ICMP_TYPE, icmp.kind.into());
@@ -139,7 +143,7 @@ fn flow(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
     if !record.icmp_errors.is_empty() {
         icmp_errors(record.icmp_errors, sink);
     }
-    sink.text(attribute::LOG_RECORD_UID, &text::record_uid(&id, record.sequence));
+    sink.ascii(attribute::LOG_RECORD_UID, &text::record_uid(&id, record.sequence));
 }
 
 fn path(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
@@ -152,9 +156,10 @@ fn path(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
     if hops.clone().any(|hop| hop.macs.is_some()) {
         let macs: SmallVec<[_; 8]> =
             hops.clone().map(|hop| hop.macs.map(|(a, b)| (text::mac(a), text::mac(b)))).collect();
-        let source = macs.iter().map(|macs| macs.as_ref().map_or("", |(source, _)| &**source));
-        sink.texts(attribute::NETWORK_FLOW_PATH_SOURCE_MAC, source);
-        let destination = macs.iter().map(|macs| macs.as_ref().map_or("", |(_, destination)| &**destination));
+        let macs: SmallVec<[[&str; 2]; 8]> =
+            macs.iter().map(|macs| macs.as_ref().map_or([""; 2], |(a, b)| [&**a, &**b])).collect();
+        sink.texts(attribute::NETWORK_FLOW_PATH_SOURCE_MAC, macs.iter().map(|[source, _]| *source));
+        let destination = macs.iter().map(|[_, destination]| *destination);
         sink.texts(attribute::NETWORK_FLOW_PATH_DESTINATION_MAC, destination);
     }
     sink.ints(attribute::NETWORK_FLOW_PATH_BYTES, hops.clone().map(|hop| integer(hop.counts.bytes)));
@@ -199,10 +204,10 @@ fn flow_direction(is_reverse: bool) -> &'static str {
 
 fn other(record: &OtherRecord<'_>, sink: &mut impl AttributeSink) {
     let id = text::hex(record.id.0);
-    sink.text(attribute::NETWORK_FLOW_ID, &id);
+    sink.ascii(attribute::NETWORK_FLOW_ID, &id);
     sink.int(attribute::NETWORK_FLOW_SEQUENCE, record.sequence.into());
-    sink.text(attribute::NETWORK_FLOW_START_TIME, &text::timestamp(record.start));
-    sink.text(attribute::NETWORK_FLOW_INTERVAL_START_TIME, &text::timestamp(record.interval_start));
+    sink.ascii(attribute::NETWORK_FLOW_START_TIME, &text::timestamp(record.start));
+    sink.ascii(attribute::NETWORK_FLOW_INTERVAL_START_TIME, &text::timestamp(record.interval_start));
     sink.double(attribute::NETWORK_FLOW_DURATION, seconds(record.observed.0.saturating_sub(record.start.0)));
     sink.text(attribute::NETWORK_FLOW_END_REASON, record.end_reason.name());
     sink.int(SOURCE.bytes, integer(record.counts.bytes));
@@ -212,16 +217,16 @@ fn other(record: &OtherRecord<'_>, sink: &mut impl AttributeSink) {
         interface_direction(hook, hook.direction, sink);
     }
     sink.text(attribute::NETWORK_FLOW_OTHER_REASON, record.reason.name());
-    sink.text(attribute::LOG_RECORD_UID, &text::record_uid(&id, record.sequence));
+    sink.ascii(attribute::LOG_RECORD_UID, &text::record_uid(&id, record.sequence));
 }
 
 fn endpoint(side: &Side, endpoint: &Endpoint, sink: &mut impl AttributeSink) {
-    sink.text(side.address, &text::address(endpoint.address));
+    sink.ascii(side.address, &text::address(endpoint.address));
     if let Some(port) = endpoint.port {
         sink.int(side.port, port.into());
     }
     if let Some(mac) = endpoint.mac {
-        sink.text(side.mac, &text::mac(mac));
+        sink.ascii(side.mac, &text::mac(mac));
     }
     sink.int(side.bytes, integer(endpoint.counts.bytes));
     sink.int(side.packets, integer(endpoint.counts.packets));
@@ -289,72 +294,6 @@ fn round_trips(times: &RoundTrips, sink: &mut impl AttributeSink) {
             sink.double(min, way.min.as_secs_f64());
         }
     }
-}
-
-fn application(application: &Application, sink: &mut impl AttributeSink) {
-    sink.text(attribute::NETWORK_FLOW_ENCRYPTION, application.encryption());
-    if let Some(protocol) = application.protocol() {
-        sink.text(attribute::NETWORK_PROTOCOL_NAME, protocol.name());
-    }
-    if let Some(version) = application.version() {
-        sink.text(attribute::NETWORK_PROTOCOL_VERSION, version);
-    }
-    if let Some(dns) = application.dns() {
-        self::dns(dns, sink);
-    }
-    let Some(tls) = application.tls() else { return };
-    if let Some(version) = tls.version {
-        sink.text(attribute::TLS_PROTOCOL_NAME, version.family());
-        sink.text(attribute::TLS_PROTOCOL_VERSION, version.number());
-    }
-    if let Some(name) = &tls.server_name {
-        sink.text(attribute::SERVER_ADDRESS, name);
-    }
-    if let Some(name) = &tls.next_protocol {
-        sink.text(attribute::TLS_NEXT_PROTOCOL, name);
-    }
-    if !tls.offered.is_empty() {
-        sink.texts(attribute::NETWORK_TLS_OFFERED_PROTOCOLS, tls.offered.iter().map(|name| &**name));
-    }
-}
-
-fn dns(dns: &Dns, sink: &mut impl AttributeSink) {
-    let Some(worst) = dns.worst() else { return };
-    sink.text(attribute::DNS_QUESTION_NAME, worst.name());
-    sink.text(attribute::NETWORK_DNS_QUESTION_TYPE, &kind(worst));
-    if let Some(code) = code(worst) {
-        sink.text(attribute::NETWORK_DNS_RESPONSE_CODE, &code);
-    }
-    if let Some(duration) = worst.duration() {
-        sink.double(attribute::NETWORK_DNS_DURATION, duration.as_secs_f64());
-    }
-    let questions = dns.questions();
-    if questions.clone().nth(1).is_some() {
-        sink.texts(attribute::NETWORK_DNS_QUESTIONS_NAME, questions.clone().map(Question::name));
-        let kinds: SmallVec<[_; 8]> = questions.clone().map(kind).collect();
-        sink.texts(attribute::NETWORK_DNS_QUESTIONS_TYPE, kinds.iter().map(|kind| &**kind));
-        let codes: SmallVec<[_; 8]> =
-            questions.clone().map(|question| code(question).unwrap_or_default()).collect();
-        sink.texts(attribute::NETWORK_DNS_QUESTIONS_RESPONSE_CODE, codes.iter().map(|code| &**code));
-        let duration = |question: &Question| question.duration().map_or(-1.0, |time| time.as_secs_f64());
-        sink.doubles(attribute::NETWORK_DNS_QUESTIONS_DURATION, questions.map(duration));
-    }
-    if let Some(count) = dns.queries() {
-        sink.int(attribute::NETWORK_DNS_QUESTIONS_COUNT, integer(count));
-    }
-}
-
-/// By its name, or its number if it is an unusual one.
-fn kind(question: &Question) -> Cow<'static, str> {
-    question
-        .kind_name()
-        .map_or_else(|| str::to_owned(&text::decimal(question.kind().into())).into(), Cow::from)
-}
-
-/// By its name, or its number if it is an unusual one; none without an answer.
-fn code(question: &Question) -> Option<Cow<'static, str>> {
-    let code = question.code()?;
-    Some(question.code_name().map_or_else(|| str::to_owned(&text::decimal(code.into())).into(), Cow::from))
 }
 
 fn vlan(vlan: Vlan, sink: &mut impl AttributeSink) {

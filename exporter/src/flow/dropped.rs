@@ -22,6 +22,8 @@ impl DropReason {
 pub struct Dropped {
     /// Who, from the sender's view.
     pub tuple: Tuple,
+    /// Network namespace of the device or the socket that had them, if it is known and followed.
+    pub scope: Option<u32>,
     /// Why.
     pub reason: DropReason,
     /// How much, on the wire; bytes from the IP header on. Never zero.

@@ -7,6 +7,9 @@ use abi::Direction;
 
 use crate::flow::Role;
 
+/// The number of the network namespace that the agent runs in.
+pub const OWN_SCOPE: u32 = 0;
+
 /// One eBPF attachment: an interface of a network namespace, and a direction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hook {

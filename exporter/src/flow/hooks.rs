@@ -1,11 +1,12 @@
-//! The registry of hooks: as many as there are, and those that left and are still spoken of.
+//! The registry of hooks: as many as there are, and those that left and are still spoken of; and which network each is in.
 
 use std::collections::HashMap;
 
 use abi::Direction;
 
 use crate::clock::MonotonicTime;
-use crate::flow::{Hook, HookId};
+use crate::flow::networks::Networks;
+use crate::flow::{Exits, Hook, HookId, NetworkId, Role};
 
 /// Readings after which nothing more comes from a hook that left. One is enough: what ran at the hook when it was detached has
 /// ended by the grace period of the next reading. The second is for what one has not thought of.
@@ -19,6 +20,7 @@ pub struct Hooks {
     numbers: HashMap<(u32, u32, Direction), HookId, foldhash::fast::FixedState>,
     left: Vec<HookId>,
     free: Vec<HookId>,
+    networks: Networks,
 }
 
 #[derive(Clone, Debug)]
@@ -26,6 +28,9 @@ struct Entry {
     hook: Hook,
     state: State,
     attached: Option<MonotonicTime>,
+    network: NetworkId,
+    /// A reading may have brought packets of it for that network.
+    is_placed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +48,11 @@ impl Hooks {
     /// bond.
     pub fn register(&mut self, hook: Hook) -> HookId {
         let id = self.find_or_add(hook.scope, hook.ifindex, hook.direction);
-        let Entry { hook: known, state, attached } = &mut self.entries[id.0 as usize];
+        let Entry { hook: known, state, attached, network, is_placed } = &mut self.entries[id.0 as usize];
         *known = hook;
+        if !*is_placed {
+            *network = network_of(known, &self.networks).unwrap_or(*network);
+        }
         if std::mem::replace(state, State::There) != State::There {
             *attached = None;
             self.left.retain(|left| *left != id);
@@ -87,6 +95,7 @@ impl Hooks {
 
     /// The network namespace of these hooks is not followed any more.
     pub fn leave_scope(&mut self, scope: u32) {
+        self.networks.leave(scope);
         for (id, Entry { hook, state, .. }) in (0..).map(HookId).zip(&mut self.entries) {
             if hook.scope == scope && *state == State::There {
                 *state = State::Left { readings: 0 };
@@ -95,8 +104,51 @@ impl Hooks {
         }
     }
 
+    /// What a network namespace leads to by now. It counts from the next [`regroup`](Self::regroup) on. One of which nothing was said
+    /// is in the node's network.
+    pub fn set_exits(&mut self, scope: u32, exits: Exits) {
+        self.networks.set_exits(scope, exits);
+    }
+
+    /// Has each hook be in the network that it is in by now; whether one is in another than before, and its flows are to follow. To be
+    /// called before a reading's packets are told, and at no other time: all of a reading's packets of a hook are in one network.
+    pub fn regroup(&mut self) -> bool {
+        let Self { entries, networks, .. } = self;
+        let is_other = networks.regroup();
+        let mut has_moved = false;
+        for Entry { hook, network, is_placed, .. } in entries {
+            if is_other || !*is_placed {
+                // Nothing is known of a namespace that left any more, and its hooks stay where they were.
+                let before = std::mem::replace(network, network_of(hook, networks).unwrap_or(*network));
+                has_moved |= std::mem::replace(is_placed, true) && before != *network;
+            }
+        }
+        has_moved
+    }
+
+    /// The network that a hook is in.
+    #[must_use]
+    pub fn network(&self, id: HookId) -> NetworkId {
+        self.entries[id.0 as usize].network
+    }
+
+    /// The network that the hooks of an interface are in, if there are any.
+    #[must_use]
+    pub fn network_at(&self, scope: u32, ifindex: u32) -> Option<NetworkId> {
+        let mut directions = [Direction::Ingress, Direction::Egress].into_iter();
+        let id = directions.find_map(|direction| self.numbers.get(&(scope, ifindex, direction)))?;
+        Some(self.network(*id))
+    }
+
+    /// The network that the interfaces of a namespace are in, but for its loopback device.
+    #[must_use]
+    pub fn network_of(&self, scope: u32) -> NetworkId {
+        self.networks.get(scope).unwrap_or(NetworkId::NODE)
+    }
+
     /// Says that a reading is complete, and gives the hooks of which none will bring anything more.
     pub fn read_through(&mut self) -> Vec<HookId> {
+        self.networks.read_through();
         let Self { entries, left, .. } = self;
         let is_quiet = |id: &HookId| match &mut entries[id.0 as usize].state {
             State::Left { readings } if *readings < QUIET => {
@@ -111,7 +163,7 @@ impl Hooks {
     /// Forgets the hooks that left, bring nothing more, and may be forgotten by what `is_forgotten` says: from then on nobody may
     /// use the number that it was asked about.
     pub fn forget(&mut self, mut is_forgotten: impl FnMut(HookId) -> bool) {
-        let Self { entries, numbers, left, free } = self;
+        let Self { entries, numbers, left, free, .. } = self;
         left.retain(|&id| {
             let Entry { hook, state, .. } = &mut entries[id.0 as usize];
             if *state != (State::Left { readings: QUIET }) || !is_forgotten(id) {
@@ -150,10 +202,12 @@ impl Hooks {
     }
 
     fn find_or_add(&mut self, scope: u32, ifindex: u32, direction: Direction) -> HookId {
-        let Self { entries, numbers, left, free } = self;
+        let Self { entries, numbers, left, free, networks } = self;
         *numbers.entry((scope, ifindex, direction)).or_insert_with(|| {
             let hook = Hook::named(scope, ifindex, direction, &format!("if{ifindex}"));
-            let entry = Entry { hook, state: State::Left { readings: 0 }, attached: None };
+            let network = network_of(&hook, networks).unwrap_or_default();
+            let state = State::Left { readings: 0 };
+            let entry = Entry { hook, state, attached: None, network, is_placed: false };
             let id = if let Some(id) = free.pop() {
                 entries[id.0 as usize] = entry;
                 id
@@ -164,6 +218,13 @@ impl Hooks {
             left.push(id);
             id
         })
+    }
+}
+
+fn network_of(hook: &Hook, networks: &Networks) -> Option<NetworkId> {
+    match hook.role {
+        Role::Loopback => Some(NetworkId::loopback(hook.scope)),
+        _ => networks.get(hook.scope),
     }
 }
 
@@ -266,5 +327,43 @@ mod tests {
         hooks.read_through();
         assert_eq!(hooks.read_through(), [id]);
         assert_eq!(forget_all(&mut hooks), [id]);
+    }
+
+    #[test]
+    fn a_hook_is_in_the_network_of_its_namespace_and_loopback_in_its_own() {
+        let mut hooks = Hooks::default();
+        let loopback =
+            |scope| Hook { role: Role::Loopback, ..Hook::named(scope, 1, Direction::Ingress, "lo") };
+        let hook = |scope| Hook::named(scope, 2, Direction::Ingress, "eth0");
+        let own = [loopback(0), hook(0)].map(|hook| hooks.register(hook));
+        hooks.set_exits(1, Exits::default());
+        let others = [loopback(1), hook(1)].map(|hook| hooks.register(hook));
+        assert!(!hooks.regroup(), "they are new");
+        let networks = |hooks: &Hooks| [own, others].map(|both| both.map(|id| hooks.network(id)));
+        let [own_loopback, others_loopback] = [0, 1].map(NetworkId::loopback);
+        let alone = [[own_loopback, NetworkId::NODE], [others_loopback, NetworkId::of(1)]];
+        assert_eq!(networks(&hooks), alone);
+        assert_eq!(hooks.network_at(1, 1), Some(others_loopback));
+        assert_eq!((hooks.network_at(1, 2), hooks.network_of(1)), (Some(NetworkId::of(1)), NetworkId::of(1)));
+        assert_eq!(hooks.network_at(1, 3), None);
+
+        hooks.set_exits(1, Exits { is_open: true, ..Exits::default() });
+        assert_eq!(networks(&hooks), alone, "not before the next reading");
+        assert!(hooks.regroup() && !hooks.regroup());
+        assert_eq!(networks(&hooks), [[own_loopback, NetworkId::NODE], [others_loopback, NetworkId::NODE]]);
+    }
+
+    #[test]
+    fn a_hook_of_a_namespace_that_left_stays_in_its_network() {
+        let mut hooks = Hooks::default();
+        hooks.set_exits(1, Exits::default());
+        let id = hooks.register(Hook::named(1, 2, Direction::Ingress, "eth0"));
+        hooks.regroup();
+        hooks.leave_scope(1);
+        for _ in 0..3 {
+            assert!(!hooks.regroup());
+            hooks.read_through();
+        }
+        assert_eq!(hooks.network(id), NetworkId::of(1));
     }
 }

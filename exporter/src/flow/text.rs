@@ -11,7 +11,7 @@ use semconv::value::network_transport as transport_name;
 use crate::clock::WallTime;
 use crate::flow::{CommunityId, Mac};
 
-/// Text of at most `N` bytes.
+/// Text of at most `N` ASCII characters.
 #[derive(Clone, Copy, Debug)]
 pub struct Text<const N: usize> {
     bytes: [u8; N],
@@ -21,6 +21,12 @@ pub struct Text<const N: usize> {
 impl<const N: usize> Text<N> {
     fn new() -> Self {
         Self { bytes: [0; N], len: 0 }
+    }
+
+    /// ASCII characters.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
     }
 
     fn push(&mut self, byte: u8) {
@@ -61,7 +67,7 @@ impl<const N: usize> Deref for Text<N> {
     type Target = str;
 
     fn deref(&self) -> &str {
-        str::from_utf8(&self.bytes[..self.len]).expect("only ASCII was pushed")
+        str::from_utf8(self.as_bytes()).expect("only ASCII was pushed")
     }
 }
 

@@ -15,12 +15,12 @@ const APPLICATION_SHARE: u64 = 16;
 /// One in so many bytes is for the ring of payloads, within limits: 200 connections that begin between two looks, to 3500.
 const RING_SHARE: u64 = 256;
 const RING_LIMITS: (u64, u64) = (1 << 18, 1 << 22);
-/// One in so many bytes is for who listens on this machine: 20 000 sockets and addresses of 256 MiB.
-const LISTENERS_SHARE: u64 = 128;
-/// One in a hash table that has just grown, twice: a new list is made beside the old one.
-const BYTES_PER_LISTENER: u64 = 100;
-/// Sockets and addresses beyond this are those of no machine.
-const MOST_LISTENERS: u64 = 1 << 15;
+/// One in so many bytes is for what tells who began a flow: 20 000 addresses of 256 MiB.
+const ADDRESSES_SHARE: u64 = 128;
+/// One in an ordered set and in a list of which that is made, and an eighth of a socket that waits there.
+const BYTES_PER_ADDRESS: u64 = 100;
+/// Addresses beyond this are those of no machine.
+const MOST_ADDRESSES: u64 = 1 << 15;
 /// All shares are whole numbers of such parts.
 const SHARES_OF: u64 = 256;
 /// One full request.
@@ -47,8 +47,8 @@ pub struct Plan {
     pub queue_bytes: u64,
     /// Bytes for what payloads say of flows.
     pub application_bytes: u64,
-    /// Sockets that listen, and addresses, that are kept to tell who began a flow.
-    pub listeners: u64,
+    /// Addresses of network namespaces that are kept to tell who began a flow.
+    pub addresses: u64,
     /// Bytes of the series of metrics and of their export queue.
     pub metrics_bytes: u64,
 }
@@ -72,7 +72,7 @@ impl Wants {
     const fn shares(self) -> u64 {
         let payloads =
             if self.payloads { SHARES_OF / APPLICATION_SHARE + 2 * SHARES_OF / RING_SHARE } else { 0 };
-        SHARES_OF / QUEUE_SHARE + SHARES_OF / LISTENERS_SHARE + payloads
+        SHARES_OF / QUEUE_SHARE + SHARES_OF / ADDRESSES_SHARE + payloads
     }
 
     /// Bytes of the ring of payloads, a power of two.
@@ -136,7 +136,7 @@ fn of_flows(flows: u64, granted: u64, wants: Wants) -> Plan {
         process_bytes: PROCESS + flows * BYTES_PER_FLOW,
         queue_bytes: (granted / QUEUE_SHARE).max(MIN_QUEUE),
         application_bytes: if payloads { granted / APPLICATION_SHARE } else { 0 },
-        listeners: (granted / LISTENERS_SHARE / BYTES_PER_LISTENER).min(MOST_LISTENERS),
+        addresses: (granted / ADDRESSES_SHARE / BYTES_PER_ADDRESS).min(MOST_ADDRESSES),
         metrics_bytes: metrics,
     }
 }
@@ -145,8 +145,8 @@ impl Plan {
     /// All of it, in bytes.
     #[must_use]
     pub fn total(&self) -> u64 {
-        let listeners = self.listeners * BYTES_PER_LISTENER;
-        (self.kernel_bytes + self.process_bytes + self.queue_bytes + self.application_bytes + listeners)
+        let addresses = self.addresses * BYTES_PER_ADDRESS;
+        (self.kernel_bytes + self.process_bytes + self.queue_bytes + self.application_bytes + addresses)
             .saturating_add(self.metrics_bytes)
     }
 }

@@ -8,7 +8,9 @@ use packet::Link;
 
 use crate::flow::Role;
 use crate::kernel::netlink::{Drained, NetlinkError, Request, Socket, attributes, number, text};
+use crate::kernel::nsid::nsid;
 use crate::kernel::role::Signs;
+use crate::kernel::way::{self, Way};
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
@@ -25,6 +27,7 @@ const IFLA_EXT_MASK: u16 = 29;
 const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
 const IFF_UP: u32 = 1;
 const IFF_LOOPBACK: u32 = 8;
+const IFF_LOWER_UP: u32 = 1 << 16;
 /// `struct ifinfomsg`.
 const HEADER: usize = 16;
 
@@ -50,6 +53,8 @@ pub struct Interface {
     pub role: Role,
     /// The other end, if it is one of a pair and that end is in another network namespace.
     pub(super) peer: Option<Peer>,
+    /// Where it leads.
+    pub(super) way: Way,
 }
 
 /// The other end of a pair, in another network namespace.
@@ -112,6 +117,7 @@ pub(super) enum Event {
 }
 
 /// Follows the interfaces of the network namespace that the opening thread is in.
+#[derive(Debug)]
 pub(super) struct Watch {
     events: Socket,
     requests: Socket,
@@ -136,6 +142,17 @@ impl Watch {
             Event::Gone(_) => None,
         })?;
         Ok(list.into_iter().collect())
+    }
+
+    /// The number that the namespace has for another one; `None` if it has none.
+    pub(super) fn nsid(&mut self, of: BorrowedFd<'_>) -> Result<Option<i32>, NetlinkError> {
+        nsid(&mut self.requests, of)
+    }
+
+    /// Gives memory back until it is next used.
+    pub(super) fn rest(&mut self) {
+        self.events.rest();
+        self.requests.rest();
     }
 
     /// Gives the events since the last call to `take`; never waits.
@@ -189,15 +206,18 @@ pub(super) fn event(kind: u16, body: &[u8], whose: Whose) -> Option<Event> {
     signs.name = name?;
     let is_pair = matches!(signs.kind.as_deref(), Some("veth" | "netkit"));
     let peer = is_pair.then_some(()).and_then(|()| Some(Peer { nsid: nsid?, ifindex: link? }));
+    let is_up = flags & IFF_UP != 0;
+    let way = signs.way(way::Link { is_up, has_carrier: flags & IFF_LOWER_UP != 0, nsid });
     Some(Event::Present(Interface {
         ifindex,
         role: signs.role(),
         name: signs.name.into(),
         device,
         is_loopback,
-        is_up: flags & IFF_UP != 0,
+        is_up,
         address,
         peer,
+        way,
     }))
 }
 
@@ -232,7 +252,7 @@ mod tests {
 
     #[test]
     fn an_interface_is_read_from_its_message() {
-        let body = message(0, libc::ARPHRD_ETHER, 7, IFF_UP);
+        let body = message(0, libc::ARPHRD_ETHER, 7, IFF_UP | IFF_LOWER_UP);
         let Some(Event::Present(interface)) = event(RTM_NEWLINK, &body, Whose::Own) else {
             panic!("no interface")
         };
@@ -241,6 +261,7 @@ mod tests {
         assert_eq!(interface.link(), Some(Link::Ethernet));
         assert_eq!(&*interface.address, [2, 0, 0, 0, 0, 1]);
         assert_eq!((interface.role, interface.peer), (Role::PodPort, Some(Peer { nsid: 0, ifindex: 9 })));
+        assert_eq!(interface.way, Way::Into(0));
         assert_eq!(event(RTM_DELLINK, &body, Whose::Own), Some(Event::Gone(7)));
     }
 

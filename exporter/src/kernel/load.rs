@@ -8,18 +8,20 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use abi::maps::{
-    AWAITED, BUCKETS_GLOBAL, DROP_LAYOUT_GLOBAL, DROPS, ENTRIES, ENTRIES_GLOBAL, FILTER_LEN_GLOBAL,
-    FILTER_RULES_GLOBAL, HASH_KEY_GLOBAL, INDEX, LOSS_SLOTS, LOSS_SLOTS_GLOBAL, LOSSES, NO_DROPS_GLOBAL,
-    PAYLOADS, PAYLOADS_GLOBAL, REPLAY_GLOBAL, SAMPLE_GLOBAL, SCOPE_GLOBAL, TCP_QUALITY, TCP_QUALITY_GLOBAL,
-    TIMINGS,
+    AWAITED, BUCKETS_GLOBAL, DROP_LAYOUT_GLOBAL, DROP_NAMESPACES_GLOBAL, DROPS, ENTRIES, ENTRIES_GLOBAL,
+    FILTER_LEN_GLOBAL, FILTER_RULES_GLOBAL, HASH_KEY_GLOBAL, INDEX, LOSS_SLOTS, LOSS_SLOTS_GLOBAL, LOSSES,
+    NO_DROPS_GLOBAL, PAYLOADS, PAYLOADS_GLOBAL, REPLAY_GLOBAL, SAMPLE_GLOBAL, SCOPE_GLOBAL, TCP_QUALITY,
+    TCP_QUALITY_GLOBAL, TIMINGS,
 };
 use abi::{Direction, FilterRule};
 use aya::programs::{ProgramError, SchedClassifier};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use packet::Link;
 
+use crate::cause::cause;
 use crate::kernel::drops::{DropReader, DropsError, Layout};
 use crate::kernel::filter::Filter;
+use crate::kernel::frames::Frames;
 use crate::kernel::loss_slots::SlotCount;
 use crate::kernel::object;
 use crate::kernel::reader::{ReadError, Reader};
@@ -61,7 +63,7 @@ impl Programs {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The kernel refuses a map or the object.
-    #[error("the kernel refuses the maps of the flow programs: {0}")]
+    #[error("the kernel refuses the maps of the flow programs, of a size that --memory chooses: {}", cause(.0))]
     Maps(#[source] EbpfError),
     /// The kernel refuses a program.
     #[error("the kernel refuses the flow program {name}: {source}")]
@@ -155,15 +157,15 @@ impl Sharing {
     }
 }
 
-/// Loads the programs for packets of a capture, which the caller hands to them one by one
-/// ([`test_run`](crate::kernel::test_run)) from the thread that reads them.
+/// Loads the programs for frames of a capture.
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_for_replay(sizes: Sizes, filter: &Filter) -> Result<Loaded, LoadError> {
+pub fn load_for_replay(sizes: Sizes, filter: &Filter) -> Result<Frames, LoadError> {
     let constants = Constants::new(sizes, filter)?;
     let (mut ebpf, programs) = instance(0, &constants, &[], Packets::OfCapture, None)?;
-    Ok(Loaded { programs, reader: Reader::new(&mut ebpf, sizes, constants.slots, GracePeriod::Unneeded)? })
+    let reader = Reader::new(&mut ebpf, sizes, constants.slots, GracePeriod::Unneeded)?;
+    Ok(Frames::new(&mut ebpf, programs, reader)?)
 }
 
 /// What is alike in all instances that write to the same maps.
@@ -197,11 +199,19 @@ impl Constants {
 /// Where the programs' packets come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Packets {
-    /// All of a packet is there.
+    /// Devices.
     OfHooks,
-    /// The bytes may end before the packet does; its context says how long it was.
+    /// Of a capture, which says when and where they were, and how long.
     OfCapture,
 }
+
+/// Programs for received and sent frames of Ethernet devices, and for received and sent packets of others, which count them all.
+const ONE_FOR_ALL: [&str; 4] = ["ethernet_ingress", "ethernet_egress", "ip_ingress", "ip_egress"];
+/// Those that count what a filter says.
+const FILTERED: [&str; 4] =
+    ["ethernet_ingress_filtered", "ethernet_egress_filtered", "ip_ingress_filtered", "ip_egress_filtered"];
+/// Those that take frames of a capture, which does not say in which direction they went.
+const OF_CAPTURE: [&str; 4] = [FILTERED[0], FILTERED[0], FILTERED[2], FILTERED[2]];
 
 /// Maps that have a path are those that are there, or made there. The program for dropped packets is one for all instances: that with
 /// a `layout`.
@@ -239,12 +249,13 @@ fn instance(
         .map_max_entries(LOSSES, sizes.losses)
         .map_max_entries(LOSS_SLOTS, slots.in_map());
     let no_drops = layout.map(Layout::no_drops);
+    // Where there is one namespace, it says nothing.
+    let drop_namespaces = u32::from(!paths.is_empty());
     if let Some((layout, no_drops)) = layout.zip(no_drops.as_ref()) {
-        loader.override_global(DROP_LAYOUT_GLOBAL, &layout.offsets()[..], true).override_global(
-            NO_DROPS_GLOBAL,
-            &no_drops[..],
-            true,
-        );
+        loader
+            .override_global(DROP_LAYOUT_GLOBAL, &layout.offsets()[..], true)
+            .override_global(DROP_NAMESPACES_GLOBAL, &drop_namespaces, true)
+            .override_global(NO_DROPS_GLOBAL, &no_drops[..], true);
         for map in DROPS {
             loader.map_max_entries(map, sizes.drops_in_map());
         }
@@ -253,10 +264,10 @@ fn instance(
         loader.map_pin_path(map, path.as_path());
     }
     let mut ebpf = loader.load(object::bytes()).map_err(LoadError::Maps)?;
-    let names = if *slots == SlotCount::NONE {
-        ["ethernet_ingress", "ethernet_egress", "ip_ingress", "ip_egress"]
-    } else {
-        ["ethernet_ingress_filtered", "ethernet_egress_filtered", "ip_ingress_filtered", "ip_egress_filtered"]
+    let names = match packets {
+        Packets::OfHooks if *slots == SlotCount::NONE => ONE_FOR_ALL,
+        Packets::OfHooks => FILTERED,
+        Packets::OfCapture => OF_CAPTURE,
     };
     verify(&mut ebpf, names)?;
     let [ethernet_ingress, ethernet_egress, ip_ingress, ip_egress] = names;

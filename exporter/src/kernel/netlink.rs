@@ -33,6 +33,7 @@ const DATAGRAM: usize = 64 << 10;
 const DUMPS: usize = 8;
 
 /// A socket of the network namespace that the opening thread is in; it stays there.
+#[derive(Debug)]
 pub(super) struct Socket {
     netlink: netlink_sys::Socket,
     sequence: u32,
@@ -68,7 +69,7 @@ impl Socket {
             rustix::net::sockopt::set_socket_timeout(&netlink, direction, Some(ANSWER_WITHIN))
                 .map_err(io::Error::from)?;
         }
-        Ok(Self { netlink, sequence: 0, buffer: Vec::with_capacity(DATAGRAM) })
+        Ok(Self { netlink, sequence: 0, buffer: Vec::new() })
     }
 
     /// Joins a multicast group, with room for `bytes` of events that were not read yet.
@@ -167,6 +168,11 @@ impl Socket {
         }
     }
 
+    /// Gives its memory back until it is used again: for one of many that are seldom used.
+    pub(super) fn rest(&mut self) {
+        self.buffer = Vec::new();
+    }
+
     fn send(&mut self, request: Request, flags: u16) -> io::Result<u32> {
         self.sequence = self.sequence.wrapping_add(1);
         self.netlink.send(&request.finish(self.sequence, flags), 0)?;
@@ -176,6 +182,7 @@ impl Socket {
     fn receive(&mut self, flags: libc::c_int) -> io::Result<()> {
         loop {
             self.buffer.clear();
+            self.buffer.reserve(DATAGRAM);
             match self.netlink.recv(&mut self.buffer, flags) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result.map(drop),

@@ -24,7 +24,7 @@ pub use self::memory::{Limit, LimitOf, limit};
 pub use self::privileges::{Capability, PrivilegeError, may_enter_namespaces, privileges};
 pub use self::release::{FLOOR, Release, ReleaseError, SOCKETS_OF_PODS_SINCE, TCX_SINCE, kernel_release};
 
-use crate::kernel::{DropsError, GracePeriod, ListenersError, ListeningSockets, drop_reasons};
+use crate::kernel::{DropsError, GracePeriod, Sockets, SocketsError, drop_reasons};
 
 /// Whether the kernel describes its types. Programs that follow kernel structures need it; flows do not.
 #[must_use]
@@ -53,7 +53,7 @@ pub trait Calls {
     ///
     /// # Errors
     /// What it does not tell, with the reason.
-    fn listening_sockets(&self) -> Result<(), ListenersError>;
+    fn listening_sockets(&self) -> Result<(), SocketsError>;
 
     /// For how many reasons the kernel tells that it drops packets.
     ///
@@ -83,9 +83,8 @@ impl Calls for ThisKernel {
         GracePeriod::probe()
     }
 
-    fn listening_sockets(&self) -> Result<(), ListenersError> {
-        // Of no flow: the number of the namespace does not matter.
-        ListeningSockets::open(0, usize::MAX)?.list().1
+    fn listening_sockets(&self) -> Result<(), SocketsError> {
+        Sockets::open()?.probe()
     }
 
     fn drop_reasons(&self) -> Result<usize, DropsError> {

@@ -4,6 +4,8 @@
 //! old one (a grace period), and then owns the old one alone: hands its counts on as the deltas of the time since the last
 //! reading, and empties it. No entry is ever removed, or written by user space, while a program can hold it.
 
+mod emptied;
+
 use std::io;
 use std::os::fd::AsFd;
 
@@ -112,13 +114,18 @@ impl Reader {
         self.drops.as_ref()?.as_ref().err()
     }
 
-    /// Gives the packets that the kernel dropped before the last reading and after the one before. To be called once after each.
+    /// Gives the packets that the kernel dropped before the last reading and after the one before. To be called once after each. `scope`
+    /// says which network namespace has a number (the inode of its file).
     ///
     /// # Errors
     /// [`ReadError::Map`].
-    pub fn read_dropped(&mut self, take: impl FnMut(&Dropped)) -> Result<(), ReadError> {
+    pub fn read_dropped(
+        &mut self,
+        scope: impl FnMut(u32) -> Option<u32>,
+        take: impl FnMut(&Dropped),
+    ) -> Result<(), ReadError> {
         match &mut self.drops {
-            Some(Ok(drops)) => drops.read(1 - self.generation, take),
+            Some(Ok(drops)) => drops.read(1 - self.generation, scope, take),
             _ => Ok(()),
         }
     }
@@ -167,8 +174,19 @@ impl Reader {
     pub fn read(
         &mut self,
         hooks: &mut Hooks,
-        mut take: impl FnMut(&Hooks, &Observation),
+        take: impl FnMut(&Hooks, &Observation),
     ) -> Result<(), ReadError> {
+        self.turn()?;
+        self.read_turned(hooks, take);
+        Ok(())
+    }
+
+    /// The first half of [`read`](Self::read): turns the programs to the other generation, and returns when none writes this one any
+    /// more. The second has to follow.
+    ///
+    /// # Errors
+    /// [`ReadError`]: there is nothing to read.
+    pub fn turn(&mut self) -> Result<(), ReadError> {
         let old = self.generation;
         let entries = self.sizes.observations;
         let so_far = u32::try_from(self.fill()).unwrap_or(entries);
@@ -178,8 +196,13 @@ impl Reader {
             self.buckets[self.generation as usize] = self.sizes.buckets_for(so_far);
         }
         self.control.set(0, control::word(self.generation, self.buckets[self.generation as usize]));
-        self.grace.wait().map_err(ReadError::GracePeriod)?;
+        self.grace.wait().map_err(ReadError::GracePeriod)
+    }
 
+    /// The second half of [`read`](Self::read): gives what was counted in the generation that was turned away from.
+    pub fn read_turned(&mut self, hooks: &mut Hooks, mut take: impl FnMut(&Hooks, &Observation)) {
+        let old = 1 - self.generation;
+        let entries = self.sizes.observations;
         // The programs count on when there is no more.
         let taken = u32::try_from(self.fill_of(old)).map_or(entries, |taken| taken.min(entries));
         for number in old * entries..old * entries + taken {
@@ -192,7 +215,6 @@ impl Reader {
             self.empty(old);
         }
         self.left_out.read(old, hooks);
-        Ok(())
     }
 
     /// What is beside an entry. Beside those of other protocols is what an earlier one left there.
@@ -217,6 +239,11 @@ impl Reader {
     #[must_use]
     pub fn loss_entries(&self) -> usize {
         self.losses.entries()
+    }
+
+    /// Those of both generations.
+    pub(super) fn entries_in_map(&self) -> usize {
+        self.sizes.entries_in_map() as usize
     }
 
     fn fill_of(&self, generation: u32) -> u64 {

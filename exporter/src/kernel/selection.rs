@@ -96,6 +96,7 @@ impl fmt::Display for Selection {
 mod tests {
     use super::*;
     use crate::flow::Role;
+    use crate::kernel::way::Way;
 
     fn interface(name: &str, device: u16) -> Interface {
         let is_loopback = device == libc::ARPHRD_LOOPBACK;
@@ -108,6 +109,7 @@ mod tests {
             address: Box::default(),
             role: Role::Host,
             peer: None,
+            way: Way::Within,
         }
     }
 

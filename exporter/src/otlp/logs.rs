@@ -7,7 +7,7 @@ use foldhash::fast::FixedState;
 use semconv::{Attribute, SCHEMA_URL, SCOPE_NAME, event};
 
 use crate::clock::WallTime;
-use crate::flow::{AttributeSink, Counts, HookId, Record, RecordSink};
+use crate::flow::{AttributeSink, Counts, HookId, Record, RecordSink, Text};
 use crate::otlp::wire;
 
 // Fields of `ExportLogsServiceRequest`, `ResourceLogs`, `ScopeLogs` and `InstrumentationScope`.
@@ -166,7 +166,12 @@ pub struct LogAttributes<'a>(&'a mut Vec<u8>);
 impl AttributeSink for LogAttributes<'_> {
     #[inline(always)]
     fn text(&mut self, attribute: Attribute, value: &str) {
-        wire::put_text(self.0, ATTRIBUTES, attribute.key, value);
+        wire::put_text(self.0, ATTRIBUTES, attribute.key, value.as_bytes());
+    }
+
+    #[inline(always)]
+    fn ascii<const N: usize>(&mut self, attribute: Attribute, value: &Text<N>) {
+        wire::put_text(self.0, ATTRIBUTES, attribute.key, value.as_bytes());
     }
 
     #[inline(always)]

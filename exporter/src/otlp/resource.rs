@@ -152,7 +152,7 @@ pub fn encode_resource(resource: &Resource) -> Vec<u8> {
             Value::Array(Array::String(values)) => {
                 wire::put_texts(&mut out, ATTRIBUTES, key, values.iter().map(StringValue::as_str));
             }
-            other => wire::put_text(&mut out, ATTRIBUTES, key, &other.as_str()),
+            other => wire::put_text(&mut out, ATTRIBUTES, key, other.as_str().as_bytes()),
         }
     }
     out

@@ -127,10 +127,10 @@ pub(super) fn end(out: &mut [u8], start: usize) {
     *last = low_bits(length);
 }
 
-/// `KeyValue` with a string.
+/// `KeyValue` with a string, in UTF-8.
 #[inline(always)]
-pub(super) fn put_text(out: &mut Vec<u8>, tag: u8, key: &str, value: &str) {
-    let value_len = string_len(value);
+pub(super) fn put_text(out: &mut Vec<u8>, tag: u8, key: &str, value: &[u8]) {
+    let value_len = delimited_len(value.len());
     put_key(out, tag, key, value_len);
     put_string(out, value);
 }
@@ -161,7 +161,7 @@ pub(super) fn put_texts<'a>(
     for value in values {
         out.push(ARRAY_ELEMENT);
         put_varint(out, string_len(value) as u64);
-        put_string(out, value);
+        put_string(out, value.as_bytes());
     }
 }
 
@@ -226,12 +226,12 @@ fn put_key(out: &mut Vec<u8>, tag: u8, key: &str, value_len: usize) {
 
 /// An `AnyValue` with a string.
 #[inline(always)]
-fn put_string(out: &mut Vec<u8>, value: &str) {
+fn put_string(out: &mut Vec<u8>, value: &[u8]) {
     if value.len() < 0x80 {
         out.extend_from_slice(&[STRING_VALUE, low_bits(value.len())]);
-        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(value);
     } else {
-        put_bytes(out, STRING_VALUE, value.as_bytes());
+        put_bytes(out, STRING_VALUE, value);
     }
 }
 
@@ -274,7 +274,7 @@ mod tests {
             key in any_text(), text in any_text(), int: i64, number: f64, truth: bool, texts in vec(any_text(), 0..4),
         ) {
             let mut out = Vec::new();
-            put_text(&mut out, ATTRIBUTES, &key, &text);
+            put_text(&mut out, ATTRIBUTES, &key, text.as_bytes());
             put_int(&mut out, ATTRIBUTES, &key, int);
             put_double(&mut out, ATTRIBUTES, &key, number);
             put_bool(&mut out, ATTRIBUTES, &key, truth);

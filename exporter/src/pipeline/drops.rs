@@ -1,12 +1,18 @@
 //! What the kernel dropped, for the flow table.
 
 use super::{DropFate, Progress};
-use crate::kernel::{ReadError, Reader};
+use crate::kernel::{ReadError, Reader, Topology};
 use crate::table::FlowTable;
 
 /// Takes what was dropped until the last reading.
-pub(super) fn read(reader: &mut Reader, table: &mut FlowTable, progress: &Progress) -> Result<(), ReadError> {
-    reader.read_dropped(|dropped| table.note_dropped(dropped))?;
+pub(super) fn read(
+    reader: &mut Reader,
+    topology: Option<&Topology>,
+    table: &mut FlowTable,
+    progress: &Progress,
+) -> Result<(), ReadError> {
+    let scopes = topology.map(Topology::scopes).unwrap_or_default();
+    reader.read_dropped(|number| scopes.get(&number).copied(), |dropped| table.note_dropped(dropped))?;
     for (fate, packets) in
         [DropFate::Unread, DropFate::Overflow, DropFate::Nested].into_iter().zip(reader.untold_drops()?)
     {

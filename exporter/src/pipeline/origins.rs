@@ -1,57 +1,60 @@
-//! Asks connection tracking who opened the connections that were there before the agent.
+//! Asks the network stacks of this machine who began the conversations whose opening was not seen.
 
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::kernel::{Conntrack, ConntrackError};
+use crate::flow::{Hooks, Unopened};
+use crate::kernel::Stacks;
+use crate::sync::lock;
 use crate::table::FlowTable;
 
-/// For one reading's flows: some thousand answers. Flows that are not asked for have the next best evidence.
-const WITHIN: Duration = Duration::from_millis(50);
+/// For one reading's flows: some ten thousand answers. Those that have to wait are asked for after the next reading.
+pub(super) const BETWEEN_READINGS: Duration = Duration::from_millis(50);
+/// After the last one nothing else waits.
+pub(super) const AT_THE_END: Duration = Duration::from_secs(2);
+/// Flows that wait, at most (1 MiB): more have the next best evidence.
+const MOST_WAITING: usize = 1 << 13;
 
-/// The connection tracking of the agent's own network namespace.
-#[derive(Default)]
+/// Who began, by what others than packets know.
 pub(crate) struct Origins {
-    /// Once there was something to ask.
-    conntrack: Option<Conntrack>,
-    /// It does not answer, and that was said.
-    is_given_up: bool,
+    stacks: Arc<Mutex<Stacks>>,
+    waiting: VecDeque<Unopened>,
 }
 
 impl Origins {
-    /// Tells the table who opened its new connections whose opening was not seen, as far as it is known. On a thread in the agent's
-    /// own network namespace.
-    pub(super) fn refresh(&mut self, table: &mut FlowTable) {
-        let unopened = table.take_unopened();
-        if unopened.is_empty() || self.is_given_up || !Conntrack::is_tracking() {
+    /// Asks these. They may change meanwhile.
+    pub(crate) fn of(stacks: Arc<Mutex<Stacks>>) -> Self {
+        Self { stacks, waiting: VecDeque::new() }
+    }
+
+    /// Tells the table who began these flows, and those that had to wait, as far as it is known. At least one, and no more after
+    /// that time.
+    pub(super) fn tell(
+        &mut self,
+        unopened: Vec<Unopened>,
+        table: &mut FlowTable,
+        hooks: &Hooks,
+        within: Duration,
+    ) {
+        let begin = Instant::now();
+        let room = MOST_WAITING.saturating_sub(self.waiting.len());
+        self.waiting.extend(unopened.into_iter().take(room));
+        let mut stacks = lock(&self.stacks);
+        if self.waiting.is_empty() {
+            stacks.rest();
             return;
         }
-        let begin = Instant::now();
-        for packets in unopened {
-            if begin.elapsed() >= WITHIN {
+        stacks.refresh();
+        while let Some(unopened) = self.waiting.pop_front() {
+            if let Some(opener) = stacks.opener(&unopened, hooks) {
+                table.set_opener(unopened.network, &opener);
+            } else if let Some(server) = stacks.server(&unopened, hooks) {
+                table.set_server(unopened.network, &server);
+            }
+            if begin.elapsed() >= within {
                 return;
             }
-            match self.conntrack().and_then(|conntrack| conntrack.opener(&packets)) {
-                Ok(opener) => opener.into_iter().for_each(|opener| table.set_opener(&opener)),
-                Err(error) => return self.give_up(&error),
-            }
         }
-    }
-
-    fn conntrack(&mut self) -> Result<&mut Conntrack, ConntrackError> {
-        let conntrack = match self.conntrack.take() {
-            Some(conntrack) => conntrack,
-            None => Conntrack::open()?,
-        };
-        Ok(self.conntrack.insert(conntrack))
-    }
-
-    /// It would be the same each time.
-    fn give_up(&mut self, error: &ConntrackError) {
-        self.is_given_up = true;
-        tracing::warn!(
-            cause = %error,
-            remedy = ConntrackError::REMEDY,
-            "who began a flow whose opening was not seen is told without connection tracking"
-        );
     }
 }

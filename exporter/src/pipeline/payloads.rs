@@ -36,7 +36,7 @@ pub(super) fn note(payload: &Payload<'_>, seen: Sighting, table: &mut FlowTable)
     // Of ICMP, errors alone are shipped.
     let Some(quoted) = payload::read_quoted(bytes, tuple.ip_version) else { return Outcome::Incomplete };
     let error = IcmpError { ip_version: tuple.ip_version, icmp, sender: tuple.source };
-    table.note_icmp_error(&quoted, seen.time, error);
+    table.note_icmp_error(&quoted, seen, error);
     Outcome::Parsed
 }
 

@@ -1,7 +1,9 @@
-//! The way from a capture to records: each frame is handed to a program of the kernel, and what it counted is read at once.
+//! The way from a capture to records: each frame is handed to a program of the kernel, and what was counted is read from time to time.
 //!
-//! So an observation is of one frame, and its times are the frame's own, to the nanosecond. The clock of the flow table is the
-//! latest time stamp so far; nothing waits, and no interface is touched.
+//! A reading ends when a second of the capture is over, and flows are looked at. Before that, counts are read if a connection opens
+//! where another one was, if time stamps go back, and if there is no more room. So within a reading times only grow, and are the
+//! frames' own, to the nanosecond. The clock of the flow table is the latest time stamp so far; nothing waits, and no interface is
+//! touched.
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
@@ -11,20 +13,18 @@ use abi::{Direction, Reason};
 
 use super::{Outlet, Paced, loss, payloads};
 use crate::clock::{Clock, MonotonicTime, WallTime};
-use crate::flow::{Counts, Handshake, Hook, HookId, Hooks, Observation, Role, Sighting};
+use crate::flow::{Counts, Hook, HookId, Hooks, Role, Sighting};
 use crate::kernel::{
-    Filter, LoadError, Loaded, Loss, PacketContext, ReadError, Sizes, load_for_replay, test_run,
+    CapturedFrame, Filter, Frames, LoadError, Loss, Outcome, ReadError, Sizes, load_for_replay,
 };
 use crate::ledger::Ledger;
-use crate::replay::{Capture, CaptureError, Frame, Interface, Packet};
+use crate::replay::{Capture, CaptureError, Frame, Packet};
 use crate::table::{FlowTable, Output};
 
 /// The most bytes of a packet that the kernel takes on all machines.
 const MOST_BYTES: usize = 3520;
 /// Ethernet and IPv6 header: of a shorter packet, headers may be missing, and then the kernel does not take it.
 const HEADERS: usize = 54;
-/// A frame is one observation.
-const OBSERVATIONS: u32 = 8;
 /// Bytes of the ring of payloads, of which a frame has one. A page, whatever the machine's are.
 const RING: u32 = 1 << 16;
 /// How often flows are looked at whether they are over, in nanoseconds of the capture's time. A connection takes its last
@@ -33,9 +33,7 @@ const STEP: u64 = 1_000_000_000;
 
 /// Plays captures into a flow table.
 pub(crate) struct Replay<O> {
-    loaded: Loaded,
-    /// What the programs name: one interface, of which user space knows better.
-    unnamed: Hooks,
+    frames: Frames,
     hooks: Hooks,
     /// By number in the capture and index in the frame.
     known: HashMap<(u32, u32), HookId, foldhash::fast::FixedState>,
@@ -44,12 +42,12 @@ pub(crate) struct Replay<O> {
     table: FlowTable,
     ledger: Arc<Ledger>,
     outlet: O,
+    /// The last frame's time stamp.
+    last_time: u64,
     /// The latest time stamp.
     now: Option<u64>,
     /// When flows are looked at next.
     next_step: u64,
-    /// A frame as the programs take it.
-    packet: Vec<u8>,
 }
 
 /// Why a replay ended before the capture did.
@@ -78,39 +76,36 @@ pub(crate) enum ReplayError {
 }
 
 impl<O: Outlet> Replay<O> {
-    /// Loads the programs.
+    /// Loads the programs. Their maps have these sizes, but for the ring of payloads.
     pub(crate) fn new(
         table: FlowTable,
+        sizes: Sizes,
         filter: &Filter,
         ledger: Arc<Ledger>,
         outlet: O,
     ) -> Result<Self, ReplayError> {
         Ok(Self {
-            // Each frame is read by itself, so there is no segment before it to compare it with.
-            loaded: load_for_replay(
-                Sizes { tcp_quality: false, ..Sizes::of_observations(OBSERVATIONS) }.with_payloads(RING),
-                filter,
-            )?,
-            unnamed: Hooks::default(),
+            frames: load_for_replay(sizes.with_payloads(RING), filter)?,
             hooks: Hooks::default(),
             known: HashMap::default(),
             last: None,
+            last_time: 0,
             table,
             ledger,
             outlet,
             now: None,
             next_step: 0,
-            packet: Vec::with_capacity(MOST_BYTES),
         })
     }
 
     /// Plays a capture as far as it can be read. Its flows go on with the next one.
     pub(crate) fn play(&mut self, capture: &mut Capture) -> Result<(), ReplayError> {
+        let mut made = Vec::with_capacity(MOST_BYTES);
         loop {
             let number = capture.frames() + 1;
             let Some(frame) = capture.next_frame()? else { return Ok(()) };
-            let Frame { timestamp, interface, link, wire_len, bytes } = frame;
-            let packet = link.packet(bytes, wire_len, MOST_BYTES, &mut self.packet);
+            let Frame { timestamp, interface, name, link, wire_len, bytes } = frame;
+            let packet = link.packet(bytes, wire_len, MOST_BYTES, &mut made);
             let ifindex = match packet {
                 Packet::Of { ifindex, .. } => ifindex,
                 Packet::NotIp | Packet::Short => 0,
@@ -118,21 +113,24 @@ impl<O: Outlet> Replay<O> {
             let scope = u32::try_from(interface).unwrap_or(u32::MAX);
             let hook = match self.last {
                 Some((place, hook)) if place == (scope, ifindex) => hook,
-                _ => self.hook(scope, ifindex, capture.interfaces().get(interface)),
+                _ => self.hook(scope, ifindex, name),
             };
             self.advance(timestamp)?;
             let sighting = Sighting { time: MonotonicTime(timestamp), scope, ifindex };
-            self.frame(packet, wire_len, Seen { hook, sighting, number })?;
+            self.frame((packet, wire_len), hook, sighting, number)?;
         }
     }
 
     /// Ends every flow and hands over the last record.
     pub(crate) fn finish(&mut self) -> Result<(), ReplayError> {
         self.outlet.make_room();
+        self.read();
+        let read = self.read_losses();
         let clock = self.clock();
         let Self { table, ledger, outlet, hooks, .. } = self;
         table.finish(&mut Output { clock, hooks, ledger, sink: &mut Paced(outlet) });
-        outlet.finish().map_err(ReplayError::Outlet)
+        let written = outlet.finish().map_err(ReplayError::Outlet);
+        read.and(written)
     }
 
     /// Payloads for which there was no memory: their flows do not have what they say.
@@ -141,13 +139,13 @@ impl<O: Outlet> Replay<O> {
     }
 
     /// The number of a place of the capture, new or known.
-    fn hook(&mut self, scope: u32, ifindex: u32, interface: Option<&Interface>) -> HookId {
+    fn hook(&mut self, scope: u32, ifindex: u32, name: Option<&str>) -> HookId {
         let hook = *self.known.entry((scope, ifindex)).or_insert_with(|| {
             self.hooks.register(Hook {
                 scope,
                 ifindex,
                 direction: Direction::Ingress,
-                interface: interface.and_then(|known| known.name.clone()).unwrap_or_default(),
+                interface: name.map(Box::from).unwrap_or_default(),
                 role: Role::Capture,
                 namespace: None,
             })
@@ -158,6 +156,10 @@ impl<O: Outlet> Replay<O> {
 
     /// Makes the records that fall due until a frame's time. Time stamps may go back; the clock does not.
     fn advance(&mut self, timestamp: u64) -> Result<(), ReplayError> {
+        if timestamp < self.last_time {
+            self.read();
+        }
+        self.last_time = timestamp;
         let Some(now) = self.now else {
             self.now = Some(timestamp);
             self.next_step = timestamp.saturating_add(STEP);
@@ -177,9 +179,11 @@ impl<O: Outlet> Replay<O> {
     }
 
     fn step(&mut self, to: u64) -> Result<(), ReplayError> {
+        self.outlet.make_room();
+        self.read();
+        self.read_losses()?;
         self.now = Some(to);
         self.next_step = to.saturating_add(STEP);
-        self.outlet.make_room();
         let clock = self.clock();
         let Self { table, ledger, outlet, hooks, .. } = self;
         table.emit_due(&mut Output { clock, hooks, ledger, sink: &mut Paced(outlet) });
@@ -191,89 +195,93 @@ impl<O: Outlet> Replay<O> {
         Clock::at(MonotonicTime(now), WallTime(now))
     }
 
-    fn frame(&mut self, packet: Packet, captured: u32, seen: Seen) -> Result<(), ReplayError> {
-        let (link, wire_len) = match packet {
-            Packet::Of { link, wire_len, .. } => (link, wire_len),
+    fn frame(
+        &mut self,
+        (packet, captured): (Packet<'_>, u32),
+        hook: HookId,
+        seen: Sighting,
+        number: u64,
+    ) -> Result<(), ReplayError> {
+        let lost = |reason, bytes: u32| Loss {
+            hook: Some(hook),
+            reason,
+            counts: Counts { packets: 1, bytes: bytes.into() },
+        };
+        let frame = match packet {
+            Packet::Of { link, wire_len, bytes, .. } => CapturedFrame { link, bytes, wire_len, seen },
             Packet::NotIp => {
-                self.lose(seen.loss(Reason::NotIp, captured));
+                self.lose(&lost(Reason::NotIp, captured));
                 return Ok(());
             }
             Packet::Short => {
-                self.lose(seen.loss(Reason::Malformed, captured));
+                self.lose(&lost(Reason::Malformed, captured));
                 return Ok(());
             }
         };
-        // Of a whole frame the bytes say it, and a run without a context is faster.
-        let is_whole = usize::try_from(wire_len) == Ok(self.packet.len());
-        let context = PacketContext { mark: if is_whole { 0 } else { wire_len }, ..PacketContext::default() };
-        let program = self.loaded.programs.fd(link, Direction::Ingress);
-        match test_run(program, &self.packet, &context) {
-            Ok(_) => self.read(wire_len, seen),
-            Err(error) if error.kind() == ErrorKind::InvalidInput && self.packet.len() < HEADERS => {
-                self.lose(seen.loss(Reason::Malformed, wire_len));
-                Ok(())
+        match self.count(&frame) {
+            // As of now, and not of the end of the reading: its record says when it was.
+            Ok(Outcome::Malformed) => self.read_losses()?,
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::InvalidInput && frame.bytes.len() < HEADERS => {
+                self.lose(&lost(Reason::Malformed, frame.wire_len));
             }
-            Err(source) => Err(ReplayError::Run { frame: seen.number, source }),
+            Err(source) => return Err(ReplayError::Run { frame: number, source }),
         }
-    }
-
-    /// Takes what the program counted of the frame, and what it shipped.
-    fn read(&mut self, wire_len: u32, seen: Seen) -> Result<(), ReplayError> {
-        let is_of_flow = self.loaded.reader.fill() != 0;
-        let clock = self.clock();
-        let Self { loaded, unnamed, hooks, table, ledger, outlet, .. } = self;
-        loaded.reader.read(unnamed, |_, counted| {
-            let observation = seen.observation(counted, wire_len);
-            table.apply(&observation, &mut Output { clock, hooks, ledger, sink: outlet });
-        })?;
-        if is_of_flow {
-            loaded.reader.read_payloads(|payload| {
-                payloads::note(payload, seen.sighting, table);
-            });
-            return Ok(());
-        }
-        let mut losses = Vec::new();
-        self.loaded.reader.read_losses(&mut self.unnamed, |_, loss| losses.push(loss.reason))?;
-        for reason in losses {
-            self.lose(seen.loss(reason, wire_len));
-        }
+        let Self { frames, table, .. } = self;
+        frames.read_payloads(|payload| {
+            payloads::note(payload, payload.seen, table);
+        });
         Ok(())
     }
 
-    fn lose(&mut self, loss: Loss) {
+    /// Has the programs count a frame, and reads before it what they cannot tell apart from it.
+    fn count(&mut self, frame: &CapturedFrame<'_>) -> io::Result<Outcome> {
+        if self.frames.are_full() {
+            self.end_reading();
+        }
+        let outcome = self.frames.count(frame, false)?;
+        if outcome != Outcome::Held {
+            return Ok(outcome);
+        }
+        // One that comes late may be an old connection's, which another interface of the capture saw open.
+        if self.now.is_none_or(|now| frame.seen.time.0 >= now) {
+            self.end_reading();
+        }
+        self.frames.count(frame, true)
+    }
+
+    /// What comes now is of another reading.
+    fn end_reading(&mut self) {
+        self.read();
         let clock = self.clock();
         let Self { table, ledger, outlet, hooks, .. } = self;
-        loss::account(&loss, table, &mut Output { clock, hooks, ledger, sink: outlet });
-    }
-}
-
-/// Where and when a frame was captured.
-#[derive(Clone, Copy)]
-struct Seen {
-    hook: HookId,
-    sighting: Sighting,
-    /// Among the capture's frames, from 1.
-    number: u64,
-}
-
-impl Seen {
-    /// What the program counted of the frame, with what only the capture knows.
-    fn observation(self, counted: &Observation, wire_len: u32) -> Observation {
-        let time = self.sighting.time;
-        let at = |seen: Option<MonotonicTime>| seen.map(|_| time);
-        let Handshake { syn, syn_ack, ack, .. } = counted.handshake;
-        Observation {
-            hook: self.hook,
-            counts: Counts { bytes: wire_len.into(), ..counted.counts },
-            first: time,
-            last: time,
-            handshake: Handshake { syn: at(syn), syn_ack: at(syn_ack), ack: at(ack), again: None },
-            ..*counted
-        }
+        table.end_reading(&mut Output { clock, hooks, ledger, sink: &mut Paced(outlet) });
     }
 
-    fn loss(self, reason: Reason, wire_len: u32) -> Loss {
-        let counts = Counts { packets: 1, bytes: wire_len.into() };
-        Loss { hook: Some(self.hook), reason, counts }
+    /// Takes what the programs counted.
+    fn read(&mut self) {
+        let clock = self.clock();
+        let Self { frames, hooks, table, ledger, outlet, .. } = self;
+        // Nothing is held that others need, so records of a full table can be waited for.
+        let mut sink = Paced(outlet);
+        frames.read(hooks, |hooks, observation| {
+            table.apply(observation, &mut Output { clock, hooks, ledger, sink: &mut sink });
+        });
+    }
+
+    /// Takes what is in no observation.
+    fn read_losses(&mut self) -> Result<(), ReplayError> {
+        let clock = self.clock();
+        let Self { frames, hooks, table, ledger, outlet, .. } = self;
+        frames.read_losses(hooks, |hooks, loss| {
+            loss::account(loss, table, &mut Output { clock, hooks, ledger, sink: outlet });
+        })?;
+        Ok(())
+    }
+
+    fn lose(&mut self, loss: &Loss) {
+        let clock = self.clock();
+        let Self { table, ledger, outlet, hooks, .. } = self;
+        loss::account(loss, table, &mut Output { clock, hooks, ledger, sink: outlet });
     }
 }

@@ -50,6 +50,8 @@ pub struct Frame<'a> {
     pub timestamp: u64,
     /// Its number among the interfaces that the capture has named so far.
     pub interface: usize,
+    /// The interface's name, where the capture says it.
+    pub name: Option<&'a str>,
     /// What its bytes begin with.
     pub link: LinkType,
     /// Its length on the wire.
@@ -123,12 +125,6 @@ impl Capture {
         }
     }
 
-    /// The interfaces that the capture has named so far.
-    #[must_use]
-    pub fn interfaces(&self) -> &[Interface] {
-        &self.reading.interfaces
-    }
-
     /// Frames that were read.
     #[must_use]
     pub fn frames(&self) -> u64 {
@@ -157,7 +153,7 @@ impl Reading {
 
     fn frame(&mut self, found: Option<Found>) -> Result<Option<Frame<'_>>, Problem> {
         let Some(Found { timestamp, interface, wire_len, skip, len, after }) = found else { return Ok(None) };
-        let Some(Interface { link, .. }) = self.interfaces.get(interface) else {
+        let Some(Interface { link, name }) = self.interfaces.get(interface) else {
             return Err(self.broken(format!("a frame of interface {interface}, which was not described")));
         };
         let link = link.map_err(|number| Problem::LinkType {
@@ -168,6 +164,7 @@ impl Reading {
         self.frames += 1;
         let bytes = &self.input.take(skip + len + after)[skip..skip + len];
         let captured = u32::try_from(len).unwrap_or(u32::MAX);
-        Ok(Some(Frame { timestamp, interface, link, wire_len: wire_len.max(captured), bytes }))
+        let name = name.as_deref();
+        Ok(Some(Frame { timestamp, interface, name, link, wire_len: wire_len.max(captured), bytes }))
     }
 }

@@ -19,7 +19,7 @@ pub enum LinkType {
 
 /// A frame as a program takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Packet {
+pub enum Packet<'a> {
     /// The program for devices of this kind takes it.
     Of {
         /// Kind of the device.
@@ -28,6 +28,8 @@ pub enum Packet {
         wire_len: u32,
         /// Index of the interface, where the frame says it, or 0.
         ifindex: u32,
+        /// From the header on that the program expects first.
+        bytes: &'a [u8],
     },
     /// Its header says that it is not IP.
     NotIp,
@@ -73,11 +75,17 @@ impl LinkType {
         }
     }
 
-    /// Puts what a program takes of a frame into `packet`, at most `most` bytes. A cooked header of a device whose frames have an
-    /// Ethernet header becomes one again, so that the bytes of flows are those on the wire; where the frame went to is not known.
+    /// What a program takes of a frame, at most `most` bytes. A cooked header of a device whose frames have an Ethernet header becomes
+    /// one again, in `made`, so that the bytes of flows are those on the wire; where the frame went to is not known.
     #[must_use]
-    pub fn packet(self, frame: &[u8], wire_len: u32, most: usize, packet: &mut Vec<u8>) -> Packet {
-        packet.clear();
+    pub fn packet<'a>(
+        self,
+        frame: &'a [u8],
+        wire_len: u32,
+        most: usize,
+        made: &'a mut Vec<u8>,
+    ) -> Packet<'a> {
+        made.clear();
         let (header, link, ifindex) = match self {
             Self::Ethernet => (0, Link::Ethernet, 0),
             Self::Raw => (0, Link::Ip, 0),
@@ -91,9 +99,9 @@ impl LinkType {
                 let cooked = if self == Self::Cooked { cooked(frame) } else { cooked_2(frame) };
                 let Some(cooked) = cooked else { return Packet::Short };
                 if WITH_ETHERNET.contains(&cooked.device) {
-                    packet.extend([0; 6]);
-                    packet.extend(cooked.mac.unwrap_or_default());
-                    packet.extend(cooked.protocol.to_be_bytes());
+                    made.extend([0; 6]);
+                    made.extend(cooked.mac.unwrap_or_default());
+                    made.extend(cooked.protocol.to_be_bytes());
                     (cooked.header, Link::Ethernet, cooked.ifindex)
                 } else if matches!(cooked.protocol, IPV4 | IPV6) {
                     (cooked.header, Link::Ip, cooked.ifindex)
@@ -102,11 +110,17 @@ impl LinkType {
                 }
             }
         };
-        let (body, made) = (&frame[header..], packet.len());
-        packet.extend(&body[..body.len().min(most.saturating_sub(made))]);
-        let bytes = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
-        let wire_len = wire_len.saturating_sub(bytes(header)).saturating_add(bytes(made));
-        Packet::Of { link, wire_len, ifindex }
+        let (body, made_len) = (&frame[header..], made.len());
+        let body = &body[..body.len().min(most.saturating_sub(made_len))];
+        let len = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+        let wire_len = wire_len.saturating_sub(len(header)).saturating_add(len(made_len));
+        let bytes = if made_len == 0 {
+            body
+        } else {
+            made.extend(body);
+            made
+        };
+        Packet::Of { link, wire_len, ifindex, bytes }
     }
 }
 

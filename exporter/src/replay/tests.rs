@@ -139,19 +139,26 @@ fn a_cooked_frame_of_ethernet_has_its_ethernet_header_again() {
     let v1 = [&[0, 0, 0, 1, 0, 6][..], &sender, &[0, 0, 8, 0], b"ip"].concat();
     let v2 = [&[8, 0, 0, 0, 0, 0, 0, 9, 0, 1, 0, 6][..], &sender, &[0, 0], b"ip"].concat();
     for (link, frame, ifindex) in [(LinkType::Cooked, v1, 0), (LinkType::Cooked2, v2, 9)] {
-        let mut packet = Vec::new();
+        let mut room = Vec::new();
         let wire_len = u32::try_from(frame.len()).unwrap();
-        let made = link.packet(&frame, wire_len, 3520, &mut packet);
-        assert_eq!(made, Packet::Of { link: ::packet::Link::Ethernet, wire_len: 16, ifindex });
-        assert_eq!(packet, [&[0; 6][..], &sender, &[8, 0], b"ip"].concat());
+        let bytes = &[&[0; 6][..], &sender, &[8, 0], b"ip"].concat();
+        let made = link.packet(&frame, wire_len, 3520, &mut room);
+        assert_eq!(made, Packet::Of { link: ::packet::Link::Ethernet, wire_len: 16, ifindex, bytes });
+        let Packet::Of { bytes: cut, .. } = link.packet(&frame, wire_len, 15, &mut room) else { panic!() };
+        assert_eq!(cut, &bytes[..15]);
     }
 }
 
 #[test]
 fn a_loopback_frame_is_told_by_its_family_in_either_byte_order() {
-    let mut packet = Vec::new();
-    let mut of = |frame: &[u8]| LinkType::Loopback.packet(frame, 6, 3520, &mut packet);
-    let ip = Packet::Of { link: ::packet::Link::Ip, wire_len: 2, ifindex: 0 };
-    assert_eq!([of(&[0, 0, 0, 2, 1, 1]), of(&[30, 0, 0, 0, 1, 1])], [ip, ip]);
-    assert_eq!([of(&[0, 0, 0, 7, 1, 1]), of(&[0, 0])], [Packet::NotIp, Packet::Short]);
+    let ip = Packet::Of { link: ::packet::Link::Ip, wire_len: 2, ifindex: 0, bytes: &[1, 1] };
+    let frames: [(&[u8], Packet<'_>); 4] = [
+        (&[0, 0, 0, 2, 1, 1], ip),
+        (&[30, 0, 0, 0, 1, 1], ip),
+        (&[0, 0, 0, 7, 1, 1], Packet::NotIp),
+        (&[0, 0], Packet::Short),
+    ];
+    for (frame, packet) in frames {
+        assert_eq!(LinkType::Loopback.packet(frame, 6, 3520, &mut Vec::new()), packet);
+    }
 }

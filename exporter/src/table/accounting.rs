@@ -12,7 +12,9 @@
 use smallvec::SmallVec;
 
 use crate::clock::MonotonicTime;
-use crate::flow::{Counts, Direction, Ecn, Hook, HookId, Hooks, Mac, Observation, Role, TcpFlags, Vlan};
+use crate::flow::{
+    Counts, Direction, Ecn, Hook, HookId, Hooks, Mac, NetworkId, Observation, Role, TcpFlags, Vlan,
+};
 use crate::ledger::Ledger;
 use crate::table::conversation::Side;
 use crate::table::path::Settled;
@@ -160,6 +162,13 @@ impl Share {
 impl Accounting {
     pub(super) fn lead(&self, side: Side) -> Option<&Lead> {
         self.leads[side as usize].as_ref()
+    }
+
+    /// The network of the accounting hooks: this one, if one of them is in it, or if there are none.
+    pub(super) fn network(&self, now: NetworkId, hooks: &Hooks) -> NetworkId {
+        let leads = self.leads.iter().flatten();
+        let networks: SmallVec<[NetworkId; 2]> = leads.map(|lead| hooks.network(lead.hook)).collect();
+        networks.iter().find(|network| **network == now).or(networks.first()).copied().unwrap_or(now)
     }
 
     /// Takes an observation of the packets that `side` sent.

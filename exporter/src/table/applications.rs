@@ -3,7 +3,7 @@
 //! A payload may come before the observation that makes its flow. So what it says waits until the reading is over, and one more,
 //! because the packet may be of the generation that is read next. What waits and what flows have of it shares a bound in bytes.
 
-use crate::flow::{Application, Sighting, Start, Tuple};
+use crate::flow::{Application, Hooks, Sighting, Start, Tuple};
 use crate::table::reuse::Reading;
 use crate::table::{FlowTable, conversation};
 
@@ -68,16 +68,16 @@ impl FlowTable {
     }
 
     /// Gives flows what was said of them.
-    pub(super) fn place_said(&mut self) {
+    pub(super) fn place_said(&mut self, hooks: &Hooks) {
         let mut waiting = std::mem::take(&mut self.applications.waiting);
-        waiting.retain(|said| !self.place(said));
+        waiting.retain(|said| !self.place(said, hooks));
         self.applications.waiting = waiting;
     }
 
     /// Whether nothing more is to be done.
-    fn place(&mut self, said: &Said) -> bool {
+    fn place(&mut self, said: &Said, hooks: &Hooks) -> bool {
+        let slot = self.flow_at(said.seen, &said.conversation, hooks);
         let applications = &mut self.applications;
-        let slot = self.index.find(&said.conversation, &self.flows);
         let Some(flow) = slot.map(|slot| &mut self.flows[slot]).filter(|flow| flow.had_begun(said.seen.time))
         else {
             let is_late = said.reading < self.reading;

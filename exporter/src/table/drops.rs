@@ -4,8 +4,9 @@
 //! of its own made, as the user wants it. Dropped packets are in no hook's balance: a hook has counted them before, or never saw them.
 
 use crate::clock::MonotonicTime;
-use crate::flow::{Counts, DropCount, DropReason, Dropped, RecordSink};
+use crate::flow::{Counts, DropCount, DropReason, Dropped, NetworkId, RecordSink};
 use crate::table::conversation::Side;
+use crate::table::index::Key;
 use crate::table::reuse::Reading;
 use crate::table::{FlowTable, Output, conversation};
 
@@ -46,7 +47,11 @@ impl Drops {
         match self.counts.iter_mut().find(is_same) {
             Some((_, _, counts)) => *counts += dropped.counts,
             None if is_full => return false,
-            None => self.counts.push((side, dropped.reason.clone(), dropped.counts)),
+            None => {
+                // One at a time: most flows have one reason, and all of them may have one at once.
+                self.counts.reserve_exact(1);
+                self.counts.push((side, dropped.reason.clone(), dropped.counts));
+            }
         }
         let first = &mut self.first[side as usize];
         *first = Some(first.map_or(dropped.first, |first| first.min(dropped.first)));
@@ -97,10 +102,14 @@ impl FlowTable {
         for (reading, dropped) in std::mem::take(&mut self.drops.waiting) {
             let packets = dropped.counts.packets;
             let (conversation, side) = conversation::of(&dropped.tuple);
-            let known = self.index.find(&conversation, &self.flows);
-            let slot = match known {
+            let slot = match self.flow_of_drops(dropped.scope, &conversation, out.hooks) {
                 Some(slot) => slot,
-                None if self.settings.flows_of_drops => self.admit(conversation, None, dropped.first, out),
+                None if self.settings.flows_of_drops => {
+                    let network = dropped.scope.map_or(NetworkId::NODE, |scope| out.hooks.network_of(scope));
+                    let slot = self.admit(Key { network, conversation }, None, dropped.first, out);
+                    self.look_at(slot);
+                    slot
+                }
                 None if reading == self.reading => {
                     self.drops.waiting.push((reading, dropped));
                     continue;
@@ -110,19 +119,15 @@ impl FlowTable {
                     continue;
                 }
             };
-            let flow = &mut self.flows[slot];
-            let before = flow.first();
-            let fate = if flow.is_excluded() {
-                &mut self.drops.fates.unplaced
-            } else if flow.lose(side, &dropped) {
+            let is_reported = !self.flows[slot].is_excluded();
+            let fate = if is_reported && self.tell(slot, |flow| flow.lose(side, &dropped)) {
                 &mut self.drops.fates.placed
-            } else {
+            } else if is_reported {
                 &mut self.drops.fates.refused
+            } else {
+                &mut self.drops.fates.unplaced
             };
             *fate += packets;
-            if !flow.is_closing() && (known.is_none() || flow.first() != before) {
-                self.wheel.set(slot, flow.deadline(&self.settings));
-            }
         }
     }
 }

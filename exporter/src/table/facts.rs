@@ -6,7 +6,7 @@
 use abi::protocol::{TCP, UDP};
 
 use crate::clock::MonotonicTime;
-use crate::flow::{Evidence, Hooks, Listener, Listeners, Observation, Tuple};
+use crate::flow::{Evidence, Observation, Tuple};
 use crate::table::accounting::Accounting;
 use crate::table::conversation::Side;
 use crate::table::mishaps::Mishaps;
@@ -26,20 +26,14 @@ impl Facts {
     pub(super) fn of(
         conversation: &Tuple,
         tcp: Tcp,
+        server: Option<Side>,
         (accounting, mishaps): (&Accounting, &Mishaps),
-        listeners: &Listeners,
-        hooks: &Hooks,
     ) -> Self {
         let first = |side| {
             let dropped = mishaps.first_dropped_of(side);
             accounting.first_of(side).into_iter().chain(dropped).min().unwrap_or(MonotonicTime(u64::MAX))
         };
         let earlier = if first(Side::Against) < first(Side::Along) { Side::Against } else { Side::Along };
-        // Addresses of another namespace may be others' there.
-        let is_here =
-            |side| accounting.lead(side).is_some_and(|lead| hooks.get(lead.hook).scope == listeners.scope());
-        let listening =
-            || Side::BOTH.into_iter().any(is_here).then(|| listening(conversation, listeners)).flatten();
         let (source, evidence) = match Side::BOTH.map(|side| tcp.is_opener(side)) {
             [true, false] => (Side::Along, Evidence::Syn),
             [false, true] => (Side::Against, Evidence::Syn),
@@ -47,7 +41,7 @@ impl Facts {
             [false, false] => {
                 if let Some(opener) = tcp.tracked() {
                     (opener, Evidence::Conntrack)
-                } else if let Some(server) = listening() {
+                } else if let Some(server) = server {
                     (server.other(), Evidence::ListeningSocket)
                 } else if let Some(server) = ports::server(conversation) {
                     (server.other(), Evidence::WellKnownPort)
@@ -61,32 +55,19 @@ impl Facts {
     }
 }
 
-/// Whether who listens may tell who began the flow that an observation is the first of.
-pub(super) fn may_need_listeners(observation: &Observation) -> bool {
-    match observation.tuple.protocol {
-        TCP => is_unopened(observation),
-        UDP => true,
+/// Whether others than packets may tell who began the flow that an observation is the first of.
+pub(super) fn may_be_asked(observation: &Observation) -> bool {
+    let Tuple { protocol, source_port, destination_port, .. } = observation.tuple;
+    match protocol {
+        TCP => reuse::opening(observation).is_none(),
+        // Sockets at both ends of equal ports are alike.
+        UDP => source_port != destination_port,
         _ => false,
     }
 }
 
-/// Whether an observation is the first of a connection whose opening was not seen.
-pub(super) fn is_unopened(observation: &Observation) -> bool {
-    observation.tuple.protocol == TCP && reuse::opening(observation).is_none()
-}
-
-/// The only end at which a socket listens. A UDP socket that waits for answers looks as if it listened: it does not count where the
-/// ports are equal or say that the other end serves.
-fn listening(conversation: &Tuple, listeners: &Listeners) -> Option<Side> {
-    let Tuple { protocol, source, destination, .. } = *conversation;
-    let (source_port, destination_port) = (conversation.source_port?, conversation.destination_port?);
-    let listens = |address, port| listeners.have(Listener { protocol, address, port });
-    let server = match [listens(source, source_port), listens(destination, destination_port)] {
-        [true, false] => Side::Along,
-        [false, true] => Side::Against,
-        _ => return None,
-    };
-    let is_doubtful = protocol == UDP
-        && (source_port == destination_port || ports::server(conversation) == Some(server.other()));
-    (!is_doubtful).then_some(server)
+/// Whether a socket that waits at the end of a side tells that it serves: a UDP socket that waits for answers looks as if it served,
+/// so where a port says who does, only that end's counts.
+pub(super) fn may_serve(conversation: &Tuple, side: Side) -> bool {
+    conversation.protocol != UDP || ports::server(conversation).is_none_or(|server| server == side)
 }

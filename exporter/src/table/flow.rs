@@ -1,11 +1,13 @@
 //! One flow: what it adds up between two records, and what it remembers for life.
 
+mod closing;
+
 use smallvec::SmallVec;
 
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
     Application, CommunityId, Connection, Disorder, Dropped, EndReason, Endpoint, FlowId, FlowRecord, Hooks,
-    Observation, Record, RecordSink, RoundTrips, TcpFlags, Tuple,
+    NetworkId, Observation, Record, RecordSink, RoundTrips, TcpFlags, Tuple,
 };
 use crate::ledger::Ledger;
 use crate::table::Output;
@@ -13,22 +15,23 @@ use crate::table::accounting::{Accounting, Share};
 use crate::table::conversation::{self, Side, Sides};
 use crate::table::facts::Facts;
 use crate::table::handshake::Handshake;
+use crate::table::index::Key;
 use crate::table::mishaps::Mishaps;
 use crate::table::quality::Quality;
-use crate::table::reuse::{self, Reading};
+use crate::table::reuse::Reading;
 use crate::table::settings::{Phase, Settings};
-use crate::table::shared::{Known, Shared};
-use crate::table::stretch::Way;
+use crate::table::shared::Shared;
+use crate::table::stretch::{Readings, Way};
 use crate::table::tcp::Tcp;
 
-/// How long a closed connection may still get packets of one end if every drain brings some, in nanoseconds.
-const LINGER: u64 = 5_000_000_000;
+pub(super) use self::closing::Closing;
 
 #[derive(Debug)]
 pub(super) struct Flow {
     id: FlowId,
     phase: Phase,
-    /// Its name: the tuple of [`Side::Along`].
+    /// Both are its [`Key`], which would have to be padded. The conversation is the tuple of [`Side::Along`].
+    network: NetworkId,
     conversation: Tuple,
     /// First packet of its life. Both move only until the first record.
     start: WallTime,
@@ -48,6 +51,8 @@ pub(super) struct Flow {
     mishaps: Mishaps,
     /// A record has said how the connection's opening ended.
     is_opening_told: bool,
+    /// The end at which a socket waits, if there is one and it was asked for.
+    server: Option<Side>,
     /// Fixed by the first record.
     facts: Option<Facts>,
     /// Of the next record.
@@ -62,22 +67,11 @@ pub(super) struct Flow {
     stirred: Sides,
 }
 
-/// What becomes of a closing flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Closing {
-    /// More may come.
-    Lingers,
-    /// It is over.
-    Ends,
-    /// It is not over: both ends still talk.
-    GoesOn,
-}
-
 impl Flow {
     pub(super) fn new(
         id: FlowId,
         phase: Phase,
-        conversation: Tuple,
+        Key { network, conversation }: Key,
         first: MonotonicTime,
         way: Option<Way>,
         clock: Clock,
@@ -86,6 +80,7 @@ impl Flow {
         Self {
             id,
             phase,
+            network,
             conversation,
             start,
             first,
@@ -99,6 +94,7 @@ impl Flow {
             quality: Quality::default(),
             mishaps: Mishaps::default(),
             is_opening_told: false,
+            server: None,
             facts: None,
             sequence: 0,
             way,
@@ -112,12 +108,33 @@ impl Flow {
         &self.conversation
     }
 
+    pub(super) fn key(&self) -> Key {
+        Key { network: self.network, conversation: self.conversation }
+    }
+
+    /// Goes to the network of the hooks that account for it, and says whether that is another one.
+    pub(super) fn follow(&mut self, hooks: &Hooks) -> bool {
+        let network = self.accounting.network(self.network, hooks);
+        std::mem::replace(&mut self.network, network) != network
+    }
+
     pub(super) fn tcp(&self) -> Tcp {
         self.tcp
     }
 
     pub(super) fn set_opener(&mut self, opener: Side) {
         self.tcp.set_tracked(opener);
+    }
+
+    pub(super) fn set_server(&mut self, server: Side) {
+        self.server = Some(server);
+    }
+
+    /// Interfaces that account for its packets: network namespace and index.
+    pub(super) fn seen_at(&self, hooks: &Hooks) -> SmallVec<[(u32, u32); 2]> {
+        let leads = Side::BOTH.into_iter().filter_map(|side| self.accounting.lead(side));
+        let hooks = leads.map(|lead| hooks.get(lead.hook));
+        hooks.map(|hook| (hook.scope, hook.ifindex)).collect()
     }
 
     /// The first packet that a record would carry or tell of.
@@ -210,48 +227,6 @@ impl Flow {
         now.since(self.last) >= settings.idle_timeout(self.conversation.is_tcp())
     }
 
-    pub(super) fn is_closing(&self) -> bool {
-        self.closed != Reading::NEVER
-    }
-
-    /// Whether these packets may be those of a new connection: see [`reuse`].
-    pub(super) fn may_give_way(&self, observation: &Observation, reading: Reading) -> bool {
-        let is_past_opening = || Side::BOTH.into_iter().any(|side| self.tcp.is_past_opening(side, reading));
-        self.closed < reading || (reuse::opening(observation).is_some() && is_past_opening())
-    }
-
-    /// When the packets that `side` sent opened a new connection, if they did.
-    pub(super) fn replaced_at(
-        &self,
-        side: Side,
-        observation: &Observation,
-        reading: Reading,
-    ) -> Option<MonotonicTime> {
-        let is_replaced = self.closed < reading || self.tcp.is_past_opening(side, reading);
-        reuse::opening(observation).filter(|_| is_replaced)
-    }
-
-    /// The connection is over. The flow takes its last packets until a drain brings none, for [`LINGER`] at most.
-    pub(super) fn close(&mut self, now: MonotonicTime, reading: Reading) {
-        self.closed = reading;
-        self.stirred = Sides::BOTH;
-        self.not_before = now.after(LINGER);
-    }
-
-    /// What becomes of a closing flow, asked at the end of each drain.
-    pub(super) fn closing(&mut self, now: MonotonicTime) -> Closing {
-        match std::mem::take(&mut self.stirred) {
-            Sides::NONE => Closing::Ends,
-            _ if now < self.not_before => Closing::Lingers,
-            Sides::BOTH => {
-                self.closed = Reading::NEVER;
-                self.tcp.go_on();
-                Closing::GoesOn
-            }
-            _ => Closing::Ends,
-        }
-    }
-
     pub(super) fn not_before(&self) -> MonotonicTime {
         self.not_before
     }
@@ -261,13 +236,13 @@ impl Flow {
         &mut self,
         reason: EndReason,
         settings: &Settings,
-        Known { listeners, readings }: Known<'_>,
+        readings: Readings,
         shared: &mut Shared,
         out: &mut Output<'_, S>,
     ) {
         let facts = *self.facts.get_or_insert_with(|| {
             let of = (&self.accounting, &self.mishaps);
-            Facts::of(&self.conversation, self.tcp, of, listeners, out.hooks)
+            Facts::of(&self.conversation, self.tcp, self.server, of)
         });
         let mishaps = self.mishaps.settle(facts.source);
         let settled = self.accounting.settle(out.ledger, &mut shared.uses);

@@ -4,9 +4,10 @@
 //! reading is over, and one more.
 
 use crate::clock::MonotonicTime;
-use crate::flow::{FlowError, IcmpError, Tuple};
+use crate::flow::{FlowError, Hooks, IcmpError, Sighting, Tuple};
 use crate::table::FlowTable;
 use crate::table::conversation::{self, Side};
+use crate::table::flow::Flow;
 use crate::table::reuse::Reading;
 
 /// Errors that a record tells.
@@ -24,7 +25,8 @@ pub(super) struct IcmpNotes {
 #[derive(Debug)]
 struct Note {
     quoted: Tuple,
-    time: MonotonicTime,
+    /// The error itself.
+    seen: Sighting,
     reading: Reading,
     error: IcmpError,
 }
@@ -71,13 +73,13 @@ impl IcmpErrors {
 }
 
 impl FlowTable {
-    /// Takes an error that quotes a packet, and when it was seen.
-    pub fn note_icmp_error(&mut self, quoted: &Tuple, time: MonotonicTime, error: IcmpError) {
+    /// Takes an error that quotes a packet, and when and where it was seen.
+    pub fn note_icmp_error(&mut self, quoted: &Tuple, seen: Sighting, error: IcmpError) {
         if self.icmp_errors.waiting.len() >= MOST_WAITING {
             self.icmp_errors.losses.refused += 1;
             return;
         }
-        self.icmp_errors.waiting.push(Note { quoted: *quoted, time, reading: self.reading, error });
+        self.icmp_errors.waiting.push(Note { quoted: *quoted, seen, reading: self.reading, error });
     }
 
     /// Errors that were read for nothing, since the start.
@@ -87,31 +89,25 @@ impl FlowTable {
     }
 
     /// Gives flows the errors that are about them.
-    pub(super) fn place_icmp_errors(&mut self) {
+    pub(super) fn place_icmp_errors(&mut self, hooks: &Hooks) {
         let mut waiting = std::mem::take(&mut self.icmp_errors.waiting);
-        waiting.retain(|note| !self.place_icmp_error(note));
+        waiting.retain(|note| !self.place_icmp_error(note, hooks));
         self.icmp_errors.waiting = waiting;
     }
 
     /// Whether nothing more is to be done.
-    fn place_icmp_error(&mut self, note: &Note) -> bool {
+    fn place_icmp_error(&mut self, note: &Note, hooks: &Hooks) -> bool {
         let (conversation, side) = conversation::of(&note.quoted);
-        let slot = self.index.find(&conversation, &self.flows);
-        let Some(slot) = slot.filter(|slot| self.flows[*slot].had_begun(note.time)) else {
+        let time = note.seen.time;
+        let slot = self.flow_of_error(note.seen, &conversation, hooks);
+        let Some(slot) = slot.filter(|slot| self.flows[*slot].had_begun(time)) else {
             let is_late = note.reading < self.reading;
             self.icmp_errors.losses.unplaced += u64::from(is_late);
             return is_late;
         };
-        let flow = &mut self.flows[slot];
-        if flow.is_excluded() {
-            return true;
-        }
-        let before = flow.first();
-        if !flow.mishaps().is_told(side, note.error, note.time) {
+        let is_told = |flow: &mut Flow| flow.mishaps().is_told(side, note.error, time);
+        if !self.flows[slot].is_excluded() && !self.tell(slot, is_told) {
             self.icmp_errors.losses.refused += 1;
-        }
-        if !flow.is_closing() && flow.first() != before {
-            self.wheel.set(slot, flow.deadline(&self.settings));
         }
         true
     }

@@ -4,12 +4,32 @@ use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::HashTable;
 
-use crate::flow::Tuple;
+use crate::flow::{Hooks, NetworkId, Observation, Tuple};
+use crate::table::conversation::{self, Side};
 use crate::table::flow::Flow;
 use crate::table::slab::{Slab, Slot};
 
-/// Leads from a conversation's tuple to the slot of its flow. It has no tuples itself: the one to compare with is in the flow,
-/// which whoever asks wants to see anyway. So it is small enough for the processor's caches.
+/// What a flow is found by: a conversation, and where its addresses mean what they mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    pub(super) network: NetworkId,
+    pub(super) conversation: Tuple,
+}
+
+impl Key {
+    /// Of the flow that an observation belongs to, and who sent what was observed.
+    pub(super) fn of(observation: &Observation, hooks: &Hooks) -> (Self, Side) {
+        let (conversation, side) = conversation::of(&observation.tuple);
+        (Self { network: hooks.network(observation.hook), conversation }, side)
+    }
+}
+
+/// Leads from a key to the slot of its flow. It has no keys itself: the one to compare with is in the flow, which whoever asks wants
+/// to see anyway. So it is small enough for the processor's caches.
+///
+/// The hash is that of the conversation alone. So a flow stays where it is when its network joins another, and who does not know
+/// the network finds all flows that it may be. Equal addresses and ports in many networks, such as those of DHCP, are looked at
+/// one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     slots: HashTable<Slot>,
@@ -17,12 +37,18 @@ pub(super) struct Index {
 }
 
 impl Index {
-    pub(super) fn find(&self, conversation: &Tuple, flows: &Slab<Flow>) -> Option<Slot> {
-        let is_flow = |slot: &Slot| flows[*slot].conversation() == conversation;
-        self.slots.find(hash(&self.hasher, conversation), is_flow).copied()
+    pub(super) fn find(&self, key: &Key, flows: &Slab<Flow>) -> Option<Slot> {
+        let is_flow = |slot: &Slot| flows[*slot].key() == *key;
+        self.slots.find(hash(&self.hasher, &key.conversation), is_flow).copied()
     }
 
-    /// A flow is at this slot from now on. Its conversation had none.
+    /// The conversation's flows in all networks.
+    pub(super) fn find_all(&self, conversation: &Tuple, flows: &Slab<Flow>) -> impl Iterator<Item = Slot> {
+        let is_flow = move |slot: &Slot| flows[*slot].conversation() == conversation;
+        self.slots.iter_hash(hash(&self.hasher, conversation)).copied().filter(is_flow)
+    }
+
+    /// A flow is at this slot from now on. Its key had none.
     pub(super) fn insert(&mut self, slot: Slot, flows: &Slab<Flow>) {
         let Self { slots, hasher } = self;
         let hash = |slot: &Slot| hash(hasher, flows[*slot].conversation());

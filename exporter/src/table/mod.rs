@@ -1,7 +1,7 @@
 //! The flow table: observations of hooks in, records of flows out.
 //!
 //! Observations are deltas and come in any order; what a record says does not depend on it. A flow is found by its
-//! conversation's tuple ([`conversation`]) until a new connection takes it ([`reuse`]), it adds up ([`flow`]), its one timer ([`wheel`]) says when to look at it, and the
+//! conversation's tuple ([`conversation`]) in its network ([`networks`]) until a new connection takes it ([`reuse`]), it adds up ([`flow`]), its one timer ([`wheel`]) says when to look at it, and the
 //! [`Output`] takes its records. The ledger is kept in step: packets enter its table column in [`FlowTable::apply`], and leave
 //! it for the path here, or for a record in the [`RecordSink`].
 
@@ -17,6 +17,7 @@ mod handshake;
 mod icmp_errors;
 mod index;
 mod mishaps;
+mod networks;
 mod openers;
 mod others;
 mod path;
@@ -38,7 +39,7 @@ use std::sync::Arc;
 use crate::clock::{Clock, MonotonicTime};
 use crate::connections::OwnConnections;
 use crate::flow::{
-    EndReason, FlowIds, HookId, Hooks, Listeners, Observation, OtherReason, RecordSink, Tuple, Unattributed,
+    EndReason, FlowIds, HookId, Hooks, NetworkId, Observation, OtherReason, RecordSink, Unattributed,
 };
 use crate::ledger::{Ledger, LossReason};
 
@@ -47,11 +48,11 @@ use self::conversation::Side;
 use self::drops::DropNotes;
 use self::flow::{Closing, Flow};
 use self::icmp_errors::IcmpNotes;
-use self::index::Index;
+use self::index::{Index, Key};
 use self::others::Others;
 use self::reuse::Reading;
 use self::settings::{Phase, Settings};
-use self::shared::{Known, Shared};
+use self::shared::Shared;
 use self::slab::{Slab, Slot};
 use self::stretch::{Readings, Way};
 use self::wheel::Wheel;
@@ -85,12 +86,8 @@ pub struct FlowTable {
     icmp_errors: IcmpNotes,
     /// Flows of these are not reported.
     excluded: Arc<OwnConnections>,
-    /// Who listens on this machine, as last told.
-    listeners: Listeners,
-    /// Flows were made since then whose opening was not seen, and who listens may tell who began them.
-    wants_listeners: bool,
-    /// New connections whose opening was not seen.
-    unopened: Vec<Tuple>,
+    /// New conversations whose opening was not seen.
+    unopened: Vec<Key>,
 }
 
 /// Where records go, and what it takes to make them. One reading of the clock serves one step: all observations of a drain share
@@ -128,8 +125,6 @@ impl FlowTable {
             drops: DropNotes::default(),
             icmp_errors: IcmpNotes::default(),
             excluded: Arc::default(),
-            listeners: Listeners::default(),
-            wants_listeners: false,
             unopened: Vec::new(),
         }
     }
@@ -144,11 +139,11 @@ impl FlowTable {
     /// new one: if the table is full, or for many new connections of old tuples.
     pub fn apply<S: RecordSink>(&mut self, observation: &Observation, out: &mut Output<'_, S>) {
         out.ledger.observed(observation.hook, observation.counts);
-        let (conversation, side) = conversation::of(&observation.tuple);
-        let slot = self.index.find(&conversation, &self.flows);
+        let (key, side) = Key::of(observation, out.hooks);
+        let slot = self.index.find(&key, &self.flows);
         let is_flow = |slot: Slot| !self.flows[slot].may_give_way(observation, self.reading);
         if slot.is_none_or(is_flow) {
-            self.count(conversation, side, slot, observation, out);
+            self.count(key, side, slot, observation, out);
             return;
         }
         self.held.push(*observation);
@@ -170,14 +165,7 @@ impl FlowTable {
     /// brings nothing for it.
     pub fn emit_due<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
         let now = out.clock.monotonic();
-        self.settle_held(out);
-        self.readings.complete = self.reading;
-        if std::mem::take(&mut self.overflows) {
-            self.readings.overflowed = Some(now);
-        }
-        self.place_said();
-        self.place_dropped(out);
-        self.place_icmp_errors();
+        self.settle(out);
         self.end_closed(now, out);
         while let Some(slot) = self.wheel.take_due(self.settings.due_by(now, out.sink)) {
             if self.flows[slot].is_idle(now, &self.settings) {
@@ -187,6 +175,13 @@ impl FlowTable {
             }
         }
         self.others.emit_due(&self.settings, &mut self.shared.uses, out);
+        self.reading = self.reading.next();
+    }
+
+    /// Ends a reading early, and makes no records: for who can tell that an opening segment which comes next is of a new connection. To
+    /// be called instead of [`emit_due`](Self::emit_due), when all that was counted so far was taken.
+    pub fn end_reading<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
+        self.settle(out);
         self.reading = self.reading.next();
     }
 
@@ -211,9 +206,9 @@ impl FlowTable {
     /// Ends every flow. A connection that was closed ends as such, the others because they have to.
     pub fn finish<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
         self.settle_held(out);
-        self.place_said();
+        self.place_said(out.hooks);
         self.place_dropped(out);
-        self.place_icmp_errors();
+        self.place_icmp_errors(out.hooks);
         for slot in std::mem::take(&mut self.closing) {
             self.end(slot, EndReason::EndOfFlow, out);
         }
@@ -254,15 +249,15 @@ impl FlowTable {
     /// Adds packets to their conversation's flow.
     fn count<S: RecordSink>(
         &mut self,
-        conversation: Tuple,
+        key: Key,
         side: Side,
         slot: Option<Slot>,
         observation: &Observation,
         out: &mut Output<'_, S>,
     ) {
         let slot = slot.unwrap_or_else(|| {
-            let slot = self.admit(conversation, reuse::opening(observation), observation.first, out);
-            self.wonder(slot, observation, out.hooks);
+            let slot = self.admit(key, reuse::opening(observation), observation.first, out);
+            self.wonder(slot, observation);
             slot
         });
         let flow = &mut self.flows[slot];
@@ -279,14 +274,42 @@ impl FlowTable {
             self.wheel.cancel(slot);
             self.closing.push(slot);
         } else if flow.is_excluded() || flow.first() != before {
-            self.wheel.set(slot, flow.deadline(&self.settings));
+            self.look_at(slot);
         }
     }
 
-    /// Makes a flow for a conversation that has none.
+    /// Gives what waits for the end of a reading to its flows.
+    fn settle<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
+        self.settle_held(out);
+        self.readings.complete = self.reading;
+        if std::mem::take(&mut self.overflows) {
+            self.readings.overflowed = Some(out.clock.monotonic());
+        }
+        self.place_said(out.hooks);
+        self.place_dropped(out);
+        self.place_icmp_errors(out.hooks);
+    }
+
+    /// Sets a flow's timer, or moves it.
+    fn look_at(&mut self, slot: Slot) {
+        self.wheel.set(slot, self.flows[slot].deadline(&self.settings));
+    }
+
+    /// Adds what is told of a flow beside its packets. What it then has to tell earlier moves its timer.
+    fn tell<T>(&mut self, slot: Slot, add: impl FnOnce(&mut Flow) -> T) -> T {
+        let flow = &mut self.flows[slot];
+        let before = flow.first();
+        let told = add(flow);
+        if !flow.is_closing() && flow.first() != before {
+            self.look_at(slot);
+        }
+        told
+    }
+
+    /// Makes a flow for a key that has none.
     fn admit<S: RecordSink>(
         &mut self,
-        conversation: Tuple,
+        key: Key,
         opened: Option<MonotonicTime>,
         first: MonotonicTime,
         out: &mut Output<'_, S>,
@@ -297,8 +320,9 @@ impl FlowTable {
         self.wheel.turn_empty(out.clock.monotonic());
         let phase = Phase::of(self.flows.next());
         let way = self.settings.with_path.then(|| Way::new(self.reading));
-        let flow = Flow::new(self.ids.next_id(), phase, conversation, first, way, out.clock);
-        let is_own = self.excluded.have(&conversation, opened, first);
+        let flow = Flow::new(self.ids.next_id(), phase, key, first, way, out.clock);
+        let is_own = NetworkId::OF_THE_AGENT.contains(&key.network)
+            && self.excluded.have(&key.conversation, opened, first);
         let slot = self.flows.insert(if is_own { flow.excluded() } else { flow });
         self.index.insert(slot, &self.flows);
         slot
@@ -328,7 +352,7 @@ impl FlowTable {
                 }
                 Closing::GoesOn => {
                     self.closing.swap_remove(position);
-                    self.wheel.set(slot, self.flows[slot].deadline(&self.settings));
+                    self.look_at(slot);
                 }
             }
         }
@@ -338,10 +362,9 @@ impl FlowTable {
     fn emit_if_due<S: RecordSink>(&mut self, slot: Slot, now: MonotonicTime, out: &mut Output<'_, S>) {
         let flow = &mut self.flows[slot];
         if flow.is_due(now, &self.settings) {
-            let known = Known { listeners: &self.listeners, readings: self.readings };
-            flow.emit(EndReason::ActiveTimeout, &self.settings, known, &mut self.shared, out);
+            flow.emit(EndReason::ActiveTimeout, &self.settings, self.readings, &mut self.shared, out);
         }
-        self.wheel.set(slot, flow.deadline(&self.settings));
+        self.look_at(slot);
     }
 
     /// Forgets a flow, after its last record if there is one.
@@ -350,8 +373,7 @@ impl FlowTable {
         let mut flow = self.flows.remove(slot);
         self.index.remove(flow.conversation(), slot);
         if flow.is_to_be_told() {
-            let known = Known { listeners: &self.listeners, readings: self.readings };
-            flow.emit(reason, &self.settings, known, &mut self.shared, out);
+            flow.emit(reason, &self.settings, self.readings, &mut self.shared, out);
         }
         if let Some(application) = flow.application() {
             self.applications.release(application);

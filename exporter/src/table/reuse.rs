@@ -20,9 +20,10 @@
 //!   closed connections must end, it goes on.
 
 use crate::clock::MonotonicTime;
-use crate::flow::{EndReason, Observation, RecordSink};
+use crate::flow::{EndReason, Hooks, Observation, RecordSink};
+use crate::table::index::Key;
 use crate::table::slab::Slot;
-use crate::table::{FlowTable, Output, conversation};
+use crate::table::{FlowTable, Output};
 
 /// Observations that are held, at most (below 1 MiB); more are settled early, and are then divided by what is known so far.
 pub(super) const MOST_HELD: usize = 4096;
@@ -56,9 +57,11 @@ impl FlowTable {
     /// Gives what was held to old flows and new ones.
     pub(super) fn settle_held<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
         let mut held = std::mem::take(&mut self.held);
-        held.sort_unstable_by_key(|observation| conversation::of(&observation.tuple).0);
-        let groups = held.chunk_by(|a, b| conversation::of(&a.tuple).0 == conversation::of(&b.tuple).0);
-        let groups: Vec<_> = groups.map(|group| (group, self.reopened(group))).collect();
+        let hooks = out.hooks;
+        let key = |observation: &Observation| Key::of(observation, hooks).0;
+        held.sort_unstable_by_key(key);
+        let groups = held.chunk_by(|a, b| key(a) == key(b));
+        let groups: Vec<_> = groups.map(|group| (group, self.reopened(group, hooks))).collect();
         let parts = groups.iter().flat_map(|&(group, reopened)| {
             let opened = reopened.map(|(_, opened)| opened);
             group.iter().map(move |one| (one, opened.is_some_and(|opened| !is_before(one, opened))))
@@ -67,8 +70,11 @@ impl FlowTable {
             self.count_held(observation, out);
         }
         // Asked again: a full table may have ended some of them meanwhile. All at once: a search for each would take long.
-        let mut old: Vec<Slot> =
-            groups.iter().filter_map(|&(group, _)| self.reopened(group)).map(|(slot, _)| slot).collect();
+        let mut old: Vec<Slot> = groups
+            .iter()
+            .filter_map(|&(group, _)| self.reopened(group, hooks))
+            .map(|(slot, _)| slot)
+            .collect();
         old.sort_unstable();
         self.closing.retain(|slot| old.binary_search(slot).is_err());
         for slot in old {
@@ -83,18 +89,18 @@ impl FlowTable {
     }
 
     /// The flow whose tuple a new connection takes in a conversation's observations, and when that was opened.
-    fn reopened(&self, group: &[Observation]) -> Option<(Slot, MonotonicTime)> {
-        let slot = self.index.find(&conversation::of(&group.first()?.tuple).0, &self.flows)?;
+    fn reopened(&self, group: &[Observation], hooks: &Hooks) -> Option<(Slot, MonotonicTime)> {
+        let slot = self.index.find(&Key::of(group.first()?, hooks).0, &self.flows)?;
         let opened = group.iter().filter_map(|observation| {
-            let (_, side) = conversation::of(&observation.tuple);
+            let (_, side) = Key::of(observation, hooks);
             self.flows[slot].replaced_at(side, observation, self.reading)
         });
         Some((slot, opened.min()?))
     }
 
     fn count_held<S: RecordSink>(&mut self, observation: &Observation, out: &mut Output<'_, S>) {
-        let (conversation, side) = conversation::of(&observation.tuple);
-        let slot = self.index.find(&conversation, &self.flows);
-        self.count(conversation, side, slot, observation, out);
+        let (key, side) = Key::of(observation, out.hooks);
+        let slot = self.index.find(&key, &self.flows);
+        self.count(key, side, slot, observation, out);
     }
 }

@@ -1,8 +1,6 @@
 //! What the flows of a table have in common.
 
-use crate::flow::Listeners;
 use crate::table::accounting::Tally;
-use crate::table::stretch::Readings;
 use crate::table::uses::Uses;
 
 /// Lists for this many tallies and fewer are used again: a flow that crosses two hooks has four.
@@ -35,11 +33,4 @@ impl Shared {
     pub(super) fn shrink(&mut self, flows: usize) {
         self.lists.truncate(flows);
     }
-}
-
-/// What the table knows beyond the flow when it makes a record.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Known<'a> {
-    pub(super) listeners: &'a Listeners,
-    pub(super) readings: Readings,
 }

@@ -6,11 +6,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use flow_tests::netns::Netns;
 use semconv::{attribute, value};
 use serde_json::{Value, json};
 
 use crate::facts::{PATIENCE, connect, ensure_says, observe};
-use crate::topology::{CLIENT, Pair, SERVER};
+use crate::program::{Program, command};
+use crate::topology::{CLIENT, FAR_SERVER, Pair, Routed, SERVER};
 
 /// Types of a question.
 const A: u8 = 1;
@@ -32,18 +34,33 @@ fn record(records: &[Value], port: u16) -> Result<&Value> {
 /// A question that is answered after a while, one that says that there is no such name, and one that is not answered. With each,
 /// there is a second question in the same flow, so that not only first packets are looked at.
 pub(crate) fn answers() -> Result<()> {
-    const WHILE: Duration = Duration::from_millis(30);
     let pair = Pair::new()?;
-    let server = pair.server.enter(|| UdpSocket::bind((SERVER, 53)))??;
-    server.set_read_timeout(Some(PATIENCE))?;
     let program = observe(&pair, &[])?;
+    answered((&pair.client, CLIENT), (&pair.server, SERVER), program)
+}
+
+/// What comes by a second hook is not another question, and not another answer.
+pub(crate) fn at_two_hooks() -> Result<()> {
+    let routed = Routed::new()?;
+    let arguments = ["flows", "--interface", "rc,rs", "--format", "json", "--interval", "1h"];
+    let program = Program::start(command(&routed.router, &arguments))?;
+    answered((&routed.client, CLIENT), (&routed.server, FAR_SERVER), program)
+}
+
+fn answered(client: (&Netns, &str), server: (&Netns, &str), program: Program) -> Result<()> {
+    const WHILE: Duration = Duration::from_millis(30);
+    let socket = |(namespace, address): (&Netns, &str), port| -> Result<UdpSocket> {
+        let socket = namespace.enter(|| UdpSocket::bind((address, port)))??;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        Ok(socket)
+    };
+    let (address, server) = (server.1, socket(server, 53)?);
     let mut expected = Vec::new();
     for (code, name) in [(Some(0), json!("NOERROR")), (Some(3), json!("NXDOMAIN")), (None, Value::Null)] {
-        let client = pair.client.enter(|| UdpSocket::bind((CLIENT, 0)))??;
-        client.set_read_timeout(Some(PATIENCE))?;
+        let client = socket(client, 0)?;
         let begin = Instant::now();
         for id in [7, 8] {
-            client.send_to(&message(id, A, None), (SERVER, 53))?;
+            client.send_to(&message(id, A, None), (address, 53))?;
             server.recv_from(&mut [0; 512])?;
         }
         if code.is_some() {
@@ -66,6 +83,7 @@ pub(crate) fn answers() -> Result<()> {
                 (attribute::DNS_QUESTION_NAME, json!("shop.example")),
                 (attribute::NETWORK_DNS_QUESTION_TYPE, json!("A")),
                 (attribute::NETWORK_DNS_RESPONSE_CODE, code),
+                (attribute::NETWORK_DNS_QUESTIONS_COUNT, Value::Null),
                 (attribute::SOURCE_IP_ECN, json!(["not_ect"])),
             ],
         )?;

@@ -63,7 +63,7 @@ fn ensure_dropped(record: &Value, reason: &str, packets: u64, len: usize) -> Res
 }
 
 /// A rule that drops datagrams to a port, and counts them.
-fn refuse(namespace: &Netns, hook: &str, port: u16) -> Result<()> {
+pub(crate) fn refuse(namespace: &Netns, hook: &str, port: u16) -> Result<()> {
     let chain = format!("{{ type filter hook {hook} priority 0 ; }}");
     namespace.run(&["nft", "add table inet drops"])?;
     namespace.run(&["nft", &format!("add chain inet drops {hook} {chain}")])?;
@@ -71,7 +71,7 @@ fn refuse(namespace: &Netns, hook: &str, port: u16) -> Result<()> {
 }
 
 /// Packets that the rule has dropped.
-fn refused(namespace: &Netns) -> Result<u64> {
+pub(crate) fn refused(namespace: &Netns) -> Result<u64> {
     let rules = namespace.run(&["nft", "list table inet drops"])?;
     let mut words = rules.split_whitespace().skip_while(|word| *word != "packets").skip(1);
     words.next().context("the rule has no counter")?.parse().context("packets are a number")

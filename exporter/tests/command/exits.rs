@@ -33,6 +33,7 @@ pub(crate) fn usage() -> Result<()> {
 pub(crate) fn configuration() -> Result<()> {
     let pair = Pair::new()?;
     assert_exit(&run(&pair.client, &["run", "--memory", "1MiB"])?, 78, &["--memory"])?;
+    assert_exit(&run(&pair.client, &["run", "--memory", "1024TiB"])?, 78, &["less than", "lower --memory"])?;
     let with_endpoint =
         |endpoint| output(command(&pair.client, &["run"]).env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint));
     assert_exit(&with_endpoint("collector:4318")?, 78, &["OTEL_EXPORTER_OTLP_ENDPOINT", "http://"])?;

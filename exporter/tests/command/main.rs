@@ -14,7 +14,9 @@ mod icmp;
 mod lifetime;
 mod long_hello;
 mod metrics;
+mod networks;
 mod orientation;
+mod origins;
 mod output;
 mod own_traffic;
 mod path;
@@ -30,6 +32,7 @@ mod telemetry;
 mod timestamps;
 mod tshark;
 mod tshark_facts;
+mod tshark_tcp;
 
 use std::process::ExitCode;
 
@@ -38,7 +41,7 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 102] = [
+    let tests: [Test; 118] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -60,6 +63,11 @@ fn main() -> ExitCode {
         ("what_crosses_pods_and_a_router_counts_once_and_its_path_has_each_hook", pods::chain),
         ("a_pods_second_interface_has_flows_of_its_own", pods::second_interface),
         ("many_short_connections_through_pods_count_once_each", pods::many_connections),
+        ("what_is_equal_in_two_isolated_networks_is_two_flows", networks::isolated),
+        ("the_first_bytes_of_two_networks_are_told_apart", networks::first_bytes),
+        ("what_is_dropped_in_one_of_two_networks_is_told_of_its_flow", networks::drops),
+        ("what_namespaces_say_to_themselves_is_told_apart", networks::loopback),
+        ("a_network_that_joins_the_machine_keeps_its_flows", networks::joined),
         ("a_connection_to_a_delayed_backend_has_its_round_trip", connection::delayed_backend),
         ("a_connection_of_a_delayed_client_has_its_round_trip", connection::delayed_client),
         ("a_connection_that_is_refused_says_so", connection::refused),
@@ -85,6 +93,13 @@ fn main() -> ExitCode {
         ),
         ("connection_tracking_that_began_late_does_not_tell", orientation::conntrack_that_began_late),
         ("a_udp_server_that_answers_did_not_begin", orientation::datagrams),
+        ("the_listening_socket_of_a_pod_tells_who_began", origins::listening_pod),
+        ("the_listening_socket_of_another_pod_does_not_tell", origins::other_pod),
+        ("an_address_that_two_pods_of_a_network_have_does_not_tell", origins::same_address),
+        ("an_address_that_a_pod_gets_late_tells", origins::late_address),
+        ("pods_of_no_machine_tell_who_began", origins::chain),
+        ("the_connection_tracking_of_another_namespace_tells_who_began", origins::tracking_router),
+        ("pods_that_come_and_go_while_they_are_asked_leave_nothing", origins::come_and_go),
         ("a_tls_handshake_says_name_version_and_protocols", facts::tls),
         ("a_connection_without_tls_says_so", facts::without_tls),
         ("bytes_from_the_middle_of_a_connection_say_nothing", facts::from_the_middle),
@@ -93,6 +108,7 @@ fn main() -> ExitCode {
         ("a_quic_connection_says_the_version_of_its_answer", quic::versions),
         ("a_connection_of_a_quic_stack_is_told_and_counted_to_the_datagram", quic_stack::connections),
         ("a_question_to_dns_says_its_answer_and_how_long_it_took", dns::answers),
+        ("a_question_to_dns_that_passes_two_hooks_is_timed_once", dns::at_two_hooks),
         ("each_question_to_dns_of_a_flow_is_told", dns::several_questions),
         ("a_question_to_dns_over_tcp_comes_in_whatever_segments", dns::over_tcp),
         ("packets_that_are_dropped_are_told_with_the_reason_to_the_packet", drops::seen),
@@ -104,8 +120,11 @@ fn main() -> ExitCode {
         ("a_packet_that_may_go_no_further_is_told_by_the_router", icmp::hop_limit),
         ("a_connection_to_where_there_is_no_way_says_so", icmp::no_route),
         ("captures_of_every_kind_have_their_flows", captures::as_expected),
+        ("a_capture_gets_no_more_memory_than_there_is", replay::too_much_memory),
         ("random_captures_add_up_as_tshark_has_them", tshark::same_sums),
         ("random_captures_say_what_tshark_reads", tshark_facts::same_facts),
+        ("random_connections_lose_what_tshark_says", tshark_tcp::same_disorder),
+        ("a_capture_at_the_sender_has_what_its_socket_sent_again", tshark_tcp::as_the_socket),
         ("an_interface_that_left_is_in_the_balance", lifetime::interface),
         ("a_collector_receives_what_was_sent", collector::receives),
         ("a_collector_receives_over_http", collector::receives_over_http),

@@ -16,14 +16,14 @@ use crate::topology::{CLIENT, CLIENT_V6, FAR_SERVER, Pair, Routed, SERVER, SERVE
 const PORT: u16 = 7001;
 
 /// Both ends of a connection.
-struct Connection {
-    client: TcpStream,
-    server: TcpStream,
+pub(crate) struct Connection {
+    pub(crate) client: TcpStream,
+    pub(crate) server: TcpStream,
 }
 
 impl Connection {
     /// When it returns, the handshake is over.
-    fn open(client: &Netns, listener: &TcpListener, address: &str) -> Result<Self> {
+    pub(crate) fn open(client: &Netns, listener: &TcpListener, address: &str) -> Result<Self> {
         let address = SocketAddr::new(address.parse()?, listener.local_addr()?.port());
         let client = client.enter(|| TcpStream::connect(address))??;
         let (server, _) = listener.accept()?;
@@ -31,17 +31,17 @@ impl Connection {
     }
 
     /// The server speaks.
-    fn push(&mut self) -> Result<()> {
+    pub(crate) fn push(&mut self) -> Result<()> {
         self.server.write_all(&[0; 100])?;
         Ok(self.client.read_exact(&mut [0; 100])?)
     }
 
-    fn port(&self) -> Result<u16> {
+    pub(crate) fn port(&self) -> Result<u16> {
         Ok(self.client.local_addr()?.port())
     }
 }
 
-fn listen(server: &Netns, address: SocketAddr) -> Result<TcpListener> {
+pub(crate) fn listen(server: &Netns, address: SocketAddr) -> Result<TcpListener> {
     Ok(server.enter(|| TcpListener::bind(address))??)
 }
 
@@ -50,7 +50,7 @@ fn observe(namespace: &Netns) -> Result<Program> {
 }
 
 /// The records of a run that is over.
-fn records(program: Program) -> Result<Vec<Value>> {
+pub(crate) fn records(program: Program) -> Result<Vec<Value>> {
     let ended = program.stop()?;
     ensure!(ended.stderr.contains("balances"), "{}", ended.stderr);
     ensure!(!ended.stderr.contains("who began"), "who listens is not known: {}", ended.stderr);
@@ -58,7 +58,12 @@ fn records(program: Program) -> Result<Vec<Value>> {
 }
 
 /// A flow began at this end, as this evidence has it.
-fn ensure_source(records: &[Value], source: (&str, u16), destination: &str, evidence: &str) -> Result<()> {
+pub(crate) fn ensure_source(
+    records: &[Value],
+    source: (&str, u16),
+    destination: &str,
+    evidence: &str,
+) -> Result<()> {
     let is_of = |record: &&Value| {
         [attribute::SOURCE_PORT, attribute::DESTINATION_PORT].iter().any(|port| record[port.key] == source.1)
     };
@@ -128,7 +133,7 @@ pub(crate) fn through_a_router() -> Result<()> {
 const UNKNOWN_PORT: u16 = 50_010;
 
 /// Has the kernel track connections in the namespace.
-fn track(namespace: &Netns) -> Result<()> {
+pub(crate) fn track(namespace: &Netns) -> Result<()> {
     namespace.run(&[
         "nft",
         "add table ip track; add chain ip track forward { type filter hook forward priority 0; }",

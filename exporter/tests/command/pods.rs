@@ -25,12 +25,16 @@ const PORT: u16 = 50_001;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// `flows` of all network namespaces that it is shown.
-fn flows(interval: &str) -> Command {
+pub(crate) fn flows(interval: &str) -> Command {
     isolated_command(&["flows", "--namespaces", "all", "--format", "json", "--interval", interval])
 }
 
 /// Shows namespaces, each with its name and what the program says when it has hooked it.
-fn observe(namespace: &Netns, command: Command, shown: &[(&Netns, &str, &str)]) -> Result<Program> {
+pub(crate) fn observe(
+    namespace: &Netns,
+    command: Command,
+    shown: &[(&Netns, &str, &str)],
+) -> Result<Program> {
     let (mut program, isolated) = Program::start_isolated(namespace, command)?;
     for (pod, name, says) in shown {
         isolated.show(pod, name)?;
@@ -40,7 +44,7 @@ fn observe(namespace: &Netns, command: Command, shown: &[(&Netns, &str, &str)]) 
 }
 
 /// A router that is no machine of the pods, but a pod itself: so both ends of each pair are hooked.
-fn observe_chain(machine: &Netns, routed: &Routed, command: Command) -> Result<Program> {
+pub(crate) fn observe_chain(machine: &Netns, routed: &Routed, command: Command) -> Result<Program> {
     let Routed { client, router, server } = routed;
     let shown = [
         (client, "client", "attached to c0"),
@@ -133,8 +137,8 @@ pub(crate) fn second_interface() -> Result<()> {
     Ok(())
 }
 
-const CONNECTIONS: usize = 800;
-const AT_A_TIME: usize = 16;
+const CONNECTIONS: usize = 1000;
+const AT_A_TIME: usize = 50;
 
 /// Asks and is answered some times over a connection that the client ends, so many times.
 fn converse(routed: &Routed) -> Result<()> {

@@ -2,11 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::thread::{self, sleep};
+use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use flow_tests::harness::{stay_on_one_cpu, until};
+use flow_tests::harness::until;
 use flow_tests::netns::Netns;
 use flow_tests::program::Program;
 use semconv::{Attribute, attribute};
@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use crate::connection::{PORT, connect, delayed, flows, listen, seconds};
 use crate::program::command;
-use crate::topology::{FAR_SERVER, Pair, Routed};
+use crate::timestamps::Middle;
+use crate::topology::{FAR_SERVER, Pair};
 
 /// Longer than a tick of any kernel's timer: the next packet is another tick's.
 const TICK: Duration = Duration::from_millis(20);
@@ -30,7 +31,7 @@ const MUCH: usize = 2 << 20;
 pub(crate) struct Socket {
     smoothed: Duration,
     min: Duration,
-    retransmits: u64,
+    pub(crate) retransmits: u64,
 }
 
 impl Socket {
@@ -168,32 +169,19 @@ pub(crate) fn of_a_socket() -> Result<()> {
     Ok(())
 }
 
+/// The way takes longer than a tick of the sender's clock, mostly a millisecond: what is sent again within one looks out of order.
 pub(crate) fn forwarded() -> Result<()> {
-    let routed = Routed::new()?;
-    lose_some(&routed.server, "s0")?;
-    // Many losses in many moments: of aggregated segments there would be two or three.
-    for (namespace, interface) in
-        [(&routed.client, "c0"), (&routed.router, "rc"), (&routed.router, "rs"), (&routed.server, "s0")]
-    {
-        namespace.run(&["ethtool", "-K", interface, "tso", "off", "gso", "off", "gro", "off"])?;
-    }
-    let listener = routed.server.enter(|| TcpListener::bind((FAR_SERVER, PORT)))??;
+    let middle = Middle::new(Duration::from_millis(10))?;
+    let [near, far] = &middle.ends;
+    lose_some(far, "f0")?;
+    let listener = far.enter(|| TcpListener::bind((FAR_SERVER, PORT)))??;
     // Behind the router's decision a packet has no socket.
-    let program = Program::start(command(
-        &routed.router,
-        &["flows", "--interface", "rs", "--format", "json", "--interval", "1h"],
-    ))?;
-    // The round trip is far below a tick of the sender's clock. So what is sent again after its connection has moved to another CPU,
-    // or after a reading, may be told as out of order; a connection that stays leaves no doubt.
-    let sending = || {
-        stay_on_one_cpu()?;
-        let stream = routed.client.enter(|| TcpStream::connect((FAR_SERVER, PORT)))??;
-        sent(&routed.client, stream, &listener)
-    };
-    let socket = thread::scope(|scope| scope.spawn(sending).join()).ok().context("the sender panicked")??;
+    let program = flows(&middle.router, "slow")?;
+    let stream = near.enter(|| TcpStream::connect((FAR_SERVER, PORT)))??;
+    let socket = sent(near, stream, &listener)?;
     let records = program.stop()?.records()?;
     let retransmits = sum(&records, attribute::SOURCE_TCP_RETRANSMITS);
-    // A segment that is sent again right after a reading, or by a timer on another CPU, may look new.
+    // A segment that is sent again right after a reading, or on another CPU, may look new.
     ensure!((1..=socket.retransmits).contains(&retransmits), "{retransmits}, {socket:?}: {records:?}");
     ensure!(sum(&records, attribute::DESTINATION_TCP_RETRANSMITS) == 0, "{records:?}");
     Ok(())

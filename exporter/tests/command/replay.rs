@@ -91,3 +91,11 @@ pub(crate) fn sampled() -> Result<()> {
     }
     Ok(())
 }
+
+/// The maps are made in full size, as those of an interface.
+pub(crate) fn too_much_memory() -> Result<()> {
+    let ended = replay(&capture(&[]), &["--memory", "1024TiB"])?;
+    ensure!(ended.status.code() == Some(78), "{}", ended.status);
+    ensure!(ended.stderr.contains("lower --memory"), "{}", ended.stderr);
+    Ok(())
+}

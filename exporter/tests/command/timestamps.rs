@@ -33,14 +33,14 @@ const ENDS: [[IpAddr; 2]; 2] = [
 ];
 
 /// Two ends, and a router between them whose `slow` leads to the far one.
-struct Middle {
-    ends: [Netns; 2],
-    router: Netns,
+pub(crate) struct Middle {
+    pub(crate) ends: [Netns; 2],
+    pub(crate) router: Netns,
     _relay: Relay,
 }
 
 impl Middle {
-    fn new(way: Duration) -> Result<Self> {
+    pub(crate) fn new(way: Duration) -> Result<Self> {
         let (near, router, far) = (quiet("near")?, quiet("router")?, quiet("far")?);
         near.connect(("n0", "10.77.1.1/24"), &router, ("fast", "10.77.1.254/24"))?;
         let ends = [(&router, "slow", "10.77.2.254/24"), (&far, "f0", "10.77.2.2/24")];

@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail, ensure};
 use exporter::flow::Hooks;
 use exporter::kernel::{
     AttachOptions, AttachView, Attacher, Filter, GracePeriod, InstanceLock, Loaded, Mechanism, Method,
-    Namespaces, NamespacesOptions, Selection, Sizes, load_shared,
+    Namespaces, NamespacesOptions, Scopes, Selection, Sizes, Stacks, load_shared,
 };
 use flow_tests::isolated::{self, Isolated};
 use flow_tests::netns::Netns;
@@ -183,14 +183,17 @@ fn run(settings: &str) -> Result<()> {
     };
     let (attacher, summary) = Attacher::start(options, Arc::new(programs), Arc::clone(&hooks))?;
     let namespaces = (all_namespaces == "true").then(|| {
+        let scopes = Scopes::find(Arc::new(Mutex::new(Stacks::of(100))))?;
         Namespaces::start(NamespacesOptions {
             instance: name,
             method,
             selection,
             total: total.clone(),
             own: attacher.view(),
+            scopes,
             sharing: Arc::new(sharing),
             hooks: Arc::clone(&hooks),
+            topology: Arc::default(),
         })
     });
     let namespaces = namespaces.transpose()?;

@@ -1,11 +1,13 @@
 //! Crafted packets through the real kernel programs (`BPF_PROG_TEST_RUN`): every count is compared with the slice parser's on
 //! the same bytes, which the parser's own tests compare with what the packets really are.
 
+mod captured;
 mod catalogue;
 mod filter;
 mod losses;
 mod payload;
 mod quality;
+mod sample;
 mod sequence;
 mod timestamps;
 
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         ("a_rush_after_silence_takes_no_second_entries", sequence::rush_after_silence),
         ("losses_of_more_hooks_than_are_told_apart_add_up", losses::more_hooks_than_entries),
         ("the_room_of_a_hook_that_left_is_anothers", losses::room_of_a_hook_that_left),
+        ("what_is_left_out_of_a_sample_is_what_the_rule_says", sample::as_the_rule_says),
         ("what_is_filtered_is_what_the_rules_say", filter::as_the_rules_say),
         ("the_last_of_many_rules_decides_as_the_first_does", filter::many_rules),
         ("what_is_filtered_at_many_hooks_adds_up", filter::many_hooks),
@@ -48,6 +51,10 @@ fn main() -> ExitCode {
         ("a_round_trip_by_timestamps_is_between_two_segments", timestamps::between_segments),
         ("round_trips_by_timestamps_can_be_turned_off", timestamps::off),
         ("tcp_quality_can_be_turned_off", quality::off),
+        ("frames_are_counted_as_they_were_captured", captured::as_captured),
+        ("a_capture_s_handshake_has_the_capture_s_times", captured::handshakes),
+        ("what_a_capture_s_sender_sends_again_is_known_however_late", captured::sent_again),
+        ("an_opening_frame_waits_for_the_reading_of_the_old_connection", captured::held),
         ("the_last_packet_ends_the_observation", sequence::last_packet),
     ])
 }

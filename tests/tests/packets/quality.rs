@@ -4,8 +4,8 @@ use abi::tcp_flags::{ACK, FIN, RST, SYN};
 use abi::{Direction, TcpQuality};
 use anyhow::{Result, bail, ensure};
 use crafted::layer::{
-    CUSTOMER_TAG, IPV4, IPV6, TCP, UDP, ethernet, extension, ipv4, ipv6, padded, patched, tag, tcp,
-    udp_between,
+    CUSTOMER_TAG, IPV4, IPV6, TCP, UDP, ethernet, extension, ipv4, ipv4_fragment, ipv6, padded, patched, tag,
+    tcp, udp_between,
 };
 use exporter::flow::{Disorder, Observation, Quality};
 use exporter::kernel::{Filter, PacketContext, Sizes};
@@ -156,11 +156,22 @@ pub(crate) fn begins_empty() -> Result<()> {
     // Each of the few entries is used again and again, by other protocols too.
     let mut machine = Machine::new(4)?;
     let (_, wrap) = WRAPS[0];
-    for _ in 0..5 {
+    for round in 0..5 {
         let is = without_timestamps(&mut machine)?;
         ensure!((is.retransmits, is.retransmitted_bytes, is.out_of_order) == (1, 100, 0), "{is:?}");
-        machine.send(&Segment { sequence: 100, ..PLAIN }.input(wrap))?;
-        let is = sum(&machine.observations()?);
+        // Also if an entry begins with what is not noted: a segment without flags, or in fragments.
+        let mut packets = [
+            wrap(&Segment { flags: 0, ..PLAIN }.bytes()),
+            ethernet(IPV4, &ipv4_fragment(TCP, 7, 0, true, &PLAIN.bytes())),
+            wrap(&Segment { sequence: 100, ..PLAIN }.bytes()),
+        ];
+        packets.rotate_left(round % 3);
+        for bytes in packets {
+            machine.send(&Input { bytes, ..PLAIN.input(wrap) })?;
+        }
+        let observations = machine.observations()?;
+        ensure!(observations.len() == 2, "{observations:?}");
+        let is = sum(&observations);
         ensure!(is.is_none(), "of the generation before: {is:?}");
         for port in 1..4 {
             let bytes = ethernet(IPV4, &ipv4(UDP, &udp_between(port, 53, &[1])));

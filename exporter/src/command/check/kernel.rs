@@ -5,7 +5,7 @@ use std::env::consts::ARCH;
 use crate::command::Common;
 use crate::command::check::{Cause, Host, Item};
 use crate::kernel::probe::{self, FLOOR, ReleaseError, SOCKETS_OF_PODS_SINCE, TCX_SINCE};
-use crate::kernel::{Drops, DropsError, GracePeriod, ListenersError, Method, Reach};
+use crate::kernel::{Drops, DropsError, GracePeriod, Method, Reach, SocketsError};
 
 /// Where the exporter is tested.
 const TESTED: [&str; 2] = ["x86_64", "aarch64"];
@@ -138,13 +138,13 @@ fn tcp_quality(is_wanted: bool, host: &Host<'_>) -> Item {
         Ok(release) if release.version < SOCKETS_OF_PODS_SINCE => Item::limited(
             SUBJECT,
             "by the sockets of the observed network namespaces; those of pods behind a veth pair with GRO this kernel may not show, \
-             and then sequence numbers tell what was sent again and no round-trip time",
+             and then timestamps tell round-trip times, and sequence numbers what was sent again",
         )
         .with_remedy(format!("run on Linux {major}.{minor} or later")),
         _ => Item::ok(
             SUBJECT,
-            "by the sockets of this machine's senders, also of pods; of what is only forwarded, sequence numbers tell what was sent \
-             again",
+            "by the sockets of this machine's senders, also of pods; of what is only forwarded, timestamps tell round-trip times, and \
+             sequence numbers what was sent again",
         ),
     }
 }
@@ -159,7 +159,7 @@ fn listening_sockets(host: &Host<'_>) -> Item {
                 "{error}; who began a connection that is older than the agent is told by ports, if at all"
             ),
         )
-        .with_remedy(ListenersError::REMEDY),
+        .with_remedy(SocketsError::REMEDY),
     }
 }
 

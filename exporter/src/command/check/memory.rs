@@ -1,10 +1,13 @@
 //! What `--memory` means in flows, and whether it may be used.
 
+use std::path::Path;
+
 use bytesize::ByteSize;
 
 use crate::command::Common;
 use crate::command::check::{Cause, Host, Item};
-use crate::kernel::{budget, probe};
+use crate::kernel::budget;
+use crate::kernel::probe::{self, Limit};
 
 /// What becomes of the memory that is granted if `metrics` bytes of it are for the queue of metrics.
 pub(super) fn items(common: &Common, metrics: u64, host: &Host<'_>) -> Vec<Item> {
@@ -28,17 +31,31 @@ pub(super) fn items(common: &Common, metrics: u64, host: &Host<'_>) -> Vec<Item>
 
 fn limit(granted: u64, host: &Host<'_>) -> Item {
     const SUBJECT: &str = "memory limit";
-    let Some(limit) = probe::limit(host.proc, host.sys) else {
-        return Item::limited(SUBJECT, "neither the machine's memory nor a cgroup's limit can be read")
-            .with_remedy("mount /proc, and /sys/fs/cgroup");
-    };
-    let has = format!("{} has {}", limit.of, size(limit.bytes));
-    if limit.bytes >= granted {
-        return Item::ok(SUBJECT, format!("{has}, enough for --memory {}", size(granted)));
+    match probe::limit(host.proc, host.sys) {
+        None => Item::limited(SUBJECT, "neither the machine's memory nor a cgroup's limit can be read")
+            .with_remedy("mount /proc, and /sys/fs/cgroup"),
+        Some(limit) => match exceeded(granted, &limit) {
+            None => Item::ok(SUBJECT, format!("{}, enough for --memory {}", has(&limit), size(granted))),
+            Some(finding) => Item::missing(SUBJECT, Cause::Configuration, finding).with_remedy(REMEDY),
+        },
     }
-    // Maps are made in full size: there is no "until it fills up".
-    let finding = format!("{has}, less than --memory {}: the start would fail", size(granted));
-    Item::missing(SUBJECT, Cause::Configuration, finding).with_remedy("lower --memory or raise the limit")
+}
+
+/// Why an agent that is granted so much cannot run on this host.
+pub(in crate::command) fn refusal(granted: u64, proc: &Path, sys: &Path) -> Option<String> {
+    let limit = probe::limit(proc, sys)?;
+    exceeded(granted, &limit).map(|finding| format!("{finding}; {REMEDY}"))
+}
+
+const REMEDY: &str = "lower --memory or raise the limit";
+
+/// Maps are made in full size: there is no "until it fills up".
+fn exceeded(granted: u64, limit: &Limit) -> Option<String> {
+    (limit.bytes < granted).then(|| format!("{}, less than --memory {}", has(limit), size(granted)))
+}
+
+fn has(limit: &Limit) -> String {
+    format!("{} has {}", limit.of, size(limit.bytes))
 }
 
 fn size(bytes: u64) -> String {

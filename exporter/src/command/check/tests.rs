@@ -7,7 +7,7 @@ use clap::Parser;
 use super::*;
 use crate::command::{Cli, Command};
 use crate::kernel::probe::fixture::Fixture;
-use crate::kernel::{DropsError, GracePeriod, ListenersError};
+use crate::kernel::{DropsError, GracePeriod, SocketsError};
 
 /// A kernel that answers as told.
 struct Answers {
@@ -29,8 +29,8 @@ impl Calls for Answers {
         if self.grace_period { Ok(GracePeriod::Membarrier) } else { Err(io::ErrorKind::Unsupported.into()) }
     }
 
-    fn listening_sockets(&self) -> Result<(), ListenersError> {
-        if self.listening_sockets { Ok(()) } else { Err(ListenersError::unsupported()) }
+    fn listening_sockets(&self) -> Result<(), SocketsError> {
+        if self.listening_sockets { Ok(()) } else { Err(SocketsError::unsupported()) }
     }
 
     fn drop_reasons(&self) -> Result<usize, DropsError> {
@@ -208,7 +208,7 @@ fn a_kernel_that_hides_who_listens_works_and_says_what_is_lost() {
     let report = report(&Fixture::healthy(), &Answers { listening_sockets: false, ..GOOD }, &[]);
     let item = item(&report, "listening sockets");
     assert_eq!(item.level, Level::Limited);
-    assert!(report.to_string().contains("cannot list bound UDP sockets"), "{report}");
+    assert!(report.to_string().contains("cannot ask for bound UDP sockets"), "{report}");
     assert!(report.to_string().contains("udp_diag"), "{report}");
     assert!(report.failure().is_none());
 }

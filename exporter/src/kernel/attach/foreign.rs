@@ -4,7 +4,7 @@
 //! the other end is in, the kernel tells by a number that each namespace has of each other (net/core/net_namespace.c).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,15 +12,9 @@ use netlink_sys::protocols::NETLINK_ROUTE;
 
 use super::counters::AttachView;
 use crate::kernel::interfaces::{Interface, Peer};
-use crate::kernel::netlink::{NetlinkError, Request, Socket, attributes, number};
+use crate::kernel::netlink::{NetlinkError, Socket};
+use crate::kernel::nsid::nsid;
 use crate::kernel::selection::Skip;
-
-const RTM_NEWNSID: u16 = 88;
-const RTM_GETNSID: u16 = 90;
-const NETNSA_NSID: u16 = 1;
-const NETNSA_FD: u16 = 3;
-/// `struct rtgenmsg`, padded.
-const HEADER: usize = 4;
 
 /// How long the hooks of the machine's end of a new pair are waited for. Attaching takes 14 ms an interface, and many may come at
 /// once. Too short only means that both ends are hooked.
@@ -97,16 +91,7 @@ impl Pairs {
 
     /// An answer that does not come means that the interface is hooked for itself.
     fn is_in_own(&mut self, peer: Peer) -> bool {
-        let request = Request::new(RTM_GETNSID, 0, &[0; HEADER])
-            .attribute(NETNSA_FD, &self.own.namespace.as_raw_fd().to_ne_bytes());
-        let nsid =
-            self.requests.ask(request, |kind, body| (kind == RTM_NEWNSID).then(|| nsid(body)).flatten());
-        matches!(nsid, Ok(Some(nsid)) if nsid == peer.nsid)
+        let own = nsid(&mut self.requests, self.own.namespace.as_fd());
+        matches!(own, Ok(Some(own)) if own == peer.nsid)
     }
-}
-
-pub(super) fn nsid(body: &[u8]) -> Option<i32> {
-    let mut attributes = attributes(body.get(HEADER..)?);
-    let nsid = attributes.find(|attribute| attribute.kind() == NETNSA_NSID)?;
-    number(nsid.value(), 0).map(i32::from_ne_bytes)
 }

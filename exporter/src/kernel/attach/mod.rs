@@ -27,7 +27,7 @@ pub use self::supply::Supply;
 /// Reads a message of netlink as all that is asked for here: see [`crate::check`].
 #[cfg(any(test, feature = "check"))]
 pub(super) fn check(body: &[u8]) {
-    let _ = (foreign::nsid(body), filter::filterable(body));
+    let _ = filter::filterable(body);
     let filter = filter::Filter::read(body);
     assert!(filter.is_none_or(|filter| !filter.is_sociable() || filter.kind == "bpf"), "another kind");
 }

@@ -188,10 +188,10 @@ impl Worker {
         let drained = watch.drain(|event| match event {
             Event::Present(interface) => {
                 let ifindex = interface.ifindex;
-                let named = (interface.name.clone(), interface.device, interface.role);
+                let told = (interface.name.clone(), interface.device, interface.role, interface.peer);
                 let known = interfaces.insert(ifindex, interface);
                 // Most events are of no concern here: addresses, queues, up and down.
-                if known.is_none_or(|known| (known.name, known.device, known.role) != named)
+                if known.is_none_or(|known| (known.name, known.device, known.role, known.peer) != told)
                     || failed.remove(&ifindex)
                 {
                     pending.insert(ifindex);

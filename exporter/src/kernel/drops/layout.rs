@@ -9,7 +9,7 @@ use super::DropsError;
 use super::reasons::Reasons;
 use crate::kernel::btf::{Btf, Kind};
 
-/// Where each member of [`skb`] is, in the order of its number.
+/// Where each member of [`skb`] is, by its structure and name, in the order of its number.
 const MEMBERS: [(&str, &str); skb::MEMBERS] = [
     ("sk_buff", "head"),
     ("sk_buff", "data"),
@@ -20,6 +20,12 @@ const MEMBERS: [(&str, &str); skb::MEMBERS] = [
     ("sk_buff", "protocol"),
     ("skb_shared_info", "gso_size"),
     ("skb_shared_info", "gso_segs"),
+    ("sk_buff", "dev"),
+    ("sk_buff", "sk"),
+    ("net_device", "nd_net"),
+    ("sock_common", "skc_net"),
+    ("net", "ns"),
+    ("ns_common", "inum"),
 ];
 
 const REASON: &str = "skb_drop_reason";
@@ -82,10 +88,12 @@ mod tests {
     #[test]
     fn this_kernel_is_understood() {
         let layout = Layout::read(Path::new("/sys")).unwrap();
-        let mut of_packet = layout.offsets()[..=skb::PROTOCOL].to_vec();
-        of_packet.sort_unstable();
-        of_packet.dedup();
-        assert_eq!(of_packet.len(), skb::PROTOCOL + 1, "{layout:?}");
+        let of_packet = |number: &usize| MEMBERS[*number].0 == "sk_buff";
+        let mut places: Vec<_> =
+            (0..skb::MEMBERS).filter(of_packet).map(|number| layout.offsets()[number]).collect();
+        places.sort_unstable();
+        places.dedup();
+        assert_eq!(places.len(), 9, "{layout:?}");
         assert!(layout.reasons().len() > 50, "{layout:?}");
     }
 

@@ -111,8 +111,13 @@ impl DropReader {
         Ok(Self { generations, untold, reasons: layout.into_reasons(), program, _link: link })
     }
 
-    /// Gives what is in a generation that no program writes, and empties it.
-    pub(super) fn read(&mut self, generation: u32, mut take: impl FnMut(&Dropped)) -> Result<(), ReadError> {
+    /// Gives what is in a generation that no program writes, and empties it. `scope` says which network namespace has a number.
+    pub(super) fn read(
+        &mut self,
+        generation: u32,
+        mut scope: impl FnMut(u32) -> Option<u32>,
+        mut take: impl FnMut(&Dropped),
+    ) -> Result<(), ReadError> {
         let (drops, name) = (&mut self.generations[generation as usize], DROPS[generation as usize]);
         let mut keys = Vec::new();
         for entry in drops.iter() {
@@ -120,6 +125,7 @@ impl DropReader {
             keys.push(key);
             take(&Dropped {
                 tuple: decode::tuple(&key.observed().unpack()),
+                scope: (key.namespace != 0).then(|| scope(key.namespace)).flatten(),
                 reason: self.reasons.of(key.reason),
                 counts: Counts { packets: tally.packets, bytes: tally.bytes },
                 first: MonotonicTime(tally.first_ns),

@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify;
 
 use super::enter::{EnterError, enter};
-use super::find::{Found, Identity, NAMES, look};
+use super::find::{Found, Identity, NAMES};
 use super::handle::NamespacesOptions;
 use crate::kernel::attach::{AttachOptions, Attacher, Foreign, OwnNamespace, StartError, Summary, Supply};
 use crate::kernel::instance::{InstanceError, InstanceLock};
@@ -29,15 +29,12 @@ const LETTING_GO: Duration = Duration::from_secs(10);
 pub(super) struct Follower {
     options: NamespacesOptions,
     own: OwnNamespace,
-    identity: Identity,
     stop: Arc<OwnedFd>,
     /// Of the directory of names; none as long as that is not there.
     names: Option<OwnedFd>,
     followed: BTreeMap<Identity, Followed>,
     /// Those that could not be hooked, and when that was.
     failed: BTreeMap<Identity, Instant>,
-    /// The scope of the latest. None is given twice: hooks of a namespace that went are still spoken of.
-    scope: u32,
     said_hidden: bool,
 }
 
@@ -59,21 +56,14 @@ enum FollowError {
 }
 
 impl Follower {
-    pub(super) fn new(
-        options: NamespacesOptions,
-        own: OwnNamespace,
-        identity: Identity,
-        stop: Arc<OwnedFd>,
-    ) -> Self {
+    pub(super) fn new(options: NamespacesOptions, own: OwnNamespace, stop: Arc<OwnedFd>) -> Self {
         Self {
             options,
             own,
-            identity,
             stop,
             names: None,
             followed: BTreeMap::new(),
             failed: BTreeMap::new(),
-            scope: 0,
             said_hidden: false,
         }
     }
@@ -96,8 +86,9 @@ impl Follower {
     /// is slow, and must not put the next look off.
     pub(super) fn look(&mut self) -> Duration {
         let before = Instant::now();
-        let look = look(self.identity);
+        let look = self.options.scopes.look();
         let took = before.elapsed();
+        self.options.scopes.meet(&look);
         if look.hidden && !std::mem::replace(&mut self.said_hidden, true) {
             tracing::warn!(
                 "the network namespaces of some processes cannot be seen for want of CAP_SYS_PTRACE: those without a name in {NAMES} are not observed"
@@ -109,14 +100,27 @@ impl Follower {
             self.let_go(identity);
         }
         self.failed.retain(|identity, since| look.found.contains_key(identity) && since.elapsed() < RETRY);
-        for (identity, found) in look.found {
-            if self.followed.contains_key(&identity) || self.failed.contains_key(&identity) {
-                continue;
-            }
+        let is_new = |identity: &Identity| {
+            !self.followed.contains_key(identity) && !self.failed.contains_key(identity)
+        };
+        let new: Vec<_> = look.found.into_iter().filter(|(identity, _)| is_new(identity)).collect();
+        // All of them before the first is hooked: which namespaces are joined with which is known when packets come.
+        let new: Vec<_> = new
+            .into_iter()
+            .filter_map(|(identity, found)| Some((self.options.scopes.number(identity)?, identity, found)))
+            .collect();
+        for (scope, identity, found) in &new {
+            self.place(*scope, *identity, found);
+        }
+        for (scope, identity, found) in new {
             if self.is_stopped() {
                 break;
             }
-            match self.follow(identity, &found) {
+            let followed = self.follow(scope, identity, &found);
+            if followed.is_err() {
+                self.leave(scope);
+            }
+            match followed {
                 Ok(()) => {}
                 Err(FollowError::Enter(EnterError::Gone)) => {
                     tracing::debug!("the network namespace {} left before it was hooked", found.label);
@@ -133,8 +137,19 @@ impl Follower {
         took
     }
 
-    fn follow(&mut self, identity: Identity, found: &Found) -> Result<(), FollowError> {
-        let scope = self.scope + 1;
+    /// Has a namespace that was met followed what it is joined with. Without an answer it counts as joined with the node's network.
+    fn place(&self, scope: u32, identity: Identity, found: &Found) {
+        let topology = &self.options.topology;
+        match enter(found, identity, || topology.join(scope)) {
+            // Who cannot enter says so when it is hooked.
+            Ok(Ok(())) | Err(_) => {}
+            Ok(Err(error)) => {
+                tracing::warn!("cannot follow where the interfaces of {} lead to: {error}", found.label);
+            }
+        }
+    }
+
+    fn follow(&mut self, scope: u32, identity: Identity, found: &Found) -> Result<(), FollowError> {
         let label: Arc<str> = found.label.as_str().into();
         let options = &self.options;
         let instance = options.instance.clone();
@@ -153,7 +168,6 @@ impl Follower {
             };
             Ok::<_, FollowError>(Attacher::start(options, supply, hooks)?)
         })??;
-        self.scope = scope;
         say(&label, &summary);
         self.followed.insert(identity, Followed { scope, label, attacher });
         Ok(())
@@ -165,8 +179,14 @@ impl Follower {
         for left in attacher.stop(LETTING_GO).left {
             tracing::warn!("{left}");
         }
-        lock(&self.options.hooks).leave_scope(scope);
+        self.leave(scope);
         tracing::debug!("the network namespace {label} is gone");
+    }
+
+    /// Nothing of a namespace is followed any more.
+    fn leave(&self, scope: u32) {
+        self.options.topology.leave(scope);
+        lock(&self.options.hooks).leave_scope(scope);
     }
 
     /// Detaches everything; gives what could not be detached.

@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, eventfd};
 
-use super::find::Identity;
 use super::follow::Follower;
+use super::scopes::Scopes;
 use crate::flow::Hooks;
 use crate::kernel::attach::{AttachView, Method, OwnNamespace};
 use crate::kernel::load::Sharing;
 use crate::kernel::selection::Selection;
+use crate::kernel::topology::Topology;
 
 /// How long dropping waits for hooks to end.
 const DROP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,10 +42,14 @@ pub struct NamespacesOptions {
     pub total: AttachView,
     /// The hooks of the agent's own namespace.
     pub own: AttachView,
+    /// Those that were found first.
+    pub scopes: Scopes,
     /// Loads the programs.
     pub sharing: Arc<Sharing>,
     /// Where hooks are registered.
     pub hooks: Arc<Mutex<Hooks>>,
+    /// Where it is told which namespaces there are.
+    pub topology: Arc<Topology>,
 }
 
 /// Keeps the interfaces of all network namespaces but the caller's hooked. Dropping it detaches.
@@ -63,12 +68,11 @@ impl Namespaces {
     /// No thread or descriptor; a namespace that cannot be entered is none, it is logged.
     pub fn start(options: NamespacesOptions) -> io::Result<Self> {
         let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-        let identity = Identity::of_this_thread()?;
         let namespace = std::fs::File::open("/proc/thread-self/ns/net")?.into();
         let own = OwnNamespace { namespace: Arc::new(namespace), hooks: options.own.clone() };
         let (report_looked, looked) = sync_channel(1);
         let (report_stop, stopped) = sync_channel(1);
-        let mut follower = Follower::new(options, own, identity, Arc::clone(&stop));
+        let mut follower = Follower::new(options, own, Arc::clone(&stop));
         let thread = thread::Builder::new().name("namespaces".to_owned()).spawn(move || {
             follower.look();
             // Nobody receives any more if the handle is gone; the work is the same.

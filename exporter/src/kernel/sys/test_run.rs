@@ -10,8 +10,6 @@ use super::bpf::{Command, bpf};
 pub struct PacketContext {
     /// Interface of the packet, in the caller's network namespace; 0 and 1 are the loopback interface.
     pub ifindex: u32,
-    /// The packet's mark; a program that is loaded for replay takes it for the length on the wire, unless it is 0.
-    pub mark: u32,
     /// Segments of a GSO or GRO packet.
     pub gso_segs: u32,
     /// Payload bytes of a segment.
@@ -49,9 +47,7 @@ struct Attributes {
 #[derive(Default)]
 struct Context {
     len: u32,
-    pkt_type: u32,
-    mark: u32,
-    queue_mapping_to_ingress_ifindex: [u32; 7],
+    pkt_type_to_ingress_ifindex: [u32; 9],
     ifindex: u32,
     tc_index_to_data: [u32; 9],
     data_end: u32,
@@ -70,7 +66,7 @@ const CONTEXT_LEN: u32 = 192;
 
 const _: () = {
     assert!(size_of::<Attributes>() == 80 && size_of::<Context>() == CONTEXT_LEN as usize);
-    assert!(std::mem::offset_of!(Context, mark) == 8 && std::mem::offset_of!(Context, ifindex) == 40);
+    assert!(std::mem::offset_of!(Context, ifindex) == 40);
     assert!(std::mem::offset_of!(Context, data_end) == 80);
     assert!(std::mem::offset_of!(Context, tstamp) == 152 && std::mem::offset_of!(Context, gso_size) == 176);
 };
@@ -89,7 +85,6 @@ pub fn test_run(program: BorrowedFd<'_>, packet: &[u8], context: &PacketContext)
         ifindex: context.ifindex,
         data_end: context.linear_len,
         tstamp: context.tstamp,
-        mark: context.mark,
         gso_segs: context.gso_segs,
         gso_size: context.gso_size,
         ..Context::default()

@@ -15,6 +15,7 @@ fn dropped(tuple: Tuple, moment: u64, packets: u64, name: &str) -> Dropped {
     let time = milliseconds(moment);
     Dropped {
         tuple,
+        scope: None,
         reason: reason(name),
         counts: Counts { packets, bytes: packets * 40 },
         first: time,

@@ -8,6 +8,7 @@ mod drops;
 mod ends;
 mod handshake;
 mod icmp_errors;
+mod networks;
 mod observations;
 mod orientation;
 mod own;

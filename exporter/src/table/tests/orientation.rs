@@ -1,6 +1,6 @@
 //! Who is the source.
 
-use crate::flow::{Evidence, Hook, HookId, Listener, Listeners, Tuple};
+use crate::flow::{Evidence, Hook, NetworkId, Observation, Tuple};
 use crate::table::tests::support::*;
 
 fn client(record: &Seen) -> bool {
@@ -13,25 +13,20 @@ pub(super) fn unknown(tuple: Tuple) -> Tuple {
 }
 
 impl Bench {
-    /// Sockets listen in the hooks' namespace, each at its address.
-    pub(super) fn listening(mut self, sockets: &[Listener]) -> Self {
-        let mut listeners = Listeners::of(0, usize::MAX);
-        for socket in sockets {
-            listeners.add(*socket);
-        }
-        self.table.set_listeners(listeners);
-        self
+    /// Sockets wait at these ends.
+    pub(super) fn listening(self, servers: &[Server]) -> Self {
+        Self { servers: servers.to_vec(), ..self }
     }
 }
 
-/// A socket that listens where the packets of this tuple go.
-pub(super) fn server(tuple: Tuple) -> Listener {
-    Listener { protocol: tuple.protocol, address: tuple.destination, port: tuple.destination_port.unwrap() }
+/// A socket that waits where the packets of this tuple go.
+pub(super) fn server(tuple: Tuple) -> Server {
+    (tuple.protocol, tuple.destination, tuple.destination_port.unwrap())
 }
 
 /// Who is the source of a flow whose first packet came from the server, and how that is known.
-fn told(tuple: Tuple, listeners: &[Listener]) -> (Option<u16>, Evidence) {
-    let mut bench = Bench::new().listening(listeners);
+fn told(tuple: Tuple, servers: &[Server]) -> (Option<u16>, Evidence) {
+    let mut bench = Bench::new().listening(servers);
     bench.drain(100, &[seen(tuple).at(10), seen(tuple).back().at(5)]);
     let records = bench.finish(200);
     let flow = records[0].flow();
@@ -150,34 +145,46 @@ fn a_udp_socket_that_may_wait_for_answers_does_not_listen() {
 }
 
 #[test]
-fn a_socket_of_another_namespace_says_nothing() {
-    let tuple = unknown(tcp(1));
-    let mut bench = Bench::new().listening(&[server(tuple)]);
-    let elsewhere = Hook::named(1, 1, abi::Direction::Ingress, "eth0");
-    let hook: HookId = bench.hooks.register(elsewhere);
-    bench.drain(100, &[seen(tuple).at(10).hook(hook.0), seen(tuple).back().at(5).hook(hook.0)]);
-    let records = bench.finish(200);
-    assert_eq!(records[0].flow().evidence, Evidence::FirstPacket);
+fn of_a_well_known_port_only_its_end_is_asked_for_datagrams() {
+    let tuple = udp(1);
+    let both = [server(tuple), server(tuple.reverse().unwrap())];
+    assert_eq!(told(tuple, &both), (tuple.source_port, Evidence::ListeningSocket));
 }
 
 #[test]
-fn the_table_asks_who_listens_where_that_may_tell() {
-    let wants = |observation| {
+fn others_are_asked_where_they_may_tell() {
+    let asked = |observations: &[Observation]| {
         let mut bench = Bench::new();
-        bench.drain(100, &[observation]);
-        bench.table.wants_listeners()
+        bench.drain(100, observations);
+        bench.asked.len()
     };
-    assert!(wants(seen(tcp(1))) && wants(seen(udp(1))));
-    assert!(!wants(seen(tcp(1)).flags(SYN)) && !wants(seen(tcp(1)).back().flags(SYN | ACK)));
-    assert!(!wants(seen(icmp(1, 8))));
+    assert_eq!((asked(&[seen(tcp(1))]), asked(&[seen(udp(1))])), (1, 1));
+    assert_eq!(asked(&[seen(tcp(1)).flags(SYN)]) + asked(&[seen(tcp(1)).back().flags(SYN | ACK)]), 0);
+    assert_eq!(asked(&[seen(tcp(1)).back().at(11), seen(tcp(1)).at(10).flags(SYN)]), 0, "it is opened");
+    assert_eq!(asked(&[seen(icmp(1, 8))]), 0);
+    let equal = Tuple { source_port: Some(123), destination_port: Some(123), ..udp(1) };
+    assert_eq!(asked(&[seen(equal)]), 0);
+}
+
+#[test]
+fn it_is_told_where_a_flow_was_seen() {
     let mut bench = Bench::new();
-    bench.drain(100, &[seen(udp(1))]);
-    let mut bench = bench.listening(&[]);
-    assert!(!bench.table.wants_listeners());
-    bench.drain(200, &[seen(udp(1)).at(150)]);
-    assert!(!bench.table.wants_listeners(), "only new flows ask");
-    bench.drain(300, &[seen(udp(2)).at(250)]);
-    assert!(bench.table.wants_listeners());
+    let there = bench.hooks.register(Hook::named(5, 9, abi::Direction::Ingress, "eth0"));
+    bench.drain(100, &[seen(tcp(1)).at(10), seen(tcp(1)).back().at(11).hook(there.0)]);
+    let mut seen_at = bench.asked[0].seen_at.clone();
+    seen_at.sort_unstable();
+    assert_eq!(*seen_at, [(0, 1), (5, 9)]);
+}
+
+#[test]
+fn datagrams_do_not_take_the_room_of_connections() {
+    let mut bench = Bench::new();
+    let client = |port| Tuple { source_port: Some(port), ..udp(1) };
+    let mut many: Vec<_> = (1_000..10_000).map(|port| seen(client(port)).at(10)).collect();
+    many.push(seen(tcp(1)).at(11));
+    bench.drain(100, &many);
+    assert_eq!(bench.asked.iter().filter(|asked| asked.packets.is_tcp()).count(), 1);
+    assert!(bench.asked.len() < many.len());
 }
 
 /// Who is the source of a connection whose first packet came from the server, if connection tracking has it that the client opened
@@ -185,7 +192,7 @@ fn the_table_asks_who_listens_where_that_may_tell() {
 fn tracked(mut bench: Bench, flags: u16) -> (Option<u16>, Evidence) {
     let packets = unknown(tcp(1));
     bench.drain(100, &[seen(packets).back().at(5), seen(packets).at(10).flags(flags)]);
-    bench.table.set_opener(&packets);
+    bench.table.set_opener(NetworkId::NODE, &packets);
     let records = bench.finish(200);
     let flow = records[0].flow();
     (flow.source.1, flow.evidence)
@@ -200,22 +207,14 @@ fn connection_tracking_tells_who_opened_a_connection() {
 }
 
 #[test]
-fn connections_whose_opening_was_not_seen_are_asked_for_once() {
+fn conversations_whose_opening_was_not_seen_are_asked_for_once() {
     let mut bench = Bench::new();
     let opened = seen(tcp(2)).at(10).flags(SYN);
-    bench.drain(100, &[seen(tcp(1)).at(10), seen(tcp(1)).back().at(11), opened, seen(udp(3)).at(10)]);
-    let conversation = crate::table::conversation::of(&tcp(1)).0;
-    assert_eq!(bench.table.take_unopened(), [conversation]);
+    bench.drain(100, &[seen(tcp(1)).at(10), seen(tcp(1)).back().at(11), opened]);
+    let asked: Vec<_> = bench.asked.iter().map(|asked| asked.packets).collect();
+    assert_eq!(asked, [crate::table::conversation::of(&tcp(1)).0]);
     bench.drain(200, &[seen(tcp(1)).at(150)]);
-    assert_eq!(bench.table.take_unopened(), []);
-}
-
-#[test]
-fn connections_of_other_namespaces_are_not_asked_for() {
-    let mut bench = Bench::new();
-    let there = bench.hooks.register(Hook::named(1, 1, crate::flow::Direction::Ingress, "eth0"));
-    bench.drain(100, &[seen(tcp(1)).hook(there.0).at(10)]);
-    assert_eq!(bench.table.take_unopened(), []);
+    assert_eq!(bench.asked, []);
 }
 
 #[test]
@@ -224,7 +223,7 @@ fn what_a_record_said_is_not_changed_by_connection_tracking() {
     let packets = unknown(tcp(1));
     bench.drain(100, &[seen(packets).back().at(5)]);
     let first = bench.quiet(1_000, 2 * INTERVAL);
-    bench.table.set_opener(&packets);
+    bench.table.set_opener(NetworkId::NODE, &packets);
     let last = bench.finish(2 * INTERVAL + 1_000);
     for record in first.iter().chain(&last) {
         assert_eq!((record.flow().source.1, record.flow().evidence), (Some(7001), Evidence::FirstPacket));

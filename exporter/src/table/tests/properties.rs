@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::clock::MonotonicTime;
-use crate::flow::{Counts, EndReason, Handshake, Listener, Mac, Observation, Tuple};
+use crate::flow::{Counts, EndReason, Handshake, Mac, Observation, Tuple};
 use crate::ledger::Account;
 use crate::table::tests::orientation::{server, unknown};
 use crate::table::tests::support::*;
@@ -87,13 +87,13 @@ fn config(max_flows: usize) -> Config {
 }
 
 /// At some servers' ports of which nothing else is known, at some clients', and at both ends of some.
-fn listeners() -> [Listener; 4] {
+fn servers() -> [Server; 4] {
     [unknown(tcp(1)), tcp(2).reverse().unwrap(), unknown(udp(3)), unknown(udp(3)).reverse().unwrap()]
         .map(server)
 }
 
 fn run(drains: &[Vec<Observation>], max_flows: usize) -> Bench {
-    let mut bench = Bench::with(&config(max_flows)).listening(&listeners());
+    let mut bench = Bench::with(&config(max_flows)).listening(&servers());
     for (number, drain) in drains.iter().enumerate() {
         let (moment, observations) = placed(drain, number);
         bench.drain(moment, &observations);

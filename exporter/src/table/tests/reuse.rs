@@ -189,3 +189,14 @@ fn a_full_table_of_connections_that_are_tried_again_ends_each_once() {
     assert_eq!(bench.records.len(), 3 * FLOWS as usize);
     assert!(bench.records.iter().all(|record| record.packets == (1, 1)));
 }
+
+#[test]
+fn a_reading_that_ends_early_tells_two_connections_apart_and_ends_none() {
+    let mut bench = Bench::new();
+    bench.end_reading(1_000, &whole(900));
+    bench.end_reading(1_000, &[]);
+    assert_eq!((bench.table.len(), bench.records.len()), (1, 0));
+    bench.drain(1_100, &opened(1_050));
+    assert_eq!((bench.table.len(), bench.records.len()), (1, 1));
+    assert_two_flows(bench, 2_000, (5, 4), (2, 2));
+}

@@ -1,6 +1,6 @@
 //! A table on a bench: it is given observations, and its records are kept.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::connections::OwnConnections;
 use crate::flow::{
     Application, Connection, Counts, Disorder, DropCount, Ecn, EndReason, Evidence, FlowError, FlowId,
     FlowIds, FlowRecord, Hook, HookId, Hooks, Icmp, Mac, Observation, OtherReason, Record, RecordSink, Role,
-    TcpFlags, Unattributed, Vlan,
+    TcpFlags, Unattributed, Unopened, Vlan,
 };
 use crate::ledger::Ledger;
 use crate::table::{Config, FlowTable, Output};
@@ -176,7 +176,14 @@ pub(in crate::table) struct Bench {
     pub(in crate::table) hooks: Hooks,
     /// Of the sink.
     pub(in crate::table) has_room: bool,
+    /// Where sockets wait, wherever it is asked.
+    pub(in crate::table) servers: Vec<Server>,
+    /// Of which flows it was asked after the last drain.
+    pub(in crate::table) asked: Vec<Unopened>,
 }
+
+/// Protocol, address and port.
+pub(in crate::table) type Server = (u8, Ipv6Addr, u16);
 
 impl Bench {
     /// Hooks 0 and 2 are ingress, 1 and 3 egress.
@@ -197,6 +204,8 @@ impl Bench {
             offset: OFFSET,
             hooks,
             has_room: true,
+            servers: Vec::new(),
+            asked: Vec::new(),
         }
     }
 
@@ -223,11 +232,50 @@ impl Bench {
 
     /// Applies a drain at a moment in milliseconds and asks for what is due.
     pub(in crate::table) fn drain(&mut self, moment: u64, observations: &[Observation]) -> Vec<Seen> {
+        let before = self.records.len();
         self.step(moment, |table, out| {
             for observation in observations {
                 table.apply(observation, out);
             }
+        });
+        self.ask(moment);
+        self.step(moment, |table, out| {
             table.emit_due(out);
+        });
+        self.records[before..].to_vec()
+    }
+
+    /// Asks who began the new flows whose opening was not seen.
+    fn ask(&mut self, moment: u64) {
+        let mut asked = Vec::new();
+        self.step(moment, |table, out| asked = table.take_unopened(out));
+        for unopened in &asked {
+            let protocol = unopened.packets.protocol;
+            let waits = |address, port| self.servers.contains(&(protocol, address, port));
+            if let Some(server) = unopened.server(waits) {
+                self.table.set_server(unopened.network, &server);
+            }
+        }
+        self.asked = asked;
+    }
+
+    /// Has flows follow hooks to other networks, as a reading does before its observations.
+    pub(in crate::table) fn regroup(&mut self, moment: u64) -> Vec<Seen> {
+        if !self.hooks.regroup() {
+            return Vec::new();
+        }
+        self.step(moment, |table, out| {
+            table.follow_hooks(out);
+        })
+    }
+
+    /// Applies observations of a reading that ends early.
+    pub(in crate::table) fn end_reading(&mut self, moment: u64, observations: &[Observation]) -> Vec<Seen> {
+        self.step(moment, |table, out| {
+            for observation in observations {
+                table.apply(observation, out);
+            }
+            table.end_reading(out);
         })
     }
 
@@ -251,9 +299,12 @@ impl Bench {
     }
 
     pub(in crate::table) fn finish(&mut self, moment: u64) -> Vec<Seen> {
+        let before = self.records.len();
+        self.ask(moment);
         self.step(moment, |table, out| {
             table.finish(out);
-        })
+        });
+        self.records[before..].to_vec()
     }
 
     /// Every hook's row balances.

@@ -43,32 +43,29 @@ const BE_LIBERAL: u8 = 0x08;
 const COUNT: &str = "/proc/sys/net/netfilter/nf_conntrack_count";
 
 /// Asks the connection tracking of the network namespace that the opening thread is in.
-pub struct Conntrack {
+pub(super) struct Conntrack {
     socket: Socket,
 }
 
 /// Connection tracking cannot be asked.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot ask the kernel's connection tracking: {0}")]
-pub struct ConntrackError(#[from] NetlinkError);
+pub(super) struct ConntrackError(#[from] NetlinkError);
 
 impl ConntrackError {
     /// What helps.
-    pub const REMEDY: &str = "grant CAP_NET_ADMIN, and load the kernel module nf_conntrack_netlink";
+    pub(super) const REMEDY: &str = "grant CAP_NET_ADMIN, and load the kernel module nf_conntrack_netlink";
 }
 
 impl Conntrack {
-    /// Whether connections are tracked in the calling thread's network namespace. Only then there is something to ask, and asking
-    /// does not have the kernel load modules.
-    #[must_use]
-    pub fn is_tracking() -> bool {
-        fs::read_to_string(COUNT).is_ok_and(|count| count.trim() != "0")
-    }
-
+    /// Of the calling thread's network namespace; `None` if no connection is tracked there. So asking does not have the kernel load
+    /// modules.
+    ///
     /// # Errors
     /// Where the socket that asks cannot be had.
-    pub fn open() -> Result<Self, ConntrackError> {
-        Ok(Self { socket: Socket::open(NETLINK_NETFILTER)? })
+    pub(super) fn open() -> Result<Option<Self>, ConntrackError> {
+        let is_tracking = fs::read_to_string(COUNT).is_ok_and(|count| count.trim() != "0");
+        Ok(if is_tracking { Some(Self { socket: Socket::open(NETLINK_NETFILTER)? }) } else { None })
     }
 
     /// The tuple of the packets that the side sends which opened the connection of these packets: theirs or the reverse. `None` if
@@ -76,13 +73,18 @@ impl Conntrack {
     ///
     /// # Errors
     /// Where the kernel does not answer.
-    pub fn opener(&mut self, packets: &Tuple) -> Result<Option<Tuple>, ConntrackError> {
+    pub(super) fn opener(&mut self, packets: &Tuple) -> Result<Option<Tuple>, ConntrackError> {
         let Some(reverse) = packets.reverse() else { return Ok(None) };
         // Behind a translation only the direction that comes back from there is an entry's.
         match self.find(packets)? {
             None => self.find(&reverse),
             found => Ok(found),
         }
+    }
+
+    /// See [`Socket::rest`].
+    pub(super) fn rest(&mut self) {
+        self.socket.rest();
     }
 
     /// What the entry says that has these packets as one of its directions, if there is one.

@@ -1,0 +1,151 @@
+//! Frames of a capture: times, interfaces and lengths are the capture's, and entries outlive readings.
+
+use abi::tcp_flags::{ACK, FIN, SYN};
+use anyhow::{Context, Result, ensure};
+use crafted::layer::{IPV4, PAYLOAD, TCP, UDP, ethernet, ipv4, patched, tcp, udp_between};
+use exporter::clock::MonotonicTime;
+use exporter::flow::{Hooks, Observation, Sighting};
+use exporter::kernel::{CapturedFrame, Filter, Frames, Outcome, Sizes, load_for_replay};
+use packet::Link;
+
+const MILLISECOND: u64 = 1_000_000;
+
+struct Replay {
+    frames: Frames,
+    hooks: Hooks,
+}
+
+impl Replay {
+    fn new(observations: u32) -> Result<Self> {
+        let frames = load_for_replay(Sizes::of_observations(observations), &Filter::default())?;
+        Ok(Self { frames, hooks: Hooks::default() })
+    }
+
+    /// Hands over a frame of `wire_len` bytes that was captured at an interface.
+    fn at(
+        &mut self,
+        time: u64,
+        interface: u32,
+        bytes: &[u8],
+        wire_len: u32,
+        is_again: bool,
+    ) -> Result<Outcome> {
+        let seen = Sighting { time: MonotonicTime(time), scope: interface, ifindex: 0 };
+        Ok(self.frames.count(&CapturedFrame { link: Link::Ethernet, bytes, wire_len, seen }, is_again)?)
+    }
+
+    fn count(&mut self, time: u64, bytes: &[u8]) -> Result<Outcome> {
+        self.at(time, 0, bytes, u32::try_from(bytes.len())?, false)
+    }
+
+    fn read(&mut self) -> Vec<Observation> {
+        let mut all = Vec::new();
+        self.frames.read(&mut self.hooks, |_, observation| all.push(*observation));
+        all
+    }
+}
+
+fn datagram(from: u16) -> Vec<u8> {
+    ethernet(IPV4, &ipv4(UDP, &udp_between(from, 50_000, &PAYLOAD)))
+}
+
+fn segment(flags: u16, sequence: u32, len: usize) -> Vec<u8> {
+    ethernet(IPV4, &ipv4(TCP, &patched(tcp(flags, &vec![7; len]), 4, &sequence.to_be_bytes())))
+}
+
+/// The only one there is.
+fn only(observations: &[Observation]) -> Result<Observation> {
+    let [observation] = observations else { anyhow::bail!("not one: {observations:?}") };
+    Ok(*observation)
+}
+
+pub(crate) fn as_captured() -> Result<()> {
+    let mut replay = Replay::new(64)?;
+    let first = 1_700_000_000_123_456_789;
+    for (time, interface, wire_len) in
+        [(first, 3, 70_000), (first + 1, 4, 100), (first + 5_000_000_001, 3, 2_000)]
+    {
+        ensure!(
+            replay.at(time, interface, &datagram(50_001), wire_len, false)? == Outcome::Counted,
+            "{time}"
+        );
+    }
+    let observations = replay.read();
+    let [here, there] = observations[..] else { anyhow::bail!("not two: {observations:?}") };
+    ensure!((here.counts.packets, here.counts.bytes) == (2, 72_000), "{here:?}");
+    ensure!((here.first.0, here.last.0) == (first, first + 5_000_000_001), "{here:?}");
+    ensure!((there.counts.bytes, there.first.0, there.last.0) == (100, first + 1, first + 1), "{there:?}");
+    ensure!(replay.hooks.get(here.hook).scope == 3 && replay.hooks.get(there.hook).scope == 4, "interfaces");
+    ensure!(replay.read().is_empty(), "something was read twice");
+    // What is not IP, and what contradicts itself, is in no observation.
+    ensure!(replay.count(1, &ethernet(0x0806, &[0; 46]))? == Outcome::LeftOut, "ARP");
+    ensure!(replay.count(2, &ethernet(IPV4, &[0x41; 40]))? == Outcome::Malformed, "a header of 4 bytes");
+    ensure!(replay.read().is_empty(), "there is an observation");
+    Ok(())
+}
+
+pub(crate) fn handshakes() -> Result<()> {
+    let mut replay = Replay::new(64)?;
+    let [syn, again, ack] = [1_000, 2_000, 2_500].map(|millisecond| millisecond * MILLISECOND);
+    replay.count(syn, &segment(SYN, 10, 0))?;
+    replay.count(again, &segment(SYN, 10, 0))?;
+    replay.count(ack, &segment(ACK, 11, 0))?;
+    let handshake = only(&replay.read())?.handshake;
+    ensure!(handshake.syn == Some(MonotonicTime(syn)), "{handshake:?}");
+    ensure!(handshake.ack == Some(MonotonicTime(ack)), "{handshake:?}");
+    let second = handshake.again.context("no second SYN")?.0;
+    ensure!(second <= again && again - second < 2048, "{handshake:?}");
+    Ok(())
+}
+
+/// What sequence numbers told is known in the next reading, also if it is of other entries.
+pub(crate) fn sent_again() -> Result<()> {
+    const ROOM: u16 = 8;
+    for turns in [0, 1, 2] {
+        let mut replay = Replay::new(ROOM.into())?;
+        replay.count(MILLISECOND, &segment(ACK, 1000, 100))?;
+        ensure!(only(&replay.read())?.quality.disorder.retransmits == 0, "the first segment");
+        for turn in 0..turns {
+            // The connection is there once in a while; what fills the map are others.
+            let mut others = 0_u16..;
+            while !replay.frames.are_full() {
+                let port = others.next().context("it does not fill up")?;
+                replay.count(2 * MILLISECOND, &datagram(50_001 + port + turn * ROOM))?;
+            }
+            let packets: u64 = replay.read().iter().map(|observation| observation.counts.packets).sum();
+            ensure!(packets == u64::from(others.start), "{packets} of {others:?} packets");
+            ensure!(!replay.frames.are_full(), "there is still no room");
+            replay.count(3 * MILLISECOND, &segment(ACK, 1100, 0))?;
+            replay.read();
+        }
+        replay.count(10_000 * MILLISECOND, &segment(ACK, 1000, 100))?;
+        replay.count(10_001 * MILLISECOND, &segment(ACK, 1100, 100))?;
+        let disorder = only(&replay.read())?.quality.disorder;
+        ensure!(
+            (disorder.retransmits, disorder.retransmitted_bytes, disorder.out_of_order) == (1, 100, 0),
+            "after {turns} turns: {disorder:?}"
+        );
+        replay.count(10_002 * MILLISECOND, &segment(ACK, 1200, 100))?;
+        ensure!(only(&replay.read())?.quality.disorder.is_none(), "told twice");
+    }
+    Ok(())
+}
+
+/// An opening segment waits for the old connection's entry to be read.
+pub(crate) fn held() -> Result<()> {
+    for last in [ACK, ACK | FIN] {
+        let mut replay = Replay::new(64)?;
+        ensure!(replay.count(1, &segment(SYN, 10, 0))? == Outcome::Counted, "the first SYN");
+        ensure!(replay.count(2, &segment(SYN, 10, 0))? == Outcome::Counted, "a SYN that is sent again");
+        replay.count(3, &segment(last, 11, 0))?;
+        ensure!(replay.count(4, &segment(SYN, 500, 0))? == Outcome::Held, "the next one after {last:x}");
+        let old = only(&replay.read())?;
+        ensure!(old.counts.packets == 3 && old.last.0 == 3, "{old:?}");
+        let bytes = segment(SYN, 500, 0);
+        ensure!(replay.at(4, 0, &bytes, 54, true)? == Outcome::Counted, "it is held again");
+        let new = only(&replay.read())?;
+        ensure!(new.counts.packets == 1 && new.handshake.syn == Some(MonotonicTime(4)), "{new:?}");
+        ensure!(new.quality.disorder.is_none() && new.handshake.again.is_none(), "{new:?}");
+    }
+    Ok(())
+}
