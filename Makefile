@@ -1,7 +1,7 @@
 # `make` lists what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test test-backends setup setup-run setup-test setup-backends lint bench soak deny
+.PHONY: help run test test-backends setup setup-run setup-test setup-backends lint bench soak fuzz deny
 
 # Where `cargo install` puts bpf-linker, and where Debian keeps nft, bpftool, ethtool.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH):/usr/sbin:/sbin
@@ -32,6 +32,9 @@ bench: setup-test ## Run the benchmarks (on a quiet machine)
 soak: setup-test ## Memory stays flat, and the balance is right: a receiver that is away (12 minutes), and everything at once (10 minutes)
 	scripts/cargo-root bench -p otel-flow-exporter --bench peer_run -- away
 	OTELCOL=$$(scripts/collector) scripts/cargo-root bench -p otel-flow-exporter --bench peer_run -- churn
+
+fuzz: setup-test ## Fuzz each decoder of what others write (SECONDS=60 each)
+	scripts/fuzz $(or $(SECONDS),60) $(TARGETS)
 
 deny: ## Check licences, duplicates and sources of dependencies (installs cargo-deny: about 3 minutes)
 	cargo deny --version || cargo install cargo-deny --version $(CARGO_DENY) --locked

@@ -8,6 +8,8 @@ pub mod aggregate;
 #[cfg(test)]
 mod captured;
 mod cause;
+#[cfg(any(test, feature = "check"))]
+pub mod check;
 pub mod clock;
 pub mod command;
 pub mod connections;

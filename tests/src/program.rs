@@ -34,6 +34,9 @@ pub struct Ended {
     pub stderr: String,
 }
 
+/// Seconds that the program may take to say something, on a machine that does much else.
+const START: i64 = 300;
+
 /// Cargo names the program to tests of its package.
 const PROGRAM: &str = "CARGO_BIN_EXE_otel-flow-exporter";
 
@@ -98,7 +101,7 @@ impl Program {
     /// Starts it and returns when its hooks count.
     ///
     /// # Errors
-    /// If it ends before, or does not count within 20 s.
+    /// If it ends before, or does not count within 5 minutes.
     pub fn start(command: Command) -> Result<Self> {
         Self::start_until(command, "attached")
     }
@@ -106,7 +109,7 @@ impl Program {
     /// Starts it and returns when it has said so.
     ///
     /// # Errors
-    /// If it ends before, or does not say so within 20 s.
+    /// If it ends before, or does not say so within 5 minutes.
     pub fn start_until(mut command: Command, words: &str) -> Result<Self> {
         let mut child = command.spawn().context("starting the program")?;
         let errors = BufReader::new(child.stderr.take().context("stderr is piped")?);
@@ -129,11 +132,11 @@ impl Program {
     /// Waits until it has said something.
     ///
     /// # Errors
-    /// If it ends before, or does not say so within 20 s.
+    /// If it ends before, or does not say so within 5 minutes.
     pub fn says(&mut self, words: &str) -> Result<()> {
         while !self.said.contains(words) {
             if self.errors.buffer().is_empty() {
-                let timeout = Timespec { tv_sec: 20, tv_nsec: 0 };
+                let timeout = Timespec { tv_sec: START, tv_nsec: 0 };
                 let ready = poll(&mut [PollFd::new(self.errors.get_ref(), PollFlags::IN)], Some(&timeout))?;
                 ensure!(ready > 0, "it does not say {words:?}: {}", self.said);
             }

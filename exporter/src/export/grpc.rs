@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::{BufMut, Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, TE};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -17,6 +20,14 @@ use crate::export::words::Words;
 
 /// Bytes before a message: whether it is compressed, and its length.
 const PREFIX: usize = 5;
+
+/// A `google.rpc.Status` with what a status has beside its code and its sentence.
+const DETAILS: &str = "grpc-status-details-bin";
+/// Of headers with binary values, which may be padded or not.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// The headers of a call.
 pub(super) fn headers(headers: &mut HeaderMap, payload: &Payload, timeout: Duration) {
@@ -49,7 +60,7 @@ fn grpc_timeout(timeout: Duration) -> HeaderValue {
 /// What the reply says.
 pub(super) fn answer(reply: Reply) -> Answer {
     // A call that fails at once has its status in the headers.
-    let status = Status::from_header_map(&reply.headers);
+    let status = status(&reply.headers);
     let body = match (status, reply.body) {
         (Some(status), _) if status.code() != Code::Ok => return Answer::Failed(failure(&status)),
         (_, Ok(body)) => body,
@@ -66,7 +77,7 @@ pub(super) fn answer(reply: Reply) -> Answer {
             });
         }
     };
-    match Status::from_header_map(&body.trailers).or_else(|| Status::from_header_map(&reply.headers)) {
+    match self::status(&body.trailers).or_else(|| self::status(&reply.headers)) {
         Some(status) if status.code() == Code::Ok => {
             let partial = message(&body, &reply.headers)
                 .and_then(|message| decode_response(&message).map_err(|error| error.to_string()));
@@ -75,6 +86,14 @@ pub(super) fn answer(reply: Reply) -> Answer {
         Some(status) => Answer::Failed(failure(&status)),
         None => Answer::Failed(failure(&status_of(reply.status))),
     }
+}
+
+/// The status that headers have, if they have one. Details that are no base64 say nothing; tonic would panic.
+pub(super) fn status(headers: &HeaderMap) -> Option<Status> {
+    let mut headers = headers.clone();
+    let details = headers.remove(DETAILS).and_then(|details| BASE64.decode(details.as_bytes()).ok());
+    let status = Status::from_header_map(&headers)?;
+    Some(Status::with_details(status.code(), status.message(), details.unwrap_or_default().into()))
 }
 
 /// The one message of a reply. Servers in Go compress it as the request was, asked or not.
@@ -139,6 +158,7 @@ pub(super) fn remedy(code: Code) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::export::words;
 
     #[test]
     fn time_limits_have_at_most_eight_digits() {
@@ -149,6 +169,31 @@ mod tests {
             (Duration::from_millis(u32::MAX.into()), "4294967S"),
         ] {
             assert_eq!(grpc_timeout(timeout), text);
+        }
+    }
+
+    #[test]
+    fn details_that_are_no_base64_leave_code_and_sentence() {
+        let failure = |details: &[u8]| {
+            let headers = [("grpc-status", &b"8"[..]), ("grpc-message", b"busy"), (DETAILS, details)];
+            let header = |(name, value)| {
+                (http::HeaderName::from_static(name), HeaderValue::from_bytes(value).unwrap())
+            };
+            let headers = headers.into_iter().map(header).collect();
+            match answer(Reply { status: StatusCode::OK, headers, body: Ok(Body::default()) }) {
+                Answer::Failed(failure) => (failure.verdict, failure.cause),
+                other => panic!("{other:?}"),
+            }
+        };
+        let cause = "ResourceExhausted: busy".to_owned();
+        for details in [&b"\xff\xff"[..], b"=", b"a", b"no base64"] {
+            assert_eq!(failure(details), (Verdict::Reject, cause.clone()), "{}", details.escape_ascii());
+        }
+        let details = words::tests::status(8, "busy", Some((3, 0)));
+        let padded = BASE64.encode(details);
+        let after = Verdict::Retry { after: Some(Duration::from_secs(3)) };
+        for details in [&*padded, padded.trim_end_matches('=')] {
+            assert_eq!(failure(details.as_bytes()), (after, cause.clone()), "{details}");
         }
     }
 

@@ -6,6 +6,8 @@
 
 mod backoff;
 mod batch;
+#[cfg(any(test, feature = "check"))]
+pub(crate) mod check;
 mod classify;
 mod client;
 mod connect;

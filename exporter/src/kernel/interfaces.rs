@@ -175,7 +175,7 @@ impl AsFd for Watch {
 
 /// A bridge reports its ports in this group as well, with its own address family: a port that leaves the bridge looks as
 /// deleted as an interface that is.
-fn event(kind: u16, body: &[u8], whose: Whose) -> Option<Event> {
+pub(super) fn event(kind: u16, body: &[u8], whose: Whose) -> Option<Event> {
     let [family] = number(body, 0)?;
     let device = u16::from_ne_bytes(number(body, 2)?);
     let ifindex = u32::from_ne_bytes(number(body, 4)?);

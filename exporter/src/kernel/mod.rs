@@ -3,6 +3,8 @@
 mod attach;
 mod btf;
 pub mod budget;
+#[cfg(any(test, feature = "check"))]
+pub(crate) mod check;
 mod decode;
 mod drops;
 mod filter;

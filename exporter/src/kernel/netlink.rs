@@ -292,7 +292,8 @@ pub(super) fn number<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]>
     bytes.get(at..at + N)?.try_into().ok()
 }
 
-fn messages(datagram: &[u8]) -> impl Iterator<Item = Result<NetlinkBuffer<&[u8]>, DecodeError>> {
+/// The messages of a datagram, and what is wrong with the last one.
+pub(super) fn messages(datagram: &[u8]) -> impl Iterator<Item = Result<NetlinkBuffer<&[u8]>, DecodeError>> {
     let mut rest = datagram;
     std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -307,7 +308,7 @@ fn messages(datagram: &[u8]) -> impl Iterator<Item = Result<NetlinkBuffer<&[u8]>
 }
 
 /// `struct nlmsgerr`: a negative errno, or 0 for done; then the request's header, then attributes. The end of a dump has the number.
-fn answer(message: &NetlinkBuffer<&[u8]>) -> Result<(), NetlinkError> {
+pub(super) fn answer(message: &NetlinkBuffer<&[u8]>) -> Result<(), NetlinkError> {
     let body = message.payload();
     let code = i32::from_ne_bytes(number(body, 0).unwrap_or_default());
     if code == 0 {

@@ -19,7 +19,8 @@ pub(super) fn nsid(requests: &mut Socket, of: BorrowedFd<'_>) -> Result<Option<i
     Ok(requests.ask(request, answer)?.filter(|nsid| *nsid >= 0))
 }
 
-fn read(body: &[u8]) -> Option<i32> {
+/// What a message says, which is told where there is none by a negative number.
+pub(super) fn read(body: &[u8]) -> Option<i32> {
     let mut attributes = attributes(body.get(HEADER..)?);
     let nsid = attributes.find(|attribute| attribute.kind() == NETNSA_NSID)?;
     number(nsid.value(), 0).map(i32::from_ne_bytes)

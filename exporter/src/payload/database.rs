@@ -112,4 +112,30 @@ mod tests {
         assert_eq!(of(&mysql_packet(1, &[1; 32])), None, "no filler");
         assert_eq!(of(&greeting[..greeting.len() - 1]), None, "another length");
     }
+
+    #[test]
+    fn what_only_resembles_a_postgresql_session_is_none() {
+        assert_eq!(read(&POSTGRESQL_SSL_REQUEST, 9), None, "more follows");
+        for parameters in [&b"\0user"[..], b"User\0a\0", b"\x01\0", b""] {
+            let length = u32::try_from(parameters.len() + 8).unwrap();
+            let startup = [&length.to_be_bytes()[..], &[0, 3, 0, 0], parameters].concat();
+            assert_eq!(of(&startup), None, "{}", parameters.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn what_only_resembles_mysql_is_none() {
+        let plain = Some(Start::Plain { protocol: Protocol::MySql, version: None });
+        for (version, expected) in [("8.0", plain.clone()), ("8.", None), ("8.0\x01", None), ("", None)] {
+            let greeting = [&[10], version.as_bytes(), b"\0\x08\0\0\0salt"].concat();
+            assert_eq!(of(&mysql_packet(0, &greeting)), expected, "{version:?}");
+        }
+        let answer = |flags, rest: &[u8]| of(&mysql_packet(1, &[&mysql_response(flags)[..], rest].concat()));
+        assert_eq!(answer(CLIENT_PROTOCOL_41, b""), plain, "as long as one that asks for TLS");
+        assert_eq!(answer(CLIENT_PROTOCOL_41 | CLIENT_SSL, b"root\0"), plain, "longer");
+        assert_eq!(answer(0, b"root\0"), None, "an old protocol");
+        let mut filled = mysql_response(CLIENT_PROTOCOL_41);
+        filled[20] = 1;
+        assert_eq!(of(&mysql_packet(1, &filled)), None, "no filler");
+    }
 }

@@ -82,6 +82,23 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_cannot_be_written_is_none() {
+        let question = |label: &[u8]| {
+            let length = [u8::try_from(label.len()).unwrap()];
+            let header = [0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+            [&header[..], &length, label, b"\x07example\0\0\x01\0\x01"].concat()
+        };
+        let name = |label| match read(&question(label)) {
+            Some(Start::Dns(message)) => Some(message.name.to_string()),
+            _ => None,
+        };
+        assert_eq!(name(b"a_b"), Some("a_b.example".to_owned()));
+        for label in [&b"a b"[..], b"a\x01", b"\xc3\xa4", b"a\x7f"] {
+            assert_eq!(name(label), None, "{}", label.escape_ascii());
+        }
+    }
+
+    #[test]
     fn the_first_message_of_a_connection_is_behind_its_length() {
         let behind = |message: &[u8]| {
             let length = u16::try_from(message.len()).unwrap().to_be_bytes();

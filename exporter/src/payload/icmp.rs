@@ -122,6 +122,45 @@ mod tests {
         assert_eq!(read_quoted(&[], 4), None);
     }
 
+    #[test]
+    fn an_ipv4_header_has_options_or_none() {
+        let mut plain = v4(17, 0, &PORTS);
+        plain.drain(20..24);
+        for (length, ports) in [(5, Some(40_000)), (4, None), (0, None), (15, None)] {
+            plain[0] = 0x40 | length;
+            let port = read_quoted(&plain, 4).map(|tuple| tuple.source_port.unwrap());
+            assert_eq!(port, ports, "of {length} words");
+        }
+    }
+
+    /// Extension headers behind each other, each with the type of the next one.
+    #[test]
+    fn ports_are_found_behind_extension_headers() {
+        const FIRST: [u8; 8] = [17, 0, 0, 1, 0, 0, 0, 7];
+        const LATER: [u8; 8] = [17, 0, 0, 8, 0, 0, 0, 7];
+        const OPTIONS: [u8; 16] = [17, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let authentication = [&[17, 4, 0, 0][..], &[0xaa; 20]].concat();
+        let options = |count: usize| {
+            let mut rest = [60, 0, 0, 0, 0, 0, 0, 0].repeat(count);
+            rest[8 * (count - 1)] = 17;
+            rest
+        };
+        for (number, rest, is_found) in [
+            (44, FIRST.to_vec(), true),
+            (44, LATER.to_vec(), false),
+            (60, OPTIONS.to_vec(), true),
+            (51, authentication, true),
+            (60, options(6), true),
+            (60, options(8), false),
+        ] {
+            let quoted = v6(number, &[&rest[..], &PORTS].concat());
+            let tuple = read_quoted(&quoted, 6);
+            let ports = tuple.map(|tuple| (tuple.protocol, tuple.source_port, tuple.destination_port));
+            let expected = is_found.then_some((17, Some(40_000), Some(80)));
+            assert_eq!(ports, expected, "{number}, {} bytes", rest.len());
+        }
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_read_or_left(bytes: Vec<u8>, ip_version in prop_oneof![Just(4_u8), Just(6)]) {

@@ -23,3 +23,11 @@ pub use self::counters::{AttachCounters, AttachView};
 pub use self::foreign::{Foreign, OwnNamespace};
 pub use self::hook::{Cause, Failure, HookError, Mechanism, Method};
 pub use self::supply::Supply;
+
+/// Reads a message of netlink as all that is asked for here: see [`crate::check`].
+#[cfg(any(test, feature = "check"))]
+pub(super) fn check(body: &[u8]) {
+    let _ = filter::filterable(body);
+    let filter = filter::Filter::read(body);
+    assert!(filter.is_none_or(|filter| !filter.is_sociable() || filter.kind == "bpf"), "another kind");
+}

@@ -42,6 +42,9 @@ pub(crate) enum Kind {
     Typedef = 8,
 }
 
+/// More members than one is looked for among.
+const MOST_MEMBERS: u32 = 1 << 16;
+
 impl Btf {
     /// The first type of a kind and name.
     pub(crate) fn find(&self, kind: Kind, name: &str) -> Option<TypeId> {
@@ -53,7 +56,8 @@ impl Btf {
 
     /// Where a structure has a member, in bytes, also in structures and unions without a name inside of it.
     pub(crate) fn offset(&self, structure: &str, member: &str) -> Option<u32> {
-        let bits = self.member(self.find(Kind::Struct, structure)?, member, 0)?;
+        let mut left = MOST_MEMBERS;
+        let bits = self.member(self.find(Kind::Struct, structure)?, member, 0, &mut left)?;
         (bits % 8 == 0).then_some(bits / 8)
     }
 
@@ -77,19 +81,20 @@ impl Btf {
         (0..function.len).map(|number| self.word(function.end + number * 8 + 4).map(TypeId)).collect()
     }
 
-    /// Bits from the beginning of the outermost structure.
-    fn member(&self, structure: TypeId, name: &str, depth: u32) -> Option<u32> {
+    /// Bits from the beginning of the outermost structure. Looks at no more than `left` members.
+    fn member(&self, structure: TypeId, name: &str, depth: u32, left: &mut u32) -> Option<u32> {
         /// More than structures are within each other.
         const DEEPEST: u32 = 8;
         let head = self.head(structure).filter(parse::Head::is_structure)?;
         (0..head.len).find_map(|number| {
+            *left = left.checked_sub(1)?;
             let at = head.end + number * 12;
             let (member, kind, offset) = (self.word(at)?, self.word(at + 4)?, self.word(at + 8)?);
             let offset = if head.has_bit_fields { offset & 0x00ff_ffff } else { offset };
             match self.text(member)? {
                 found if found == name => Some(offset),
                 "" if depth < DEEPEST => {
-                    self.member(TypeId(kind), name, depth + 1).map(|inner| offset + inner)
+                    self.member(TypeId(kind), name, depth + 1, left)?.checked_add(offset)
                 }
                 _ => None,
             }

@@ -83,6 +83,18 @@ fn whatever_is_cut_is_an_error_and_no_panic() {
 fn a_structure_within_itself_is_left() {
     let endless = made(&[&[1, info(4, 1), 8, 0, 1, 0]], "\0a\0");
     assert_eq!(Btf::parse(endless).unwrap().offset("a", "b"), None);
+    // With so many members of its own kind that looking into all of them would have no end.
+    let members = [0, 1, 0].repeat(300);
+    let wide = made(&[&[&[1, info(4, 300), 8][..], &members].concat()], "\0a\0");
+    assert_eq!(Btf::parse(wide).unwrap().offset("a", "b"), None);
+}
+
+#[test]
+fn a_member_beyond_all_offsets_is_none() {
+    let inner = [0, info(5, 1), 8, name("deep"), 3, 64];
+    let outer = |offset| [name("outer"), info(4, 1), 8, 0, 1, offset];
+    let of = |offset| Btf::parse(made(&[&inner, &outer(offset)], STRINGS)).unwrap().offset("outer", "deep");
+    assert_eq!((of(8), of(u32::MAX - 7)), (Some(9), None));
 }
 
 proptest::proptest! {

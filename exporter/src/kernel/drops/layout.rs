@@ -48,7 +48,8 @@ impl Layout {
         Self::of(&Btf::parse(bytes)?)
     }
 
-    fn of(btf: &Btf) -> Result<Self, DropsError> {
+    /// As a kernel's types say it.
+    pub(in crate::kernel) fn of(btf: &Btf) -> Result<Self, DropsError> {
         let arguments = btf.arguments(TRACEPOINT).ok_or(DropsError::Missing("tracepoint kfree_skb"))?;
         let reason = btf.find(Kind::Enum, REASON).ok_or(DropsError::NoReason)?;
         if arguments.get(REASON_AT) != Some(&reason) {

@@ -66,7 +66,7 @@ impl Addresses {
 }
 
 /// The address of this end: of a point-to-point interface, `IFA_ADDRESS` is the other end's.
-fn local(body: &[u8]) -> Option<Ipv6Addr> {
+pub(super) fn local(body: &[u8]) -> Option<Ipv6Addr> {
     let of = |kind| attributes(body.get(MESSAGE..)?).find(|attribute| attribute.kind() == kind);
     let attribute = of(IFA_LOCAL).or_else(|| of(IFA_ADDRESS))?;
     match attribute.value().len() {

@@ -124,7 +124,7 @@ fn request(packets: &Tuple) -> Request {
 }
 
 /// The tuple of the side that opened the connection, by an entry of which `packets` are one direction.
-fn opener(body: &[u8], packets: &Tuple) -> Option<Tuple> {
+pub(super) fn opener(body: &[u8], packets: &Tuple) -> Option<Tuple> {
     let entry = body.get(MESSAGE..)?;
     if flags(entry)? & BE_LIBERAL != 0 {
         return None;

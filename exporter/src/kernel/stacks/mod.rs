@@ -16,3 +16,17 @@ mod stack;
 pub use self::registry::Stacks;
 pub use self::sockets::{Sockets, SocketsError};
 pub(super) use self::stack::Stack;
+
+/// Reads a message of netlink as all that is asked for here: see [`crate::check`].
+#[cfg(any(test, feature = "check"))]
+pub(super) fn check(body: &[u8], packets: &crate::flow::Tuple) {
+    let _ = addresses::local(body);
+    let opener = conntrack::opener(body, packets);
+    assert!(opener.is_none() || opener == Some(*packets) || opener == packets.reverse(), "{opener:?}");
+}
+
+/// The same of a text below /proc.
+#[cfg(any(test, feature = "check"))]
+pub(super) fn check_ports(text: &str) {
+    let _ = sockets::range(text);
+}

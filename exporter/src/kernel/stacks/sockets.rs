@@ -154,7 +154,7 @@ fn client_ports() -> RangeInclusive<u16> {
     fs::read_to_string(CLIENT_PORTS).ok().as_deref().and_then(range).unwrap_or(USUAL_CLIENT_PORTS)
 }
 
-fn range(text: &str) -> Option<RangeInclusive<u16>> {
+pub(super) fn range(text: &str) -> Option<RangeInclusive<u16>> {
     let mut bounds = text.split_whitespace().map(str::parse);
     match (bounds.next(), bounds.next()) {
         (Some(Ok(first)), Some(Ok(last))) => Some(first..=last),

@@ -187,3 +187,24 @@ fn packets_of_which_no_hook_is_known_leave_as_other_records_too() {
     let (account, row) = *bench.ledger.snapshot().last().unwrap();
     assert_eq!((account, row.seen, row.all_lost()), (Account::Unknown, lost.counts, lost.counts));
 }
+
+/// A capture may have any time stamps, in any order.
+#[test]
+fn times_at_the_ends_of_the_clock_are_borne() {
+    const LAST: u64 = u64::MAX / 1_000_000;
+    for moments in [[0; 3], [LAST; 3], [0, LAST, 0], [LAST, 0, LAST]] {
+        let mut bench = Bench { offset: 0, ..Bench::with(&short_interval()) };
+        let mut now = 0;
+        for moment in moments {
+            now = moment.max(now);
+            let flags = [SYN, ACK, FIN | ACK].map(|flags| seen(tcp(1)).at(moment).flags(flags));
+            let answer = seen(tcp(1)).back().hook(1).at(moment).flags(SYN | ACK);
+            bench.drain(now, &[&flags[..], &[answer, seen(udp(2)).at(moment)]].concat());
+            bench.between(now);
+        }
+        bench.finish(now);
+        let sum: u64 = bench.records.iter().map(|record| record.packets.0 + record.packets.1).sum();
+        assert_eq!(sum, 15, "{moments:?}: {:?}", bench.records);
+        assert!(bench.records.iter().all(|record| record.start <= record.timestamp), "{moments:?}");
+    }
+}
