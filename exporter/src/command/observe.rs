@@ -18,7 +18,7 @@ use crate::command::{Common, Failure, check};
 use crate::connections::OwnConnections;
 use crate::kernel::budget::Plan;
 use crate::kernel::probe::{kernel_release, may_enter_namespaces, privileges};
-use crate::kernel::{Glob, InstanceLock, Reach, Selection, Summary, budget};
+use crate::kernel::{Glob, InstanceLock, Reach, Selection, Summary, budget, raise_limit};
 use crate::ledger::Ledger;
 use crate::outlet::{Printing, Writer};
 use crate::pipeline::Outlet;
@@ -119,6 +119,11 @@ pub(super) fn start<O: Outlet + Send + 'static>(
             "only the agent's own network namespace is observed, for want of CAP_SYS_ADMIN (--namespaces all)",
         );
         settings.reach = Reach::Own;
+    }
+    if let Err(error) = raise_limit() {
+        tracing::warn!(
+            "the limit of file descriptors stays what it is, which may be too few for many interfaces: {error}"
+        );
     }
     let agent = Agent::start(settings, Arc::clone(ledger), outlet).map_err(|error| end::failure(&error))?;
     if let Some(why) = &agent.no_drops {

@@ -6,6 +6,7 @@ pub mod budget;
 #[cfg(any(test, feature = "check"))]
 pub(crate) mod check;
 mod decode;
+mod descriptors;
 mod drops;
 mod filter;
 mod frames;
@@ -35,6 +36,7 @@ pub use self::attach::{
     AttachCounters, AttachOptions, AttachView, Attacher, Cause, ClsactError, Failure, Foreign, HookError,
     Mechanism, Method, OwnNamespace, StartError, Stopped, Summary, Supply,
 };
+pub use self::descriptors::raise_limit;
 pub use self::drops::{Drops, DropsError, drop_reasons};
 pub use self::filter::{Filter, FilterError, ListProblem, PrefixError, RuleProblem};
 pub use self::frames::{CapturedFrame, Frames, Outcome};

@@ -41,7 +41,7 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 118] = [
+    let tests: [Test; 119] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -126,6 +126,7 @@ fn main() -> ExitCode {
         ("random_connections_lose_what_tshark_says", tshark_tcp::same_disorder),
         ("a_capture_at_the_sender_has_what_its_socket_sent_again", tshark_tcp::as_the_socket),
         ("an_interface_that_left_is_in_the_balance", lifetime::interface),
+        ("more_interfaces_than_a_shell_allows_descriptors_are_hooked", lifetime::many_interfaces),
         ("a_collector_receives_what_was_sent", collector::receives),
         ("a_collector_receives_over_http", collector::receives_over_http),
         ("a_collector_receives_what_is_compressed", collector::receives_compressed),
