@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
+use abi::Direction;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use semconv::{Attribute, attribute};
@@ -151,6 +152,31 @@ fn every_dimension_is_an_attribute_of_the_series() {
         (attribute::DESTINATION_PORT, SeriesValue::Int(443)),
     ] {
         assert_eq!(texts(&points, attribute), [value.clone(), value]);
+    }
+}
+
+#[test]
+fn each_dimension_alone_tells_series_apart_and_no_other_fact_does() {
+    let hooks = [samples::hook(), Hook::named(0, 4, Direction::Ingress, "veth-b")];
+    let elsewhere = IpAddr::from([10, 9, 9, 9]);
+    for dimension in Dimension::ALL {
+        let one = flow(&hooks[0], 0, 443);
+        let mut other = one.clone();
+        match dimension {
+            Dimension::Type => other.ip_version = 6,
+            Dimension::Interface => other.hook = Some(&hooks[1]),
+            Dimension::Source => other.source.address = elsewhere,
+            Dimension::Destination => other.destination.address = elsewhere,
+            Dimension::DestinationPort => other.destination.port = Some(80),
+        }
+        for chosen in Dimension::ALL.map(|chosen| vec![chosen]).into_iter().chain([vec![]]) {
+            let mut aggregator = Aggregator::new(config(&chosen), &clock(0));
+            for record in [&one, &other] {
+                aggregator.record(Record::Flow(record));
+            }
+            let expected = if chosen == [dimension] { 4 } else { 2 };
+            assert_eq!(traffic_series(&aggregator), expected, "{dimension:?} where {chosen:?} is chosen");
+        }
     }
 }
 
