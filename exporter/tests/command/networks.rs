@@ -1,8 +1,9 @@
 //! Networks that have the same addresses: what is equal in two of them is two flows, and what is joined is one.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::unix::fs::FileExt;
 use std::process::Command;
 use std::time::Duration;
 
@@ -233,11 +234,11 @@ pub(crate) fn loopback() -> Result<()> {
     Ok(())
 }
 
-/// What was printed so far.
-fn printed(output: &mut File) -> Result<Vec<Value>> {
-    output.seek(SeekFrom::Start(0))?;
-    let mut text = String::new();
-    output.read_to_string(&mut text)?;
+/// What was printed so far. The program writes where the file's one position is, so that stays.
+pub(crate) fn printed(output: &File) -> Result<Vec<Value>> {
+    let mut bytes = vec![0; usize::try_from(output.metadata()?.len())?];
+    output.read_exact_at(&mut bytes, 0)?;
+    let text = String::from_utf8(bytes)?;
     // The last line may be on its way.
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     whole.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
@@ -265,7 +266,7 @@ pub(crate) fn joined() -> Result<()> {
     let (machine, pair) = (quiet("machine")?, Pair::new()?);
     let Pair { client, server } = &pair;
     // Into a file, because readings wait for whoever reads a pipe.
-    let (mut output, writer) = {
+    let (output, writer) = {
         let file = tempfile::NamedTempFile::new()?;
         (file.reopen()?, file.into_file())
     };
@@ -275,7 +276,7 @@ pub(crate) fn joined() -> Result<()> {
     let (mut program, _) = observe(&machine, command, &shown)?;
     converse((client, CLIENT), (server, SERVER), (BEFORE, 10))?;
     until("the network's own flow is told", PATIENCE, || {
-        Ok(sums(&printed(&mut output)?, SERVER) == (BEFORE, BEFORE, 1))
+        Ok(sums(&printed(&output)?, SERVER) == (BEFORE, BEFORE, 1))
     })?;
 
     machine.veth("m0", "p0")?;
@@ -296,7 +297,7 @@ pub(crate) fn joined() -> Result<()> {
     converse((client, CLIENT), (&machine, MACHINE), (TO_MACHINE, 10))?;
     let ended = program.stop()?;
     ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
-    let records = printed(&mut output)?;
+    let records = printed(&output)?;
     let expected = (BEFORE + AFTER, BEFORE + AFTER, 1);
     ensure!(sums(&records, SERVER) == expected, "it is another flow after it joined: {records:?}");
     let expected = (TO_MACHINE, TO_MACHINE, 1);

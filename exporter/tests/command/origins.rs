@@ -1,7 +1,6 @@
 //! Who began a connection that was there before the program, where those who know are in other network namespaces: pods.
 
 use std::fs;
-use std::io::{BufReader, Seek};
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use semconv::attribute;
 use semconv::value::network_flow_initiator_evidence as evidence;
 use serde_json::Value;
 
+use crate::networks::printed;
 use crate::orientation::{Connection, ensure_source, listen, records, track};
 use crate::pods::{flows, observe, observe_chain};
 use crate::program::{Program, isolated_command};
@@ -174,7 +174,7 @@ pub(crate) fn come_and_go() -> Result<()> {
         isolated_command(&["flows", "--namespaces", "all", "--format", "json", "--interval", "40ms"]);
     command.env("RUST_LOG", "info,exporter::kernel::namespaces=debug");
     // Into a file, because readings wait for whoever reads a pipe.
-    let mut output = tempfile::tempfile()?;
+    let output = tempfile::tempfile()?;
     command.stdout(output.try_clone()?);
     let (mut program, isolated) = Program::start_isolated(&machine, command)?;
     let process = isolated.id();
@@ -203,14 +203,18 @@ pub(crate) fn come_and_go() -> Result<()> {
         Ok(now.descriptors <= before.descriptors && now.threads <= before.threads)
     })?;
     let (last, _) = come(PODS + 1)?;
+    let [here, there] = &last.addresses;
+    let ends = [attribute::SOURCE_ADDRESS, attribute::DESTINATION_ADDRESS];
+    let its = |mut records: Vec<Value>| {
+        records.retain(|record| ends.iter().any(|end| record[end.key] == *there));
+        records
+    };
+    // The machine's end of its pair may be hooked a moment after the namespace is known.
+    until("the last pod is seen", PATIENCE, || {
+        Ok(last.speak(&machine).is_ok() && !its(printed(&output)?).is_empty())
+    })?;
     let ended = program.stop()?;
     ensure!(ended.stderr.contains("balances") && !ended.stderr.contains("who began"), "{}", ended.stderr);
-    let [here, there] = &last.addresses;
-    output.rewind()?;
-    let mut records: Vec<Value> = serde_json::Deserializer::from_reader(BufReader::new(output))
-        .into_iter()
-        .collect::<Result<_, _>>()?;
-    let ends = [attribute::SOURCE_ADDRESS, attribute::DESTINATION_ADDRESS];
-    records.retain(|record| ends.iter().any(|end| record[end.key] == *there));
+    let records = its(printed(&output)?);
     ensure_source(&records, (here, PORT), there, evidence::LISTENING_SOCKET)
 }
