@@ -1,5 +1,7 @@
 //! What the kernel dropped, for the flow table.
 
+use std::cell::LazyCell;
+
 use super::{DropFate, Progress};
 use crate::kernel::{ReadError, Reader, Topology};
 use crate::table::FlowTable;
@@ -11,7 +13,8 @@ pub(super) fn read(
     table: &mut FlowTable,
     progress: &Progress,
 ) -> Result<(), ReadError> {
-    let scopes = topology.map(Topology::scopes).unwrap_or_default();
+    // Of few readings: most bring none.
+    let scopes = LazyCell::new(|| topology.map(Topology::scopes).unwrap_or_default());
     reader.read_dropped(|number| scopes.get(&number).copied(), |dropped| table.note_dropped(dropped))?;
     for (fate, packets) in
         [DropFate::Unread, DropFate::Overflow, DropFate::Nested].into_iter().zip(reader.untold_drops()?)
