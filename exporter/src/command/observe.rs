@@ -16,9 +16,9 @@ use crate::command::end::{self, Signals, say};
 use crate::command::outgoing::Outgoing;
 use crate::command::{Common, Failure, check};
 use crate::connections::OwnConnections;
-use crate::kernel::budget::Plan;
+use crate::kernel::budget::{self, Plan, Wants};
 use crate::kernel::probe::{kernel_release, may_enter_namespaces, privileges};
-use crate::kernel::{Glob, InstanceLock, Reach, Selection, Summary, budget, raise_limit};
+use crate::kernel::{Glob, InstanceLock, Reach, Selection, Summary, raise_limit};
 use crate::ledger::Ledger;
 use crate::outlet::{Printing, Writer};
 use crate::pipeline::Outlet;
@@ -45,11 +45,7 @@ pub(super) fn settings(
     interval: Duration,
     exports: Exports,
 ) -> Result<Settings, Failure> {
-    let plan = budget::plan(common.memory, common.wants(exports.metrics_bytes))
-        .map_err(|error| Failure::Configuration(error.to_string()))?;
-    if let Some(why) = check::memory_refusal(common.memory, Path::new("/proc"), Path::new("/sys")) {
-        return Err(Failure::Configuration(why));
-    }
+    let plan = plan(common.memory, common.wants(exports.metrics_bytes))?;
     Ok(Settings {
         instance,
         method: common.attach,
@@ -65,6 +61,15 @@ pub(super) fn settings(
         community_id_seed: common.community_id.then_some(common.community_id_seed),
         excluded: exports.excluded,
     })
+}
+
+/// What so much memory is for, if the machine has it.
+pub(super) fn plan(memory: u64, wants: Wants) -> Result<Plan, Failure> {
+    let plan = budget::plan(memory, wants).map_err(|error| Failure::Configuration(error.to_string()))?;
+    match check::memory_refusal(memory, Path::new("/proc"), Path::new("/sys")) {
+        Some(why) => Err(Failure::Configuration(why)),
+        None => Ok(plan),
+    }
 }
 
 /// The interfaces that the options choose.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::command::end::say;
-use crate::command::{Failure, ReplayOptions, check, observe};
+use crate::command::{Failure, ReplayOptions, observe};
 use crate::flow::FlowIds;
-use crate::kernel::budget::{self, Wants};
+use crate::kernel::budget::Wants;
 use crate::kernel::probe::{kernel_release, privileges};
 use crate::ledger::Ledger;
 use crate::pipeline::{Replay, ReplayError};
@@ -27,11 +27,7 @@ pub fn replay(options: &ReplayOptions) -> Result<(), Failure> {
     kernel_release(proc)?;
     privileges(proc)?;
     let wants = Wants { metrics: 0, tcp_quality: true, payloads: true, drops: false };
-    let plan =
-        budget::plan(options.memory, wants).map_err(|error| Failure::Configuration(error.to_string()))?;
-    if let Some(why) = check::memory_refusal(options.memory, proc, Path::new("/sys")) {
-        return Err(Failure::Configuration(why));
-    }
+    let plan = observe::plan(options.memory, wants)?;
     let table = FlowTable::new(
         &table::Config {
             interval: options.interval.unwrap_or(Duration::MAX),
