@@ -9,6 +9,7 @@ pub mod netns;
 pub mod program;
 pub mod raw;
 pub mod relay;
+pub mod sample;
 pub mod server;
 pub mod topology;
 pub mod traffic;

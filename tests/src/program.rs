@@ -1,7 +1,9 @@
 //! Runs otel-flow-exporter in a namespace and takes what it says.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::FileExt;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -39,6 +41,19 @@ const START: i64 = 300;
 
 /// Cargo names the program to tests of its package.
 const PROGRAM: &str = "CARGO_BIN_EXE_otel-flow-exporter";
+
+/// The records that a program has printed into a file so far. It writes where the file's one position is, so that stays.
+///
+/// # Errors
+/// Where the file cannot be read, or what is in it.
+pub fn printed(output: &File) -> Result<Vec<Value>> {
+    let mut bytes = vec![0; usize::try_from(output.metadata()?.len())?];
+    output.read_exact_at(&mut bytes, 0)?;
+    let text = String::from_utf8(bytes)?;
+    // The last line may be on its way.
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    whole.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
+}
 
 /// The command, to be completed.
 ///

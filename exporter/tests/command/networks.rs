@@ -1,9 +1,7 @@
 //! Networks that have the same addresses: what is equal in two of them is two flows, and what is joined is one.
 
-use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::os::unix::fs::FileExt;
 use std::process::Command;
 use std::time::Duration;
 
@@ -16,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::drops::{refuse, refused};
 use crate::path::path;
-use crate::program::{Ended, Program, isolated_command};
+use crate::program::{Ended, Program, isolated_command, printed};
 use crate::topology::{CLIENT, Pair, SERVER, quiet};
 
 const CLIENT_PORT: u16 = 50_000;
@@ -232,16 +230,6 @@ pub(crate) fn loopback() -> Result<()> {
         ensure!(path(record, "interface.name") == json!(["lo", "lo", "lo", "lo"]), "{record}");
     }
     Ok(())
-}
-
-/// What was printed so far. The program writes where the file's one position is, so that stays.
-pub(crate) fn printed(output: &File) -> Result<Vec<Value>> {
-    let mut bytes = vec![0; usize::try_from(output.metadata()?.len())?];
-    output.read_exact_at(&mut bytes, 0)?;
-    let text = String::from_utf8(bytes)?;
-    // The last line may be on its way.
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    whole.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
 }
 
 /// Packets that the client and the other end sent, and how many flows they are.

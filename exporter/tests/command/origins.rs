@@ -11,10 +11,9 @@ use semconv::attribute;
 use semconv::value::network_flow_initiator_evidence as evidence;
 use serde_json::Value;
 
-use crate::networks::printed;
 use crate::orientation::{Connection, ensure_source, listen, records, track};
 use crate::pods::{flows, observe, observe_chain};
-use crate::program::{Program, isolated_command};
+use crate::program::{Program, isolated_command, printed};
 use crate::topology::{CLIENT, FAR_SERVER, Routed, quiet};
 
 /// Of which nothing is known.

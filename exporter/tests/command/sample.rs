@@ -1,9 +1,10 @@
 //! Of a sample, the flows are chosen by a rule, each is there in both directions, and the rest is in the balance.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv6Addr, UdpSocket};
+use std::net::UdpSocket;
 
 use anyhow::{Context, Result, ensure};
+use flow_tests::sample::is_chosen;
 use flow_tests::traffic::address;
 use semconv::attribute;
 use serde_json::{Value, json};
@@ -15,26 +16,9 @@ use crate::topology::{CLIENT, CLIENT_V6, Pair, SERVER, SERVER_V6};
 const PORT: u16 = 60_000;
 /// Of clients.
 const PORTS: std::ops::Range<u16> = 50_000..50_200;
-const RATE: u64 = 4;
+const RATE: u32 = 4;
 /// UDP.
-const PROTOCOL: u64 = 17;
-
-/// As docs/sampling.md has it.
-fn is_chosen((client, server): (&str, &str), port: u16) -> Result<bool> {
-    fn mix(value: u64) -> u64 {
-        let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        value ^ (value >> 31)
-    }
-    let end = |host: &str, port: u16| -> Result<u64> {
-        let mapped = host.parse::<Ipv6Addr>().or_else(|_| format!("::ffff:{host}").parse())?;
-        let (high, low) = (u128::from(mapped) >> 64, u128::from(mapped) & u128::from(u64::MAX));
-        Ok(mix(mix(u64::try_from(high)?.wrapping_add(port.into())) ^ u64::try_from(low)?))
-    };
-    let hash = mix(end(client, port)?.wrapping_add(end(server, PORT)?) ^ PROTOCOL);
-    Ok(((hash >> 32) * RATE) >> 32 == 0)
-}
+const PROTOCOL: u8 = 17;
 
 /// Two datagrams of each client, and one back.
 fn exchange(pair: &Pair, (client, server): (&str, &str)) -> Result<()> {
@@ -68,7 +52,8 @@ pub(crate) fn chosen() -> Result<()> {
     for hosts in [(CLIENT, SERVER), (CLIENT_V6, SERVER_V6)] {
         exchange(&pair, hosts)?;
         for port in PORTS {
-            if is_chosen(hosts, port)? {
+            let [client, server] = [hosts.0.parse()?, hosts.1.parse()?];
+            if is_chosen((client, Some(port)), (server, Some(PORT)), PROTOCOL, RATE) {
                 expected.insert((hosts.0.to_owned(), u64::from(port)));
             }
         }
@@ -90,7 +75,7 @@ pub(crate) fn chosen() -> Result<()> {
     let flows = 2 * u64::try_from(PORTS.len())?;
     let chosen = u64::try_from(expected.len())?;
     // No estimate is exact, and this one is the same each time.
-    ensure!((flows * 3 / 4..flows * 5 / 4).contains(&(chosen * RATE)), "{chosen} of {flows}");
+    ensure!((flows * 3 / 4..flows * 5 / 4).contains(&(chosen * u64::from(RATE))), "{chosen} of {flows}");
     let columns = ["sampled out", "delivered"].map(|column| ended.total(column));
     let [sampled_out, delivered] = columns;
     ensure!((sampled_out?, delivered?) == (3 * (flows - chosen), 3 * chosen), "{}", ended.stderr);

@@ -156,7 +156,11 @@ fn add_record(sums: &mut Sums, record: &Value) -> Result<()> {
 }
 
 /// Says which are not the same, and not all that are.
-fn ensure_same<K: Ord + Debug>(what: &str, ours: &Tally<K>, theirs: &Tally<K>) -> Result<()> {
+pub(crate) fn ensure_same<K: Ord + Debug, V: PartialEq + Debug>(
+    what: &str,
+    ours: &BTreeMap<K, V>,
+    theirs: &BTreeMap<K, V>,
+) -> Result<()> {
     let differing: Vec<String> = ours
         .keys()
         .chain(theirs.keys().filter(|key| !ours.contains_key(key)))

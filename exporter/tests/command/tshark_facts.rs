@@ -9,7 +9,7 @@ use semconv::value::network_transport;
 use serde_json::Value;
 
 use crate::captures::{replay, script};
-use crate::tshark::ask_tshark;
+use crate::tshark::{ask_tshark, ensure_same};
 
 const SEEDS: [u64; 3] = [1, 2, 3];
 /// Ports of `random_facts.py`, which tshark does not know to be of TLS.
@@ -127,19 +127,8 @@ pub(crate) fn same_facts() -> Result<()> {
         // Whether a flow is one record or many.
         for options in [&[][..], &["--interval", "100ms"]] {
             let ours = of_records(&replay(&file, options)?.records()?)?;
-            let differing: Vec<String> = theirs
-                .iter()
-                .filter(|(port, facts)| ours.get(port) != Some(facts))
-                .map(|(port, facts)| format!("{port}: {:?}, tshark {facts:?}", ours.get(port)))
-                .collect();
-            ensure!(
-                differing.is_empty() && ours.len() == theirs.len(),
-                "random_facts.py {seed}, replay {options:?}: {} of {}, tshark {}:\n{}",
-                differing.len(),
-                ours.len(),
-                theirs.len(),
-                differing.join("\n")
-            );
+            ensure_same("flows", &ours, &theirs)
+                .with_context(|| format!("random_facts.py {seed}, replay {options:?}"))?;
         }
     }
     Ok(())

@@ -18,7 +18,7 @@ use crate::captures::{replay, script};
 use crate::connection::{PORT, connect, listen};
 use crate::quality::{lose_some, sent};
 use crate::topology::Pair;
-use crate::tshark::ask_tshark;
+use crate::tshark::{ask_tshark, ensure_same};
 
 const SEEDS: [u64; 4] = [1, 2, 3, 4];
 /// Ports of the clients of `random_tcp.py`.
@@ -99,19 +99,8 @@ pub(crate) fn same_disorder() -> Result<()> {
         // Whether a flow is one record or many.
         for options in [&[][..], &["--interval", "1s"]] {
             let ours = of_records(&replay(&file, options)?.records()?)?;
-            let differing: Vec<String> = theirs
-                .iter()
-                .filter(|(port, sides)| ours.get(port) != Some(sides))
-                .map(|(port, sides)| format!("{port}: {:?}, tshark {sides:?}", ours.get(port)))
-                .collect();
-            ensure!(
-                differing.is_empty() && ours.len() == theirs.len(),
-                "random_tcp.py {seed}, replay {options:?}: {} of {}, tshark {}:\n{}",
-                differing.len(),
-                ours.len(),
-                theirs.len(),
-                differing.join("\n")
-            );
+            ensure_same("connections", &ours, &theirs)
+                .with_context(|| format!("random_tcp.py {seed}, replay {options:?}"))?;
         }
     }
     Ok(())

@@ -1,47 +1,27 @@
-//! Of a sample, the programs count the flows that the rule chooses, whatever kind of packet they are of: beside the rule, said a
-//! second time as docs/sampling.md says it.
+//! Of a sample, the programs count the flows that the rule chooses, whatever kind of packet they are of: beside the rule as
+//! docs/sampling.md has it.
 
-use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use abi::Reason;
 use anyhow::{Result, bail, ensure};
-use exporter::flow::Tuple;
 use exporter::kernel::{Filter, Sizes};
 use flow_tests::machine::{Input, Machine};
 use flow_tests::model::{Model, Seen};
+use flow_tests::sample::is_chosen;
 
 use crate::catalogue::{DIRECTIONS, difference};
 use crate::input;
-
-fn is_chosen(tuple: &Tuple, rate: u32) -> bool {
-    fn mix(value: u64) -> u64 {
-        let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        value ^ (value >> 31)
-    }
-    fn end(address: IpAddr, port: Option<u16>) -> u64 {
-        let octets = match address {
-            IpAddr::V4(address) => address.to_ipv6_mapped(),
-            IpAddr::V6(address) => address,
-        }
-        .octets();
-        let half = |at: usize| u64::from_be_bytes(std::array::from_fn(|byte| octets[at + byte]));
-        let [high, low] = [half(0), half(8)];
-        mix(mix(high.wrapping_add(port.unwrap_or(0).into())) ^ low)
-    }
-    let ends = end(tuple.source_address(), tuple.source_port)
-        .wrapping_add(end(tuple.destination_address(), tuple.destination_port));
-    let hash = mix(ends ^ u64::from(tuple.protocol));
-    (hash >> 32) * u64::from(rate) < 1 << 32
-}
 
 /// What the programs should have counted of what the model counted, which leaves nothing out.
 fn sampled(rate: u32, all: Seen) -> Seen {
     let mut seen = Seen { losses: all.losses, ..Seen::default() };
     for ((direction, tuple), facts) in all.flows {
-        if is_chosen(&tuple, rate) {
+        let ends = [
+            (tuple.source_address(), tuple.source_port),
+            (tuple.destination_address(), tuple.destination_port),
+        ];
+        if is_chosen(ends[0], ends[1], tuple.protocol, rate) {
             seen.flows.insert((direction, tuple), facts);
         } else {
             seen.add_loss(direction, Reason::SampledOut, facts.counts);
