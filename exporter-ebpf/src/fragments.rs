@@ -16,7 +16,10 @@ pub(crate) fn follow(packet: &mut Packet) {
 
 #[inline(never)]
 fn remember(packet: &mut Packet, datagram: Datagram) {
-    let ObservationKey { src_port, dst_port, protocol, .. } = packet.key.unpack();
+    let ObservationKey { src_port, dst_port, protocol, flags, .. } = packet.key.unpack();
+    if flags & key_flags::PORTS_UNKNOWN != 0 {
+        return;
+    }
     let ports = FragmentPorts { src_port, dst_port, protocol, pad: [0; 3] };
     // A full LRU map makes room; should it fail all the same, the later fragments say that their ports are unknown.
     let _ = FRAGMENTS.insert(key(packet, datagram), ports, 0);

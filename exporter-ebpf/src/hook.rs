@@ -20,8 +20,9 @@ pub(crate) fn metadata(context: &TcContext, direction: Direction) -> Metadata {
         return of_packet;
     }
     let Captured { scope, ifindex, len, .. } = replay::captured();
-    // One thread hands the frames over, whichever CPU it is on.
-    Metadata { scope, ifindex, len, cpu: 0, ..of_packet }
+    // One thread hands the frames over, whichever CPU it is on. Which of them were captured before the network card split them, no
+    // capture says.
+    Metadata { scope, ifindex, len, cpu: 0, offloaded: true, ..of_packet }
 }
 
 /// Of a packet of a hook.

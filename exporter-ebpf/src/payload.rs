@@ -92,6 +92,8 @@ pub(crate) fn look(context: &TcContext, counted: Counted, packet: &Packet) {
     let is_of_interest = entry.kind as u8 == protocol::TCP
         && entry.facts.start != start::OVER
         && packet.tcp_flags & tcp_flags::RST == 0
+        // None: its header is not whole.
+        && packet.tcp_flags != 0
         && matches!(packet.fragment, Fragment::None);
     if !is_of_interest {
         return;

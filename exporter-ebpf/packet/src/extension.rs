@@ -3,7 +3,7 @@
 use abi::protocol;
 
 use crate::frame::{Frame, Header, MAX_OFFSET};
-use crate::parse::{Datagram, Fragment, Network, Reject};
+use crate::parse::{Datagram, Fragment, Network};
 
 /// More than any sender has use for; the verifier wants a bound.
 const MAX_HEADERS: u32 = 8;
@@ -34,19 +34,18 @@ pub(crate) fn is_one<const IP_VERSION: u8>(number: u8) -> bool {
     members >> (number & 63) & 1 != 0
 }
 
-/// Moves to the first header that is no extension. A later fragment ends the walk: what follows it is payload.
+/// Moves to the first header that is no extension, or to the one that is not whole: then that is the packet's protocol. A later
+/// fragment ends the walk: what follows it is payload.
 #[inline(always)]
-pub(crate) fn walk<F: Frame + ?Sized, const IP_VERSION: u8>(
-    frame: &F,
-    network: &mut Network,
-) -> Result<(), Reject> {
+pub(crate) fn walk<F: Frame + ?Sized, const IP_VERSION: u8>(frame: &F, network: &mut Network) {
     let mut place =
         Place { number: network.protocol.into(), at: network.at, fragment_field: NO_FRAGMENT, id: 0 };
     for _ in 0..MAX_HEADERS {
-        place = step(frame, place)?;
-        if place.at > network.end || place.at > MAX_OFFSET {
-            return Err(Reject::Malformed);
+        let Some(next) = step(frame, place) else { break };
+        if next.at > network.end || next.at > MAX_OFFSET {
+            break;
         }
+        place = next;
         if !is_one::<IP_VERSION>(low_byte(place.number)) || is_later(place.fragment_field) {
             break;
         }
@@ -55,11 +54,6 @@ pub(crate) fn walk<F: Frame + ?Sized, const IP_VERSION: u8>(
     network.at = place.at;
     if place.fragment_field & NO_FRAGMENT == 0 {
         network.fragment = fragment(place);
-    }
-    if is_one::<IP_VERSION>(network.protocol) && !is_later(place.fragment_field) {
-        Err(Reject::Malformed)
-    } else {
-        Ok(())
     }
 }
 
@@ -80,9 +74,9 @@ const NO_FRAGMENT: u32 = 1 << 16;
 
 /// Moves over one header.
 #[inline(always)]
-fn step<F: Frame + ?Sized>(frame: &F, place: Place) -> Result<Place, Reject> {
+fn step<F: Frame + ?Sized>(frame: &F, place: Place) -> Option<Place> {
     // None of them is shorter.
-    let header = frame.header::<8>(place.at as usize).ok_or(Reject::OutOfReach)?;
+    let header = frame.header::<8>(place.at as usize)?;
     let units = u32::from(header.u8::<1>());
     let mut len = (units + 1) * 8;
     let (mut fragment_field, mut id) = (place.fragment_field, place.id);
@@ -94,7 +88,7 @@ fn step<F: Frame + ?Sized>(frame: &F, place: Place) -> Result<Place, Reject> {
         fragment_field = header.be16::<2>().into();
         id = header.be32::<4>();
     }
-    Ok(Place {
+    Some(Place {
         number: frame.forget(header.u8::<0>().into()),
         at: frame.forget(place.at + len),
         fragment_field: frame.forget(fragment_field),

@@ -19,9 +19,10 @@ pub(crate) fn parse<F: Frame + ?Sized>(frame: &F, at: u32, metadata: Metadata) -
     let end = match total_len {
         // BIG TCP: longer than the field can say (RFC 2675 has no counterpart in IPv4; include/net/ip.h iph_totlen).
         0 if metadata.offloaded => metadata.len,
-        _ => at + total_len,
+        // What is not there is not counted, whatever the field claims.
+        _ => metadata.len.min(at + total_len),
     };
-    if end < at + header_len || end > metadata.len {
+    if end < at + header_len {
         return Err(Reject::Malformed);
     }
     let datagram = Datagram { id: ip.be16::<4>().into(), protocol: ip.u8::<9>() };
@@ -45,7 +46,7 @@ pub(crate) fn parse<F: Frame + ?Sized>(frame: &F, at: u32, metadata: Metadata) -
         traffic_class: ip.u8::<1>(),
     };
     if extension::is_one::<4>(network.protocol) && !matches!(fragment, Fragment::Later(_)) {
-        extension::walk::<F, 4>(frame, &mut network)?;
+        extension::walk::<F, 4>(frame, &mut network);
     }
     Ok(network)
 }

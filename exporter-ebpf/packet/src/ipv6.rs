@@ -31,13 +31,14 @@ pub(crate) fn parse<F: Frame + ?Sized>(frame: &F, at: u32, metadata: Metadata) -
         traffic_class: (first_word >> 20 & 0xff) as u8,
     };
     if network.protocol == HOP_BY_HOP && payload_len == 0 {
-        jumbo(frame, &mut network, metadata)?;
+        jumbo(frame, &mut network, metadata);
     }
-    if network.end > metadata.len || network.end < network.at {
+    network.end = network.end.min(metadata.len);
+    if network.end < network.at {
         return Err(Reject::Malformed);
     }
     if extension::is_one::<6>(network.protocol) {
-        extension::walk::<F, 6>(frame, &mut network)?;
+        extension::walk::<F, 6>(frame, &mut network);
     }
     Ok(network)
 }
@@ -45,8 +46,8 @@ pub(crate) fn parse<F: Frame + ?Sized>(frame: &F, at: u32, metadata: Metadata) -
 /// The jumbo payload option (RFC 2675) as BIG TCP writes it: alone in a hop-by-hop header. The packet's segments are cut
 /// without it (`ipv6_hopopt_jumbo_remove` of the kernel); a jumbogram that is no offload keeps it on the wire.
 #[inline(always)]
-fn jumbo<F: Frame + ?Sized>(frame: &F, network: &mut Network, metadata: Metadata) -> Result<(), Reject> {
-    let options = frame.header::<8>(network.at as usize).ok_or(Reject::OutOfReach)?;
+fn jumbo<F: Frame + ?Sized>(frame: &F, network: &mut Network, metadata: Metadata) {
+    let Some(options) = frame.header::<8>(network.at as usize) else { return };
     if options.u8::<1>() == 0 && options.be16::<2>() == JUMBO_OPTION {
         if metadata.offloaded {
             network.jumbo_len = 8;
@@ -54,5 +55,4 @@ fn jumbo<F: Frame + ?Sized>(frame: &F, network: &mut Network, metadata: Metadata
             network.end = network.at.saturating_add(options.be32::<4>());
         }
     }
-    Ok(())
 }

@@ -31,7 +31,8 @@ pub struct Metadata {
     pub len: u32,
     /// VLAN tag that was taken out of the bytes ([`abi::vlan`]), or 0.
     pub vlan: u16,
-    /// Whether it is a GSO or GRO packet. Only such a packet may have an IP length of 0 (BIG TCP).
+    /// Whether it is a GSO or GRO packet, or may have been one when it was captured. Only such a packet may have an IP length of 0:
+    /// BIG TCP, or one whose lengths the network card writes.
     pub offloaded: bool,
 }
 
@@ -86,9 +87,9 @@ pub struct Datagram {
 /// Why a packet has no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reject {
-    /// A header lies beyond what the frame can read: outside the linear part, or beyond the packet's end.
+    /// The IP header, or one before it, lies beyond what the frame can read: outside the linear part, or beyond the packet's end.
     OutOfReach,
-    /// The headers contradict themselves or each other.
+    /// The IP header contradicts itself or the one before it.
     Malformed,
     /// Not IP.
     NotIp,
@@ -110,6 +111,8 @@ pub(crate) struct Network {
 }
 
 /// Parses from the link layer to the transport header, into `packet`. Tunnels are not entered.
+///
+/// Whose IP header can be read is of a flow: where the rest is cut or contradicts itself, of one that says less.
 ///
 /// It writes to a place of the caller's, because the kernel programs have 512 bytes of stack for all their calls together.
 ///
@@ -133,16 +136,12 @@ pub fn parse<F: Frame + ?Sized>(
         ethernet::IPV6 => ipv6::parse(frame, at, metadata)?,
         _ => return Err(Reject::NotIp),
     };
-    let transport = transport::parse(frame, &network)?;
+    let transport = transport::parse(frame, &network);
     let tag_in_metadata = if metadata.vlan == 0 { 0 } else { ethernet::TAG_LEN };
-    let flags = match network.fragment {
-        // The caller takes the flag back when it finds what the first fragment said.
-        Fragment::Later(_) if transport::tells_flows_apart(network.protocol, network.ip_version) => {
-            key_flags::FRAGMENT | key_flags::PORTS_UNKNOWN
-        }
-        Fragment::First(_) | Fragment::Later(_) => key_flags::FRAGMENT,
-        Fragment::None => 0,
-    };
+    let fragment = if matches!(network.fragment, Fragment::None) { 0 } else { key_flags::FRAGMENT };
+    // Of a later fragment the caller takes the flag back when it finds what the first one said.
+    let unknown = if transport.is_none() { key_flags::PORTS_UNKNOWN } else { 0 };
+    let transport = transport.unwrap_or_default();
     packet.write(Packet {
         link,
         key: ObservationKey {
@@ -156,7 +155,7 @@ pub fn parse<F: Frame + ?Sized>(
             protocol: network.protocol,
             ip_version: network.ip_version,
             direction: metadata.direction as u8,
-            flags,
+            flags: fragment | unknown,
         }
         .pack(metadata.cpu),
         header_len: network.at + transport.header_len + tag_in_metadata,

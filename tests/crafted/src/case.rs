@@ -44,7 +44,7 @@ pub struct Offload {
 pub enum Verdict {
     /// A packet of a flow.
     Flow(Flow),
-    /// Its headers contradict themselves or end too early.
+    /// Its IP header, or one before it, contradicts itself or ends too early.
     Malformed,
     /// Not IP.
     NotIp,

@@ -47,8 +47,17 @@ pub(super) fn cases() -> Vec<Case> {
             Flow { icmp: Some((8, 0)), ..Flow::v4(ICMP, 38) },
         ),
         Case::flow("later fragment of ICMP", v4(ICMP, 185, false, &PAYLOAD), Flow::v4(ICMP, 34)),
-        Case::malformed("tiny first fragment of TCP", v4(TCP, 0, true, &segment[..16])),
-        Case::malformed("tiny first fragment of UDP", v4(UDP, 0, true, &datagram[..4])),
+        Case::flow(
+            "tiny first fragment of TCP",
+            v4(TCP, 0, true, &segment[..16]),
+            Flow::v4(TCP, 50).with_ports(),
+        ),
+        Case::flow(
+            "tiny first fragment of UDP",
+            v4(UDP, 0, true, &datagram[..4]),
+            Flow::v4(UDP, 38).with_ports(),
+        ),
+        Case::flow("first fragment without ports", v4(UDP, 0, true, &datagram[..3]), Flow::v4(UDP, 34)),
         Case::flow("last possible fragment", v4(UDP, 0x1fff, false, &PAYLOAD), Flow::v4(UDP, 34)),
         Case::flow(
             "first fragment behind AH",
@@ -75,14 +84,20 @@ pub(super) fn cases() -> Vec<Case> {
             v6(DESTINATION, 181, false, &PAYLOAD),
             Flow::v6(DESTINATION, 62),
         ),
-        Case::malformed("tiny first IPv6 fragment", v6(TCP, 0, true, &segment[..8])),
-        Case::malformed(
+        Case::flow(
+            "tiny first IPv6 fragment",
+            v6(TCP, 0, true, &segment[..8]),
+            Flow::v6(TCP, 70).with_ports(),
+        ),
+        Case::flow(
             "fragment header cut short",
             ethernet(IPV6, &ipv6(FRAGMENT, &[UDP, 0, 0, 1, 0, 0, 0])),
+            Flow::v6(FRAGMENT, 54),
         ),
-        Case::malformed(
+        Case::flow(
             "first IPv6 fragment ends in its options",
             v6(DESTINATION, 0, true, &extension(UDP, 1, &[])[..8]),
+            Flow::v6(DESTINATION, 62),
         ),
     ]
 }

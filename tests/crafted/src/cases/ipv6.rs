@@ -39,7 +39,11 @@ pub(super) fn cases() -> Vec<Case> {
             plain(8 + 16 + 24 + 24),
         ),
         Case::flow("eight extension headers", packet(DESTINATION, &eight), plain(64)),
-        Case::malformed("nine extension headers", packet(DESTINATION, &nine)),
+        Case::flow(
+            "the ninth extension header is the packet's protocol",
+            packet(DESTINATION, &nine),
+            Flow::v6(DESTINATION, 54 + 64),
+        ),
         Case::flow(
             "an extension header of 264 bytes",
             packet(DESTINATION, &extension(UDP, 32, &datagram)),
@@ -76,30 +80,47 @@ pub(super) fn cases() -> Vec<Case> {
             plain(16),
         ),
         Case::flow("padding after a short IPv6 packet", padded(packet(UDP, &udp(&[])), &[0xbe; 8]), plain(0)),
-        Case::malformed(
+        Case::flow(
             "padding does not complete a TCP header",
             padded(packet(TCP, &tcp(2, &[])[..19]), &[0; 9]),
+            Flow::v6(TCP, 73).with_ports(),
         ),
-        Case::malformed("payload length longer than the frame", patched(packet(UDP, &datagram), 19, &[25])),
-        Case::malformed("payload length 0 without offload", patched(packet(UDP, &datagram), 18, &[0, 0])),
-        Case::malformed(
+        Case::flow(
+            "payload length longer than the frame",
+            patched(packet(UDP, &datagram), 19, &[25]),
+            plain(0),
+        ),
+        Case::flow(
+            "payload length 0 without offload",
+            patched(packet(UDP, &datagram), 18, &[0, 0]),
+            Flow::v6(UDP, 54),
+        ),
+        Case::flow(
             "an extension header longer than the packet",
             patched(packet(DESTINATION, &extension(UDP, 0, &datagram)), 55, &[9]),
+            Flow::v6(DESTINATION, 54),
         ),
-        Case::malformed(
+        Case::flow(
             "an extension header that ends where the packet ends",
             packet(DESTINATION, &extension(UDP, 0, &[])),
+            Flow::v6(UDP, 62),
         ),
-        Case::malformed("an extension header cut short", packet(DESTINATION, &extension(UDP, 0, &[])[..7])),
-        Case::malformed(
+        Case::flow(
+            "an extension header cut short",
+            packet(DESTINATION, &extension(UDP, 0, &[])[..7]),
+            Flow::v6(DESTINATION, 54),
+        ),
+        Case::flow(
             "an extension header in the padding",
             padded(packet(DESTINATION, &[]), &extension(UDP, 0, &datagram)),
+            Flow::v6(DESTINATION, 54),
         ),
         Case::malformed("frame ends inside an IPv6 header", frame(&ipv6(UDP, &datagram)[..39])),
         Case::malformed("version 4 behind EtherType IPv6", patched(packet(UDP, &datagram), 14, &[0x45])),
-        Case::malformed(
+        Case::flow(
             "a jumbo payload option that lies",
             patched(packet(HOP_BY_HOP, &jumbo_option(UDP, 5000, &datagram)), 18, &[0, 0]),
+            plain(8),
         ),
         Case::flow(
             "a hop-by-hop header with the jumbo option and a payload length",

@@ -58,11 +58,12 @@ pub(super) fn cases() -> Vec<Case> {
             Flow { header_len: 82, ..flow6 },
         )
         .offloaded(0, 1000, 3, 2 * 74 - 8),
-        Case::malformed(
+        Case::flow(
             "total length longer than an offloaded frame",
             patched(ethernet(IPV4, &ipv4(TCP, &tcp(ACK, &[7; 3000]))), 16, &[0x20, 0]),
+            flow4,
         )
-        .offloaded(3, 1400, 3, 0),
+        .offloaded(3, 1400, 3, 2 * 54),
     ]
 }
 
