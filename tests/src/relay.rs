@@ -29,6 +29,8 @@ pub struct Passage {
     pub forth: bool,
     /// Lower byte of its flags.
     pub flags: u8,
+    /// Its source and destination.
+    pub ports: [u16; 2],
     /// When it had been taken from the device that sent it.
     pub taken: Instant,
     /// Just before it was given to the other one.
@@ -88,8 +90,8 @@ impl Relay {
                     return;
                 }
                 let after = Instant::now();
-                if let Some(flags) = tcp_flags(&packet[VIRTIO..]) {
-                    lock(&passages).push(Passage { forth, flags, taken, before, after });
+                if let Some((flags, ports)) = segment(&packet[VIRTIO..]) {
+                    lock(&passages).push(Passage { forth, flags, ports, taken, before, after });
                 }
             }
         }));
@@ -109,10 +111,19 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Of an IPv4 packet with a TCP segment.
-fn tcp_flags(packet: &[u8]) -> Option<u8> {
+impl Passage {
+    /// Port of the first end.
+    #[must_use]
+    pub fn client_port(&self) -> u16 {
+        self.ports[usize::from(!self.forth)]
+    }
+}
+
+/// Flags and ports of an IPv4 packet with a TCP segment.
+fn segment(packet: &[u8]) -> Option<(u8, [u16; 2])> {
     let first = *packet.first()?;
     let is_tcp = first >> 4 == 4 && *packet.get(9)? == abi::protocol::TCP;
     let header = usize::from(first & 0xf) * 4;
-    is_tcp.then(|| packet.get(header + 13).copied()).flatten()
+    let &[a, b, c, d, ..] = packet.get(header..).filter(|_| is_tcp)? else { return None };
+    Some((*packet.get(header + 13)?, [u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])]))
 }

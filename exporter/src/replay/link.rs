@@ -2,6 +2,8 @@
 
 use packet::Link;
 
+use super::encapsulation;
+
 /// The link types that are known (<https://www.tcpdump.org/linktypes.html>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkType {
@@ -38,8 +40,8 @@ pub enum Packet<'a> {
 }
 
 /// EtherTypes (IEEE 802).
-const IPV4: u16 = 0x0800;
-const IPV6: u16 = 0x86dd;
+pub(super) const IPV4: u16 = 0x0800;
+pub(super) const IPV6: u16 = 0x86dd;
 /// Kinds of devices whose frames have an Ethernet header: `ARPHRD_ETHER` and `ARPHRD_LOOPBACK` (include/uapi/linux/if_arp.h).
 const WITH_ETHERNET: [u16; 2] = [1, 772];
 
@@ -76,7 +78,8 @@ impl LinkType {
     }
 
     /// What a program takes of a frame, at most `most` bytes. A cooked header of a device whose frames have an Ethernet header becomes
-    /// one again, in `made`, so that the bytes of flows are those on the wire; where the frame went to is not known.
+    /// one again, in `made`, so that the bytes of flows are those on the wire; where the frame went to is not known. What stands between
+    /// an Ethernet header and IP, and no program reads, is left out there, and still counts in `wire_len`.
     #[must_use]
     pub fn packet<'a>(
         self,
@@ -114,12 +117,19 @@ impl LinkType {
         let body = &body[..body.len().min(most.saturating_sub(made_len))];
         let len = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
         let wire_len = wire_len.saturating_sub(len(header)).saturating_add(len(made_len));
-        let bytes = if made_len == 0 {
-            body
-        } else {
+        if made_len != 0 {
             made.extend(body);
-            made
-        };
+        }
+        let whole = if made_len == 0 { body } else { &made[..] };
+        if link == Link::Ethernet
+            && let Some(inner) = encapsulation::find(whole)
+        {
+            if made_len == 0 {
+                made.extend(body);
+            }
+            drop(made.splice(inner.head..inner.at, inner.ether_type.to_be_bytes()));
+        }
+        let bytes = if made.is_empty() { body } else { made };
         Packet::Of { link, wire_len, ifindex, bytes }
     }
 }

@@ -1,6 +1,7 @@
 //! Capture files: from a file's bytes to frames, and from a frame to what a program of the kernel takes.
 
 mod capture;
+mod encapsulation;
 mod error;
 mod input;
 mod link;

@@ -162,3 +162,53 @@ fn a_loopback_frame_is_told_by_its_family_in_either_byte_order() {
         assert_eq!(LinkType::Loopback.packet(frame, 6, 3520, &mut Vec::new()), packet);
     }
 }
+
+/// Length on the wire and bytes of what a program takes of an Ethernet frame.
+fn ethernet(frame: &[u8]) -> (u32, Vec<u8>) {
+    let mut room = Vec::new();
+    let made = LinkType::Ethernet.packet(frame, 99, 3520, &mut room);
+    let Packet::Of { link: ::packet::Link::Ethernet, wire_len, ifindex: 0, bytes } = made else {
+        panic!("{made:?}")
+    };
+    (wire_len, bytes.to_vec())
+}
+
+#[test]
+fn what_stands_before_ip_is_left_out_and_counts() {
+    let macs = [7; 12];
+    let tags = [0x88, 0xa8, 0, 1, 0x81, 0, 0, 2];
+    let cases: [(&[u8], &[u8]); 7] = [
+        // MPLS: two labels, the second the last one; a version of IP.
+        (&[0x88, 0x47, 0, 0, 0, 9, 0, 0, 1, 9, 0x45], &[8, 0, 0x45]),
+        (&[0x88, 0x48, 0, 0, 1, 9, 0x60], &[0x86, 0xdd, 0x60]),
+        (&[0x88, 0x64, 0x11, 0, 0, 1, 0, 3, 0, 0x57, 0x60], &[0x86, 0xdd, 0x60]),
+        (&[0x88, 0x64, 0x11, 0, 0, 1, 0, 2, 0x21, 0x45], &[8, 0, 0x45]),
+        (&[0, 9, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0, 0x45], &[8, 0, 0x45]),
+        // A third tag, and what a program reads itself.
+        (&[0x91, 0, 0, 3, 8, 0, 0x45], &[8, 0, 0x45]),
+        (&[8, 0, 0x45], &[8, 0, 0x45]),
+    ];
+    for (header, left) in cases {
+        let (frame, bytes) = ([&macs[..], &tags, header].concat(), [&macs[..], &tags, left].concat());
+        let made = ethernet(&frame);
+        assert_eq!(made, (99, bytes), "{header:x?}");
+    }
+}
+
+/// What no program takes for IP stays what it is: a pseudowire, PPP's own protocols, another LLC, and all that is cut.
+#[test]
+fn what_has_no_ip_is_left_as_it_is() {
+    let headers: [&[u8]; 6] = [
+        &[0x88, 0x47, 0, 0, 1, 9, 0],
+        &[0x88, 0x64, 0x11, 0, 0, 1, 0, 3, 0xc0, 0x21],
+        &[0, 9, 0x42, 0x42, 3, 0, 0, 0, 8, 0],
+        &[0x88, 0x47, 0, 0, 0, 9, 0, 0],
+        &[0x81, 0],
+        &[0x88, 0x64, 0x11],
+    ];
+    for header in headers {
+        let frame = [&[7; 12][..], header].concat();
+        let made = ethernet(&frame);
+        assert_eq!(made, (99, frame.clone()), "{header:x?}");
+    }
+}

@@ -59,7 +59,7 @@ fn ensure_between(time: Duration, (least, most): (Duration, Duration), what: &st
 }
 
 /// What the relay saw of one handshake.
-struct Exchange {
+pub(crate) struct Exchange {
     begin: Instant,
     syn: Passage,
     syn_ack: Passage,
@@ -74,19 +74,27 @@ impl Exchange {
         let seen = relay.passages().len();
         let begin = Instant::now();
         let stream = connect(client, PORT)??;
-        let flags = |passage: &Passage| u16::from(passage.flags) & (SYN | ACK);
-        let of = |forth, wanted| {
-            let passages = relay.passages();
-            passages[seen..].iter().find(|one| one.forth == forth && flags(one) == wanted).copied()
-        };
-        until("the ACK is through", PATIENCE, || Ok(of(true, ACK).is_some()))?;
-        let syn_ack = of(false, SYN | ACK).context("no SYN-ACK")?;
-        let passages = relay.passages();
-        let before = |one: &&Passage| one.forth && flags(one) == SYN && one.taken < syn_ack.before;
-        let syns = passages[seen..].iter().filter(before).count();
-        let (syn, ack) = (of(true, SYN).context("no SYN")?, of(true, ACK).context("no ACK")?);
-        Ok((Self { begin, syn, syn_ack, ack, syns }, stream))
+        until("the ACK is through", PATIENCE, || Ok(first(&relay.passages()[seen..], true, ACK).is_some()))?;
+        Ok((Self::among(begin, &relay.passages()[seen..])?, stream))
     }
+
+    /// That of a connection which began to open then, from its segments in the order in which they passed.
+    pub(crate) fn among(begin: Instant, passages: &[Passage]) -> Result<Self> {
+        let syn_ack = first(passages, false, SYN | ACK).context("no SYN-ACK")?;
+        let before = |one: &&Passage| one.forth && flags(one) == SYN && one.taken < syn_ack.before;
+        let syns = passages.iter().filter(before).count();
+        let syn = first(passages, true, SYN).context("no SYN")?;
+        let ack = first(passages, true, ACK).context("no ACK")?;
+        Ok(Self { begin, syn, syn_ack, ack, syns })
+    }
+}
+
+fn flags(passage: &Passage) -> u16 {
+    u16::from(passage.flags) & (SYN | ACK)
+}
+
+fn first(passages: &[Passage], forth: bool, wanted: u16) -> Option<Passage> {
+    passages.iter().find(|one| one.forth == forth && flags(one) == wanted).copied()
 }
 
 /// Both ends, and the way to the server takes so long.
@@ -117,18 +125,20 @@ pub(crate) fn delayed_backend() -> Result<()> {
         for (exchange, stream) in &exchanges {
             let record = of_port(&records, stream.local_addr()?.port())?;
             at_the_client(exchange, record, delay).with_context(|| format!("{delay:?}: {record}"))?;
+            let state = &record[attribute::NETWORK_CONNECTION_STATE.key];
+            ensure!(*state == value::network_connection_state::ESTABLISHED, "{record}");
         }
     }
     Ok(())
 }
 
-fn at_the_client(exchange: &Exchange, record: &Value, delay: Duration) -> Result<()> {
+/// What the record of a connection says is what the relay saw, where the agent is at the client.
+pub(crate) fn at_the_client(exchange: &Exchange, record: &Value, delay: Duration) -> Result<()> {
     let Exchange { begin, syn, syn_ack, ack, syns } = exchange;
     let to_server = (syn_ack.before - syn.taken, ack.taken - *begin);
     ensure!(to_server.0 >= delay, "the relay took {:?}", to_server.0);
     let connect = seconds(record, attribute::NETWORK_TCP_CONNECT_DURATION).context("no time to connect")?;
     ensure_between(connect, to_server, "time to connect")?;
-    ensure!(record[attribute::NETWORK_CONNECTION_STATE.key] == value::network_connection_state::ESTABLISHED);
     ensure!(record[attribute::ERROR_TYPE.key].is_null(), "an error");
     let server = seconds(record, attribute::NETWORK_TCP_RTT_SERVER);
     let whole = seconds(record, attribute::NETWORK_TCP_RTT_HANDSHAKE);

@@ -23,7 +23,7 @@ use crate::topology::{CLIENT, CLIENT_V6, FAR_SERVER, Pair, Routed, SERVER, SERVE
 const UDP_HEADERS: u64 = 14 + 20 + 8;
 const UDP_V6_HEADERS: u64 = 14 + 40 + 8;
 /// No host has it: packets to it are seen and answered by nobody.
-const NOWHERE: &str = "10.77.1.99";
+pub(crate) const NOWHERE: &str = "10.77.1.99";
 
 fn is(transport: &str) -> impl Fn(&Value) -> bool {
     move |record| record["network.transport"] == transport
@@ -172,7 +172,7 @@ pub(crate) fn overflow() -> Result<()> {
 }
 
 /// Frames for an address that the server does not have: it takes and forgets them.
-fn towards_nowhere(pair: &Pair) -> Result<()> {
+pub(crate) fn towards_nowhere(pair: &Pair) -> Result<()> {
     let mac = pair.server.mac("s0")?;
     pair.client.ip(&format!("neigh replace {NOWHERE} lladdr {mac} dev c0 nud permanent")).map(drop)
 }

@@ -15,10 +15,12 @@ mod lifetime;
 mod long_hello;
 mod metrics;
 mod networks;
+mod one_tuple;
 mod orientation;
 mod origins;
 mod output;
 mod own_traffic;
+mod parallel;
 mod path;
 mod pods;
 mod proxy;
@@ -41,19 +43,22 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 119] = [
+    let tests: [Test; 123] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
         ("a_tcp_stream_without_offloads_counts_as_the_interface_does", exact::tcp_without_offloads),
         ("what_overflows_the_map_is_told_and_adds_up", exact::overflow),
         ("ten_million_packets_under_constant_flips", exact::ten_million),
+        ("two_cpus_that_send_from_one_port_lose_no_packet", one_tuple::two_cpus),
+        ("flows_have_community_ids_of_a_seed_on_request", one_tuple::community_id),
         ("a_filter_takes_both_directions_of_a_conversation", filter::both_directions),
         ("a_stream_is_left_out_to_the_packet", filter::stream_is_left_out),
         ("a_filter_of_many_rules_comes_from_the_environment", filter::many_rules),
         ("the_flows_of_a_sample_are_chosen_by_a_rule_and_are_whole", sample::chosen),
         ("without_a_sample_all_flows_are_counted", sample::none),
         ("a_capture_has_a_sample_too", replay::sampled),
+        ("the_community_ids_of_a_capture_have_a_seed", replay::community_id),
         ("a_capture_is_filtered_as_an_interface_is", replay::filtered),
         ("a_connection_has_one_oriented_flow_that_ends_once", exact::one_connection),
         ("what_crosses_a_router_counts_once_and_has_a_path", path::through_a_router),
@@ -62,7 +67,7 @@ fn main() -> ExitCode {
         ("the_path_is_left_out_on_request", path::left_out),
         ("what_crosses_pods_and_a_router_counts_once_and_its_path_has_each_hook", pods::chain),
         ("a_pods_second_interface_has_flows_of_its_own", pods::second_interface),
-        ("many_short_connections_through_pods_count_once_each", pods::many_connections),
+        ("a_thousand_connections_at_once_count_once_each_and_are_timed", parallel::many_connections),
         ("what_is_equal_in_two_isolated_networks_is_two_flows", networks::isolated),
         ("the_first_bytes_of_two_networks_are_told_apart", networks::first_bytes),
         ("what_is_dropped_in_one_of_two_networks_is_told_of_its_flow", networks::drops),
@@ -122,6 +127,7 @@ fn main() -> ExitCode {
         ("captures_of_every_kind_have_their_flows", captures::as_expected),
         ("a_capture_gets_no_more_memory_than_there_is", replay::too_much_memory),
         ("random_captures_add_up_as_tshark_has_them", tshark::same_sums),
+        ("hostile_captures_add_up_as_tshark_has_them", tshark::same_pairs_of_hostile_packets),
         ("random_captures_say_what_tshark_reads", tshark_facts::same_facts),
         ("random_connections_lose_what_tshark_says", tshark_tcp::same_disorder),
         ("a_capture_at_the_sender_has_what_its_socket_sent_again", tshark_tcp::as_the_socket),

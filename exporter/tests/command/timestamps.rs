@@ -36,7 +36,7 @@ const ENDS: [[IpAddr; 2]; 2] = [
 pub(crate) struct Middle {
     pub(crate) ends: [Netns; 2],
     pub(crate) router: Netns,
-    _relay: Relay,
+    pub(crate) relay: Relay,
 }
 
 impl Middle {
@@ -64,7 +64,7 @@ impl Middle {
                 namespace.ip(&format!("route add default via {router}"))?;
             }
         }
-        Ok(Self { ends: [near, far], router, _relay: relay })
+        Ok(Self { ends: [near, far], router, relay })
     }
 
     /// A connection from one end to the other, first the end that opened it.

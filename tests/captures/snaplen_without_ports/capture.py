@@ -1,4 +1,4 @@
-"""A frame that was cut in its headers has no flow; it counts, and a record without ends has it."""
+"""A frame that was cut before its ports has a flow of its addresses."""
 from files import pcap
 from packets import ethernet, exchange
 

@@ -30,7 +30,8 @@ pub(super) fn cases() -> Vec<Case> {
         extension(ROUTING, 0, &extension(DESTINATION, 1, &extension(AH, 2, &authentication(UDP, &datagram))));
     let eight = (0..7).fold(extension(UDP, 0, &datagram), |inner, _| extension(DESTINATION, 0, &inner));
     let nine = extension(DESTINATION, 0, &eight);
-    let mut cases = vec![
+    let mut cases = broken();
+    cases.extend([
         Case::flow("DSCP and ECN of IPv6", frame(&marked), Flow { traffic_class: 10 << 2 | 1, ..plain(0) }),
         Case::flow("AH over IPv6", packet(AH, &authentication(UDP, &datagram)), plain(24)),
         Case::flow(
@@ -81,6 +82,31 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         Case::flow("padding after a short IPv6 packet", padded(packet(UDP, &udp(&[])), &[0xbe; 8]), plain(0)),
         Case::flow(
+            "a hop-by-hop header with the jumbo option and a payload length",
+            packet(HOP_BY_HOP, &jumbo_option(UDP, 32, &datagram)),
+            plain(8),
+        ),
+    ]);
+    for (name, number) in [
+        ("hop-by-hop options", HOP_BY_HOP),
+        ("a routing header", ROUTING),
+        ("destination options", DESTINATION),
+        ("a mobility header", MOBILITY),
+        ("a host identity header", HIP),
+        ("a shim6 header", SHIM6),
+    ] {
+        cases.push(Case::flow(name, packet(number, &extension(UDP, 1, &datagram)), plain(16)));
+    }
+    cases
+}
+
+/// Headers that lie or end too early.
+fn broken() -> Vec<Case> {
+    let datagram = udp(&PAYLOAD);
+    let packet = |next_header, payload: &[u8]| ethernet(IPV6, &ipv6(next_header, payload));
+    let with_ports = |header_len| Flow::v6(UDP, header_len).with_ports();
+    vec![
+        Case::flow(
             "padding does not complete a TCP header",
             padded(packet(TCP, &tcp(2, &[])[..19]), &[0; 9]),
             Flow::v6(TCP, 73).with_ports(),
@@ -88,7 +114,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case::flow(
             "payload length longer than the frame",
             patched(packet(UDP, &datagram), 19, &[25]),
-            plain(0),
+            with_ports(62),
         ),
         Case::flow(
             "payload length 0 without offload",
@@ -115,28 +141,12 @@ pub(super) fn cases() -> Vec<Case> {
             padded(packet(DESTINATION, &[]), &extension(UDP, 0, &datagram)),
             Flow::v6(DESTINATION, 54),
         ),
-        Case::malformed("frame ends inside an IPv6 header", frame(&ipv6(UDP, &datagram)[..39])),
+        Case::malformed("frame ends inside an IPv6 header", ethernet(IPV6, &ipv6(UDP, &datagram)[..39])),
         Case::malformed("version 4 behind EtherType IPv6", patched(packet(UDP, &datagram), 14, &[0x45])),
         Case::flow(
             "a jumbo payload option that lies",
             patched(packet(HOP_BY_HOP, &jumbo_option(UDP, 5000, &datagram)), 18, &[0, 0]),
-            plain(8),
+            with_ports(70),
         ),
-        Case::flow(
-            "a hop-by-hop header with the jumbo option and a payload length",
-            packet(HOP_BY_HOP, &jumbo_option(UDP, 32, &datagram)),
-            plain(8),
-        ),
-    ];
-    for (name, number) in [
-        ("hop-by-hop options", HOP_BY_HOP),
-        ("a routing header", ROUTING),
-        ("destination options", DESTINATION),
-        ("a mobility header", MOBILITY),
-        ("a host identity header", HIP),
-        ("a shim6 header", SHIM6),
-    ] {
-        cases.push(Case::flow(name, packet(number, &extension(UDP, 1, &datagram)), plain(16)));
-    }
-    cases
+    ]
 }
