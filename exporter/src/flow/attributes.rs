@@ -164,9 +164,6 @@ fn path(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
     }
     sink.ints(attribute::NETWORK_FLOW_PATH_BYTES, hops.clone().map(|hop| integer(hop.counts.bytes)));
     sink.ints(attribute::NETWORK_FLOW_PATH_PACKETS, hops.clone().map(|hop| integer(hop.counts.packets)));
-    if hops.clone().all(|hop| hop.lost.is_some()) {
-        sink.ints(attribute::NETWORK_FLOW_PATH_LOST, hops.clone().filter_map(|hop| hop.lost).map(integer));
-    }
     // Later on, the first packet of the interval at one hook need not be that at the next.
     if record.sequence == 0 {
         let begin = |is_reverse| {
@@ -176,7 +173,11 @@ fn path(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
         let delay = |hop: &Hop<'_>| {
             seconds(begins[usize::from(hop.is_reverse)].map_or(0, |begin| hop.first.since(begin)))
         };
-        sink.doubles(attribute::NETWORK_FLOW_PATH_DELAY, hops.map(delay));
+        sink.doubles(attribute::NETWORK_FLOW_PATH_DELAY, hops.clone().map(delay));
+    }
+    sink.doubles(attribute::NETWORK_FLOW_PATH_START_OFFSET, hops.clone().map(offset));
+    if hops.clone().all(|hop| hop.lost.is_some()) {
+        sink.ints(attribute::NETWORK_FLOW_PATH_LOST, hops.filter_map(|hop| hop.lost).map(integer));
     }
 }
 
@@ -328,6 +329,11 @@ fn direction_name(direction: Direction) -> &'static str {
 /// OTLP integers are signed; 2^63 bytes are 29 years at 10 Gbit/s.
 fn integer(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a double holds 104 days in nanoseconds exactly")]
+fn offset(hop: &Hop<'_>) -> f64 {
+    hop.offset as f64 / 1e9
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a double holds 104 days in nanoseconds exactly")]

@@ -98,6 +98,8 @@ pub struct Hop<'a> {
     pub macs: Option<(Mac, Mac)>,
     /// First packet, precise.
     pub first: MonotonicTime,
+    /// Nanoseconds to that from the flow's first packet.
+    pub offset: i64,
     /// How much.
     pub counts: Counts,
     /// Packets that the hop before counted and this one did not, since the flow was last silent; `None` in all hops of a record

@@ -245,7 +245,7 @@ impl Flow {
         let settled = self.accounting.settle(out.ledger, &mut shared.uses);
         let path = self.way.as_mut().map_or_else(SmallVec::new, |way| {
             let passed = way.settle(&settled.hops, readings, out.hooks, &mut shared.uses);
-            settled.path(facts.source, passed.as_deref(), out.hooks)
+            settled.path(facts.source, self.first, passed.as_deref(), out.hooks)
         });
         let shares = settled.shares;
         let (interval_start, timestamp) = self.interval(shares, !mishaps.drops.is_empty(), out.clock);

@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use crate::clock::MonotonicTime;
 use crate::flow::{Counts, HookId, Hooks, Hop};
 use crate::table::accounting::{Share, Tally};
 use crate::table::conversation::Side;
@@ -33,15 +34,16 @@ impl Settled {
     }
 
     /// The hooks that the packets passed, in their order, the source's packets first. Empty if one hook saw all there was to see
-    /// of each direction. `passed` are those of the stretch that has ended, if it is known what was lost in it.
+    /// of each direction. `start` is the flow's first packet; `passed` are those of the stretch that has ended, if it is known what was lost in it.
     pub(super) fn path<'a>(
         &self,
         source: Side,
+        start: MonotonicTime,
         passed: Option<&[Passage]>,
         hooks: &'a Hooks,
     ) -> SmallVec<[Hop<'a>; 4]> {
         if let Some(passed) = passed {
-            return self.path_with_losses(source, passed, hooks);
+            return self.path_with_losses(source, start, passed, hooks);
         }
         let of = |side| self.hops.iter().filter(move |hop| hop.side == side);
         if Side::BOTH.into_iter().all(|side| of(side).count() < 2) {
@@ -56,6 +58,7 @@ impl Settled {
                 is_reverse: side != source,
                 macs: hop.macs,
                 first: hop.first,
+                offset: offset(hop.first, start),
                 counts: hop.counts,
                 lost: None,
             }));
@@ -67,6 +70,7 @@ impl Settled {
     fn path_with_losses<'a>(
         &self,
         source: Side,
+        start: MonotonicTime,
         passed: &[Passage],
         hooks: &'a Hooks,
     ) -> SmallVec<[Hop<'a>; 4]> {
@@ -80,6 +84,7 @@ impl Settled {
                     is_reverse: side != source,
                     macs: tally.and_then(|tally| tally.macs),
                     first: passage.first,
+                    offset: offset(passage.first, start),
                     counts: tally.map(|tally| tally.counts).unwrap_or_default(),
                     lost: Some(passage.lost),
                 }
@@ -87,4 +92,9 @@ impl Settled {
         }
         path
     }
+}
+
+/// Nanoseconds from one time to another, which may be the earlier one.
+fn offset(time: MonotonicTime, from: MonotonicTime) -> i64 {
+    time.0.wrapping_sub(from.0).cast_signed()
 }

@@ -14,6 +14,8 @@ use crate::topology::{CLIENT, FAR_SERVER, Pair, Routed, SERVER};
 pub(crate) const ASKED: u64 = 100;
 pub(crate) const ANSWERED: u64 = 50;
 const PAYLOAD: usize = 58;
+/// In seconds.
+const NANOSECOND: f64 = 1e-9;
 /// For what comes soon, or never.
 const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) const FRAME: u64 = 14 + 20 + 8 + PAYLOAD as u64;
@@ -77,6 +79,13 @@ pub(crate) fn through_a_router() -> Result<()> {
     let delays: Vec<f64> = serde_json::from_value(path(&record, "delay")).context("delays")?;
     let [0.0, there, 0.0, back] = delays[..] else { anyhow::bail!("{record}") };
     ensure!(there > 0.0 && back > 0.0, "{record}");
+    // The first packet begins the flow; the first answer comes behind it, and its hops later still.
+    let offsets: Vec<f64> = serde_json::from_value(path(&record, "start_offset")).context("offsets")?;
+    let [0.0, forwarded, answered, returned] = offsets[..] else { anyhow::bail!("{record}") };
+    ensure!((forwarded - there).abs() < NANOSECOND && answered > forwarded, "{record}");
+    ensure!((returned - answered - back).abs() < NANOSECOND, "{record}");
+    let duration = record["network.flow.duration"].as_f64().context("a duration")?;
+    ensure!(returned <= duration, "{record}");
     Ok(())
 }
 

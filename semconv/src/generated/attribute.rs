@@ -380,6 +380,13 @@ pub const NETWORK_FLOW_PATH_SOURCE_MAC: Attribute = Attribute {
     brief: "Source of the first frame at each hop; empty for a device without link layer.",
 };
 
+/// Seconds from the flow's start to the first packet of the interval at each hop.
+pub const NETWORK_FLOW_PATH_START_OFFSET: Attribute = Attribute {
+    key: "network.flow.path.start_offset",
+    kind: Kind::DoubleArray,
+    brief: "Seconds from the flow's start to the first packet of the interval at each hop.",
+};
+
 /// Of so many flows, one is counted.
 pub const NETWORK_FLOW_SAMPLING_RATE: Attribute = Attribute {
     key: "network.flow.sampling.rate",

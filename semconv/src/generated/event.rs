@@ -87,6 +87,7 @@ pub const NETWORK_FLOW: Event = Event {
         attribute::NETWORK_FLOW_PATH_BYTES,
         attribute::NETWORK_FLOW_PATH_PACKETS,
         attribute::NETWORK_FLOW_PATH_DELAY,
+        attribute::NETWORK_FLOW_PATH_START_OFFSET,
         attribute::NETWORK_FLOW_PATH_LOST,
         attribute::NETWORK_FLOW_DROP_DIRECTION,
         attribute::NETWORK_FLOW_DROP_REASON,

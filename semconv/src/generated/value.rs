@@ -19,7 +19,7 @@ pub mod error_type {
     /// The map of the kernel was full.
     pub const OVERFLOW: &str = "overflow";
 
-    /// The headers contradict themselves or end too early.
+    /// The IP header contradicts itself or ends too early.
     pub const MALFORMED: &str = "malformed";
 
     /// The queue before the exporter was full.
@@ -217,7 +217,7 @@ pub mod network_flow_other_reason {
     /// The kernel's flow map was full, so the packet counted without its addresses.
     pub const OVERFLOW: &str = "overflow";
 
-    /// The packet's headers could not be parsed.
+    /// The packet's IP header could not be read.
     pub const MALFORMED: &str = "malformed";
 }
 

@@ -125,7 +125,29 @@ fn what_crosses_several_hooks_has_a_path() {
             hop("eth0 egress", true, 2),
         ]
     );
+    assert_eq!(records[0].flow().offsets, [0, 1, 10, 11]);
     assert!(records[1].flow().path.is_empty(), "one hook for each direction: {:?}", records[1]);
+}
+
+/// Times of later records count from the flow's start, too, and so do those of a hop that was not there before.
+#[test]
+fn each_hop_says_when_it_saw_the_first_packet_of_the_interval() {
+    let second = 1_000_000_000;
+    let mut bench = Bench::new();
+    bench.drain(second, &[seen(udp(1)).hook(0).at(10), seen(udp(1)).hook(3).at(12)]);
+    bench.drain(
+        20 * second,
+        &[
+            seen(udp(1)).hook(0).at(12 * second),
+            seen(udp(1)).hook(3).at(12 * second + 5),
+            seen(udp(1)).back().hook(2).at(12 * second + 20),
+        ],
+    );
+    let records = bench.finish(21 * second);
+    let offsets: Vec<_> = records.iter().map(|record| &record.flow().offsets[..]).collect();
+    let later = 12 * 1_000_000_000;
+    let later = [later - 10, later - 5, later + 10];
+    assert_eq!(offsets, [&[0, 2][..], &later], "{records:?}");
 }
 
 #[test]

@@ -58,6 +58,8 @@ pub(in crate::table) struct SeenFlow {
     pub(in crate::table) icmp: Option<Icmp>,
     /// Name of each hop, who sent its packets, how many.
     pub(in crate::table) path: Vec<(String, bool, u64)>,
+    /// When each hop saw its first packet, after the flow's first one.
+    pub(in crate::table) offsets: Vec<i64>,
     pub(in crate::table) drops: Vec<DropCount>,
     pub(in crate::table) icmp_errors: Vec<FlowError>,
     /// What was lost before each hop.
@@ -90,6 +92,7 @@ impl SeenFlow {
                 .collect(),
             drops: record.drops.to_vec(),
             icmp_errors: record.icmp_errors.to_vec(),
+            offsets: record.path.iter().map(|hop| hop.offset).collect(),
             lost: record.path.iter().map(|hop| hop.lost).collect(),
         }
     }
