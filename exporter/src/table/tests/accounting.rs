@@ -125,29 +125,30 @@ fn what_crosses_several_hooks_has_a_path() {
             hop("eth0 egress", true, 2),
         ]
     );
-    assert_eq!(records[0].flow().offsets, [0, 1, 10, 11]);
+    assert_eq!(records[0].flow().offsets, [0, 1_000_000, 10_000_000, 11_000_000]);
     assert!(records[1].flow().path.is_empty(), "one hook for each direction: {:?}", records[1]);
 }
 
 /// Times of later records count from the flow's start, too, and so do those of a hop that was not there before.
 #[test]
 fn each_hop_says_when_it_saw_the_first_packet_of_the_interval() {
-    let second = 1_000_000_000;
     let mut bench = Bench::new();
-    bench.drain(second, &[seen(udp(1)).hook(0).at(10), seen(udp(1)).hook(3).at(12)]);
+    bench.drain(1_000, &[seen(udp(1)).hook(0).at(10), seen(udp(1)).hook(3).at(12)]);
+    bench.quiet(1_000, 11_500);
     bench.drain(
-        20 * second,
+        12_500,
         &[
-            seen(udp(1)).hook(0).at(12 * second),
-            seen(udp(1)).hook(3).at(12 * second + 5),
-            seen(udp(1)).back().hook(2).at(12 * second + 20),
+            seen(udp(1)).hook(0).at(12_000),
+            seen(udp(1)).hook(3).at(12_005),
+            seen(udp(1)).back().hook(2).at(12_020),
         ],
     );
-    let records = bench.finish(21 * second);
-    let offsets: Vec<_> = records.iter().map(|record| &record.flow().offsets[..]).collect();
-    let later = 12 * 1_000_000_000;
-    let later = [later - 10, later - 5, later + 10];
-    assert_eq!(offsets, [&[0, 2][..], &later], "{records:?}");
+    bench.finish(13_000);
+    let records = &bench.records;
+    let offsets: Vec<_> = records.iter().map(|record| record.flow().offsets.clone()).collect();
+    let milliseconds = |all: &[i64]| all.iter().map(|ms| ms * 1_000_000).collect::<Vec<_>>();
+    let expected = [milliseconds(&[0, 2]), milliseconds(&[11_990, 11_995, 12_010])];
+    assert_eq!(offsets, expected, "{records:?}");
 }
 
 #[test]
