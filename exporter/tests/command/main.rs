@@ -26,6 +26,7 @@ mod quality;
 mod quic;
 mod quic_stack;
 mod replay;
+mod reuse;
 mod sample;
 mod states;
 mod telemetry;
@@ -41,7 +42,7 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 119] = [
+    let tests: [Test; 121] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -73,6 +74,8 @@ fn main() -> ExitCode {
         ("a_connection_that_is_refused_says_so", connection::refused),
         ("a_connection_that_is_reset_says_so", connection::reset),
         ("a_connection_that_nobody_answers_times_out", connection::timed_out),
+        ("connections_of_one_tuple_are_flows_of_their_own", reuse::one_after_the_other),
+        ("attempts_of_one_tuple_are_flows_of_their_own", reuse::refused),
         ("a_connection_that_one_side_reset_says_which", states::reset_side),
         ("a_connection_that_is_half_open_says_so", states::half_open),
         ("a_connection_that_is_half_closed_says_so", states::half_closed),
