@@ -15,6 +15,11 @@ use crate::stack::{Crossed, PATIENCE, Stack, file};
 /// What the program gets where the Collector takes metrics only.
 const METRICS_ONLY: [(&str, &str); 1] = [("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://127.0.0.1:4317")];
 
+/// Of the histograms that agents send by default. How long it is, is tested in [`crate::round_trip`].
+pub(crate) const ROUND_TRIP: &str = "Round trip of the handshake, 95th percentile, in seconds";
+/// Of those that they send on request.
+pub(crate) const ROUND_TRIP_EXPONENTIAL: &str = "The same, where agents send exponential histograms";
+
 /// Has a value once there are two points of a series.
 const RATE: Check = ("Bytes per second by transport and direction", |data, _| moves(data));
 
@@ -45,7 +50,8 @@ const QUERIES: &[Check] = &[
         "Connections by what became of them (`error_type` is empty for those that were established)",
         established,
     ),
-    ("Round trip of the handshake, 95th percentile, in seconds", round_trip),
+    (ROUND_TRIP, round_trip),
+    (ROUND_TRIP_EXPONENTIAL, none),
 ];
 
 /// A running Prometheus.
@@ -69,8 +75,19 @@ impl Prometheus {
     }
 }
 
+/// The documented query of a title.
+pub(crate) fn text(title: &str) -> Result<String> {
+    let found = documented("promql", QUERIES)?.into_iter().find(|(_, check)| check.0 == title);
+    Ok(found.with_context(|| format!("no query {title:?}"))?.0)
+}
+
+/// What a query finds now.
+pub(crate) fn find(namespace: &Netns, query: &str) -> Result<Value> {
+    ask(namespace, "http://127.0.0.1:9090/api/v1/query", &[("query", query)])
+}
+
 fn query(namespace: &Netns, query: &str, check: Check, crossed: &Crossed) -> Result<()> {
-    let data = ask(namespace, "http://127.0.0.1:9090/api/v1/query", &[("query", query)])?;
+    let data = find(namespace, query)?;
     check.1(&data, crossed).with_context(|| format!("{query} answers {}", excerpt(&data)))
 }
 
@@ -116,12 +133,10 @@ fn selecting(query: &str, way: &str) -> String {
 
 /// Traffic until Prometheus has a rate of it, by each of these ways.
 pub(crate) fn traffic(stack: &Stack, ways: &[&str]) -> Result<()> {
-    let queries = documented("promql", QUERIES)?;
-    let (text, _) = queries.iter().find(|(_, check)| check.0 == RATE.0).context("the rate")?;
-    let none = Crossed::default();
+    let (text, none) = (text(RATE.0)?, Crossed::default());
     eventually(PATIENCE, || {
         stack.traffic()?;
-        ways.iter().try_for_each(|way| query(stack.namespace(), &selecting(text, way), RATE, &none))
+        ways.iter().try_for_each(|way| query(stack.namespace(), &selecting(&text, way), RATE, &none))
     })
 }
 
@@ -141,6 +156,12 @@ fn established(data: &Value, _: &Crossed) -> Result<()> {
 fn round_trip(data: &Value, _: &Crossed) -> Result<()> {
     let seconds = number(data)?;
     ensure!(seconds > 0.0 && seconds < 5.0, "{seconds} s");
+    Ok(())
+}
+
+/// Nobody sends what the query looks for.
+fn none(data: &Value, _: &Crossed) -> Result<()> {
+    ensure!(data["result"].as_array().is_some_and(Vec::is_empty), "something is found");
     Ok(())
 }
 
