@@ -113,6 +113,11 @@ fn print_way(way: &str, rounds: &[Round]) {
         mebibytes(peak),
         mebibytes(queue),
     );
+    // A median hides a round in which some were lost.
+    if sent > 0.0 {
+        let lost = rounds.iter().map(|round| round.sent.saturating_sub(round.counted.packets));
+        println!("{:<11} most packets lost in a round: {}", "", lost.max().unwrap_or_default());
+    }
 }
 
 fn median(mut figures: Vec<f64>) -> f64 {

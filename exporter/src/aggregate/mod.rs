@@ -2,7 +2,7 @@
 //!
 //! A record counts in the call that makes it, so that the sum over all series is the sum over all flow records. Series are
 //! bounded: what finds no room goes to one overflow series, and a series without records ends after a time. Records without
-//! endpoints are losses, and in no series. Where one flow in so many is counted, each counts for so many. Time is passed in.
+//! endpoints are losses, and in no series (docs/adr/0005). Where one flow in so many is counted, each counts for so many. Time is passed in.
 
 #[cfg(test)]
 mod connection_tests;

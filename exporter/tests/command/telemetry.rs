@@ -165,7 +165,7 @@ pub(crate) fn readiness() -> Result<()> {
     })?;
     let ended = program.stop()?;
     ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
-    collector.end()
+    collector.end().map(drop)
 }
 
 /// Where nothing is to be observed, a supervisor's probes find nothing wrong.
