@@ -161,6 +161,12 @@ impl Program {
         Ok(())
     }
 
+    /// Number of the process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.as_raw_nonzero().get().unsigned_abs()
+    }
+
     /// Ends it as a supervisor does, and takes the rest.
     ///
     /// # Errors

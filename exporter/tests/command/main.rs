@@ -21,6 +21,7 @@ mod output;
 mod own_traffic;
 mod path;
 mod pods;
+mod privileges;
 mod proxy;
 mod quality;
 mod quic;
@@ -29,6 +30,7 @@ mod replay;
 mod reuse;
 mod sample;
 mod states;
+mod tcpdump;
 mod telemetry;
 mod timestamps;
 mod tshark;
@@ -42,13 +44,14 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 121] = [
+    let tests: [Test; 125] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
         ("a_tcp_stream_without_offloads_counts_as_the_interface_does", exact::tcp_without_offloads),
         ("what_overflows_the_map_is_told_and_adds_up", exact::overflow),
         ("ten_million_packets_under_constant_flips", exact::ten_million),
+        ("packets_under_constant_flips_without_membarrier", exact::without_membarrier),
         ("a_filter_takes_both_directions_of_a_conversation", filter::both_directions),
         ("a_stream_is_left_out_to_the_packet", filter::stream_is_left_out),
         ("a_filter_of_many_rules_comes_from_the_environment", filter::many_rules),
@@ -157,6 +160,9 @@ fn main() -> ExitCode {
         ("an_export_that_is_off_observes_nothing", exits::disabled),
         ("an_empty_variable_is_none", exits::variables),
         ("without_privilege_it_exits_77_with_the_remedy", exits::privilege),
+        ("three_capabilities_of_nobody_are_enough_by_tcx", privileges::by_tcx),
+        ("three_capabilities_of_nobody_are_enough_by_clsact", privileges::by_clsact),
+        ("a_capability_that_is_missing_is_named", privileges::without_one),
         ("a_closed_pipe_ends_the_output_quietly", exits::closed_pipe),
         ("a_full_device_exits_74_and_nothing_counts_as_delivered", output::full_device),
         ("stalled_output_holds_up_neither_hooks_nor_the_end", output::stalled),
