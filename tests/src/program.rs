@@ -178,6 +178,18 @@ impl Program {
         Ok(kill_process(self.process, Signal::TERM)?)
     }
 
+    /// Tells it to end twice, with nothing between for it: as `timeout` does, which tells a process and then its group.
+    ///
+    /// # Errors
+    /// If it cannot be told.
+    pub fn terminate_twice(&self) -> Result<()> {
+        // Both wait until it goes on; of one kind the kernel would keep a single one.
+        self.while_paused(|| {
+            kill_process(self.process, Signal::TERM)?;
+            Ok(kill_process(self.process, Signal::INT)?)
+        })
+    }
+
     /// Lets it do nothing while this is done, as on a machine where it gets no time.
     ///
     /// # Errors

@@ -85,6 +85,19 @@ pub(crate) fn privilege() -> Result<()> {
     assert_exit(&output(&mut command)?, 77, &["CAP_BPF", "CAP_NET_ADMIN", "root"])
 }
 
+/// Two signals at once are one wish.
+pub(crate) fn signals_at_once() -> Result<()> {
+    let pair = Pair::new()?;
+    for command_line in [&["flows"][..], &["run"]] {
+        let program = Program::start(command(&pair.client, command_line))?;
+        program.terminate_twice()?;
+        let ended = program.wait()?;
+        ensure!(ended.status.success(), "{command_line:?}: exit {}: {}", ended.status, ended.stderr);
+        ensure!(ended.stderr.contains("balances: every packet"), "{command_line:?}: {}", ended.stderr);
+    }
+    Ok(())
+}
+
 pub(crate) fn closed_pipe() -> Result<()> {
     let pair = Pair::new()?;
     let mut program =

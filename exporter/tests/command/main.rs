@@ -41,7 +41,7 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 119] = [
+    let tests: [Test; 120] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -158,6 +158,7 @@ fn main() -> ExitCode {
         ("a_full_device_exits_74_and_nothing_counts_as_delivered", output::full_device),
         ("stalled_output_holds_up_neither_hooks_nor_the_end", output::stalled),
         ("a_second_signal_ends_it_at_once", output::second_signal),
+        ("two_signals_at_once_end_it_in_order", exits::signals_at_once),
         ("a_slow_reader_gets_everything", output::slow),
         ("where_nothing_comes_it_says_what_it_waits_for", output::quiet),
         ("an_interface_that_comes_late_is_announced", output::late),
