@@ -61,8 +61,17 @@ pub fn printed(output: &File) -> Result<Vec<Value>> {
 /// Outside of the tests of the program's package, or where they are not run by Cargo.
 #[must_use]
 pub fn command(namespace: &Netns, arguments: &[&str]) -> Command {
+    command_through(namespace, &[], arguments)
+}
+
+/// The command, started by another that takes something from it and then becomes it: `setpriv`, `unshare`.
+///
+/// # Panics
+/// As [`command`].
+#[must_use]
+pub fn command_through(namespace: &Netns, through: &[&str], arguments: &[&str]) -> Command {
     let mut command = Command::new("ip");
-    command.args(["netns", "exec", namespace.name()]);
+    command.args(["netns", "exec", namespace.name()]).args(through);
     completed(command, arguments)
 }
 

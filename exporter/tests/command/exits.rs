@@ -1,11 +1,10 @@
 //! Exit codes of sysexits.h, each with one sentence that names cause and remedy.
 
 use std::net::{TcpListener, UdpSocket};
-use std::process::Command;
 
 use anyhow::{Result, ensure};
 
-use crate::program::{Ended, Program, command, output, run};
+use crate::program::{Ended, Program, command, command_through, output, run};
 use crate::topology::{CLIENT, Pair, SERVER};
 
 fn assert_exit(ended: &Ended, code: i32, words: &[&str]) -> Result<()> {
@@ -77,11 +76,8 @@ pub(crate) fn variables() -> Result<()> {
 
 pub(crate) fn privilege() -> Result<()> {
     let pair = Pair::new()?;
-    let mut command = Command::new("ip");
-    command
-        .args(["netns", "exec", pair.client.name()])
-        .args(["setpriv", "--inh-caps=-all", "--bounding-set=-all"])
-        .args([env!("CARGO_BIN_EXE_otel-flow-exporter"), "flows"]);
+    let nothing = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"];
+    let mut command = command_through(&pair.client, &nothing, &["flows"]);
     assert_exit(&output(&mut command)?, 77, &["CAP_BPF", "CAP_NET_ADMIN", "root"])
 }
 

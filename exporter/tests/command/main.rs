@@ -9,6 +9,7 @@ mod exact;
 mod exits;
 mod facts;
 mod faults;
+mod features;
 mod filter;
 mod icmp;
 mod lifetime;
@@ -41,7 +42,7 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 120] = [
+    let tests: [Test; 125] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -149,6 +150,11 @@ fn main() -> ExitCode {
         ("the_agent_can_be_told_to_say_nothing_of_itself", telemetry::off),
         ("readiness_follows_what_arrives_at_a_collector", telemetry::readiness),
         ("an_agent_that_observes_nothing_answers_probes", telemetry::idle),
+        ("what_is_wanted_and_there_is_told", features::all_there),
+        ("what_is_not_wanted_is_not_told", features::not_wanted),
+        ("other_namespaces_that_may_not_be_entered_are_told_as_missing", features::without_sys_admin),
+        ("dropped_packets_that_are_not_told_are_told_as_missing", features::without_types),
+        ("the_memory_of_process_and_kernel_is_told_and_within_what_was_granted", features::memory),
         ("wrong_usage_exits_64", exits::usage),
         ("wrong_configuration_exits_78", exits::configuration),
         ("an_export_that_is_off_observes_nothing", exits::disabled),

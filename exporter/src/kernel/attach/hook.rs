@@ -119,6 +119,11 @@ impl Hooker {
         self.decided
     }
 
+    /// Whether that is for want of TCX.
+    pub(super) fn lacks_tcx(&self) -> bool {
+        self.method == Method::Auto && self.decided == Some(Mechanism::Clsact)
+    }
+
     /// Attaches a program. The first try decides for all: one mechanism per namespace keeps the order of hooks plain.
     pub(super) fn attach(
         &mut self,

@@ -274,6 +274,9 @@ impl Worker {
                     lock(&self.registry).attach(self.scope, interface.ifindex, direction, now);
                     self.attached.insert((interface.ifindex, direction), hook);
                     self.shared.set_attached(self.attached.len());
+                    if self.hooker.lacks_tcx() {
+                        self.shared.lacks_tcx();
+                    }
                 }
                 Err(cause) => failed.extend(self.note_failure(HookError {
                     interface: called.clone(),
