@@ -154,6 +154,11 @@ pub(super) fn attached(summary: &Summary) {
         )),
         None => say("attached to no interface yet; waiting for one that is selected"),
     }
+    if summary.was_killed {
+        say(
+            "the run before this one was killed: what passed since then, and what it had not delivered, is counted nowhere",
+        );
+    }
     for failed in &summary.failed {
         say(failed);
     }

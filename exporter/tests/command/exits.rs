@@ -2,7 +2,7 @@
 
 use std::net::{TcpListener, UdpSocket};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::program::{Ended, Program, command, command_through, output, run};
 use crate::topology::{CLIENT, Pair, SERVER};
@@ -124,6 +124,19 @@ pub(crate) fn listener() -> Result<()> {
     assert_exit(&listen("127.0.0.1:9464")?, 69, &["127.0.0.1:9464", "--listen"])?;
     assert_exit(&listen("10.77.9.9:9464")?, 78, &["10.77.9.9:9464", "--listen"])?;
     assert_exit(&listen("localhost:9464")?, 64, &["--listen", "127.0.0.1:9464"])
+}
+
+/// The version with the commit that it was built of.
+pub(crate) fn version() -> Result<()> {
+    let pair = Pair::new()?;
+    let ended = run(&pair.client, &["--version"])?;
+    ensure!(ended.status.success(), "{}", ended.stderr);
+    let words: Vec<_> = ended.stdout.split_whitespace().collect();
+    let [name, version, commit] = words[..] else { bail!("{}", ended.stdout) };
+    ensure!((name, version) == ("otel-flow-exporter", env!("CARGO_PKG_VERSION")), "{}", ended.stdout);
+    let commit = commit.strip_prefix('(').and_then(|commit| commit.strip_suffix(')')).context("a commit")?;
+    ensure!(commit.len() >= 12 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()), "{commit}");
+    Ok(())
 }
 
 pub(crate) fn check() -> Result<()> {

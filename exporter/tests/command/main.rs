@@ -12,6 +12,7 @@ mod faults;
 mod features;
 mod filter;
 mod icmp;
+mod killed;
 mod lifetime;
 mod long_hello;
 mod metrics;
@@ -42,7 +43,7 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 125] = [
+    let tests: [Test; 128] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -127,6 +128,7 @@ fn main() -> ExitCode {
         ("random_connections_lose_what_tshark_says", tshark_tcp::same_disorder),
         ("a_capture_at_the_sender_has_what_its_socket_sent_again", tshark_tcp::as_the_socket),
         ("an_interface_that_left_is_in_the_balance", lifetime::interface),
+        ("after_a_kill_the_next_start_says_what_is_missing", killed::by_clsact),
         ("more_interfaces_than_a_shell_allows_descriptors_are_hooked", lifetime::many_interfaces),
         ("a_collector_receives_what_was_sent", collector::receives),
         ("a_collector_receives_over_http", collector::receives_over_http),
@@ -170,6 +172,8 @@ fn main() -> ExitCode {
         ("an_interface_that_comes_late_is_announced", output::late),
         ("an_instance_name_that_is_taken_exits_69", exits::instance),
         ("a_listener_s_address_that_is_taken_exits_69", exits::listener),
+        ("the_version_has_the_commit", exits::version),
+        ("run_prints_a_row_of_a_connection_that_lives", output::table),
         ("check_says_that_run_works", exits::check),
     ];
     run_privileged(tests)

@@ -158,6 +158,11 @@ impl Hooker {
         Ok(Hook(Some(Attached::Clsact(hook))))
     }
 
+    /// Whether an earlier process of this instance left clsact filters behind. To be asked before the first hook.
+    pub(super) fn has_left_overs(&self) -> Result<bool, NetlinkError> {
+        self.clsact.has_own()
+    }
+
     /// Removes clsact filters that earlier processes left behind.
     pub(super) fn sweep(&self, is_hook: impl Fn(u32, Direction) -> bool) -> Result<usize, NetlinkError> {
         self.clsact.sweep(|ifindex, direction| {

@@ -113,6 +113,10 @@ impl Worker {
 
     fn first_pass(&mut self) -> Summary {
         let mut summary = Summary::default();
+        match self.hooker.has_left_overs() {
+            Ok(was_killed) => summary.was_killed = was_killed,
+            Err(error) => tracing::debug!("cannot tell how the last run ended: {error}"),
+        }
         for ifindex in mem::take(&mut self.pending) {
             let Some(interface) = self.interfaces.get(&ifindex).cloned() else { continue };
             match self.settle(&interface) {
