@@ -81,8 +81,9 @@ const INTEGERS: [(Metric, Observe); 31] = [
             (memory_kind::ANONYMOUS, memory::anonymous(process)),
             (memory_kind::KERNEL_MAPS, memory::kernel_maps(process)),
         ] {
-            let kind = KeyValue::new(attribute::FLOW_EXPORTER_MEMORY_KIND.key, kind);
-            bytes.into_iter().for_each(|bytes| put(bytes, std::slice::from_ref(&kind)));
+            if let Some(bytes) = bytes {
+                put(bytes, &[KeyValue::new(attribute::FLOW_EXPORTER_MEMORY_KIND.key, kind)]);
+            }
         }
     }),
     (metric::FLOW_EXPORTER_MEMORY_LIMIT, |sources, put| put(sources.progress.limits().memory, &[])),
