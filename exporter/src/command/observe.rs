@@ -16,6 +16,7 @@ use crate::command::end::{self, Signals, say};
 use crate::command::outgoing::Outgoing;
 use crate::command::{Common, Failure, check};
 use crate::connections::OwnConnections;
+use crate::features::Feature;
 use crate::kernel::budget::{self, Plan, Wants};
 use crate::kernel::probe::{kernel_release, may_enter_namespaces, privileges};
 use crate::kernel::{Glob, InstanceLock, Reach, Selection, Summary, raise_limit};
@@ -60,6 +61,7 @@ pub(super) fn settings(
         with_path: common.path,
         community_id_seed: common.community_id.then_some(common.community_id_seed),
         excluded: exports.excluded,
+        features: Arc::default(),
     })
 }
 
@@ -119,11 +121,15 @@ pub(super) fn start<O: Outlet + Send + 'static>(
     let proc = Path::new("/proc");
     kernel_release(proc)?;
     privileges(proc)?;
-    if settings.reach == Reach::All && !may_enter_namespaces(proc) {
-        say(
-            "only the agent's own network namespace is observed, for want of CAP_SYS_ADMIN (--namespaces all)",
-        );
-        settings.reach = Reach::Own;
+    if settings.reach == Reach::All {
+        let may_enter = may_enter_namespaces(proc);
+        settings.features.set(Feature::Namespaces, may_enter);
+        if !may_enter {
+            say(
+                "only the agent's own network namespace is observed, for want of CAP_SYS_ADMIN (--namespaces all)",
+            );
+            settings.reach = Reach::Own;
+        }
     }
     if let Err(error) = raise_limit() {
         tracing::warn!(
@@ -147,6 +153,11 @@ pub(super) fn attached(summary: &Summary) {
             summary.attached.join(", ")
         )),
         None => say("attached to no interface yet; waiting for one that is selected"),
+    }
+    if summary.was_killed {
+        say(
+            "the run before this one was killed: what passed since then, and what it had not delivered, is counted nowhere",
+        );
     }
     for failed in &summary.failed {
         say(failed);

@@ -83,7 +83,7 @@ impl Telemetry {
         }
         let components = deliveries.iter().chain(&own).map(|delivery| delivery.component().clone()).collect();
         let view = agent.attaching();
-        let sources = Sources::new(ledger, &agent.progress, move || view.read(), components);
+        let sources = Sources::new(ledger, &agent.progress, move || view.read(), components, &agent.features);
         let sources = Arc::new(sources);
         let metrics = Metrics::start(resource, &sources, push);
         let metrics = metrics.map_err(|error| Failure::Software(error.to_string()))?;

@@ -9,8 +9,10 @@ mod exact;
 mod exits;
 mod facts;
 mod faults;
+mod features;
 mod filter;
 mod icmp;
+mod killed;
 mod lifetime;
 mod long_hello;
 mod metrics;
@@ -44,7 +46,7 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 125] = [
+    let tests: [Test; 134] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -132,6 +134,7 @@ fn main() -> ExitCode {
         ("random_connections_lose_what_tshark_says", tshark_tcp::same_disorder),
         ("a_capture_at_the_sender_has_what_its_socket_sent_again", tshark_tcp::as_the_socket),
         ("an_interface_that_left_is_in_the_balance", lifetime::interface),
+        ("after_a_kill_the_next_start_says_what_is_missing", killed::by_clsact),
         ("more_interfaces_than_a_shell_allows_descriptors_are_hooked", lifetime::many_interfaces),
         ("a_collector_receives_what_was_sent", collector::receives),
         ("a_collector_receives_over_http", collector::receives_over_http),
@@ -155,6 +158,11 @@ fn main() -> ExitCode {
         ("the_agent_can_be_told_to_say_nothing_of_itself", telemetry::off),
         ("readiness_follows_what_arrives_at_a_collector", telemetry::readiness),
         ("an_agent_that_observes_nothing_answers_probes", telemetry::idle),
+        ("what_is_wanted_and_there_is_told", features::all_there),
+        ("what_is_not_wanted_is_not_told", features::not_wanted),
+        ("other_namespaces_that_may_not_be_entered_are_told_as_missing", features::without_sys_admin),
+        ("dropped_packets_that_are_not_told_are_told_as_missing", features::without_types),
+        ("the_memory_of_process_and_kernel_is_told_and_within_what_was_granted", features::memory),
         ("wrong_usage_exits_64", exits::usage),
         ("wrong_configuration_exits_78", exits::configuration),
         ("an_export_that_is_off_observes_nothing", exits::disabled),
@@ -167,11 +175,14 @@ fn main() -> ExitCode {
         ("a_full_device_exits_74_and_nothing_counts_as_delivered", output::full_device),
         ("stalled_output_holds_up_neither_hooks_nor_the_end", output::stalled),
         ("a_second_signal_ends_it_at_once", output::second_signal),
+        ("two_signals_at_once_end_it_in_order", exits::signals_at_once),
         ("a_slow_reader_gets_everything", output::slow),
         ("where_nothing_comes_it_says_what_it_waits_for", output::quiet),
         ("an_interface_that_comes_late_is_announced", output::late),
         ("an_instance_name_that_is_taken_exits_69", exits::instance),
         ("a_listener_s_address_that_is_taken_exits_69", exits::listener),
+        ("the_version_has_the_commit", exits::version),
+        ("run_prints_a_row_of_a_connection_that_lives", output::table),
         ("check_says_that_run_works", exits::check),
     ];
     run_privileged(tests)

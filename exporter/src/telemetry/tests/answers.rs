@@ -60,10 +60,10 @@ fn it_is_ready_as_long_as_nothing_was_given_up() {
 
 /// Of an agent with hooks that reads the kernel all the time.
 fn lively(components: Vec<Component>) -> Arc<Sources> {
-    let limits = Limits { observations: 1, losses: 1, flows: 1 };
+    let limits = Limits { observations: 1, losses: 1, flows: 1, memory: 1 };
     let progress = Arc::new(Progress::new(limits, MonotonicTime(u64::MAX)));
     let attaching = || AttachCounters { attached: 2, ..AttachCounters::default() };
-    Arc::new(Sources::new(&Arc::default(), &progress, attaching, components))
+    Arc::new(Sources::new(&Arc::default(), &progress, attaching, components, &Arc::default()))
 }
 
 #[test]
