@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::{Component, Sources, Subject};
 use crate::clock::MonotonicTime;
 use crate::export::{Batch, Outcome, Payload, Queue, Settings, Settle, Signal};
+use crate::flow::RecordCounts;
 use crate::kernel::AttachCounters;
 use crate::ledger::Ledger;
 use crate::pipeline::{Limits, Progress};
@@ -22,7 +23,12 @@ pub(super) fn settings(endpoint: &str) -> Settings {
 
 /// A request with so many records.
 pub(super) fn batch(records: u32) -> Batch {
-    Batch { payload: Payload::plain(Vec::new()), records, accounted: Vec::new(), created: MonotonicTime(0) }
+    Batch {
+        payload: Payload::plain(Vec::new()),
+        records,
+        accounted: RecordCounts::default(),
+        created: MonotonicTime(0),
+    }
 }
 
 /// Settles nothing.
