@@ -16,7 +16,7 @@ use crate::command::outgoing::Outgoing;
 use crate::command::telemetry::Telemetry;
 use crate::command::{Failure, RunOptions, observe};
 use crate::connections::OwnConnections;
-use crate::export::{Compressor, Destination, Queue, Settings, SettingsError, Signal};
+use crate::export::{Compressor, Destination, Outages, Queue, Settings, SettingsError, Signal};
 use crate::kernel::InstanceLock;
 use crate::ledger::Ledger;
 use crate::otlp::{LogsWriter, Observer, describe, encode_resource};
@@ -79,6 +79,7 @@ async fn print(
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let own = Arc::<OwnConnections>::default();
+    let outages = Outages::default();
     let interval = options.interval.unwrap_or(PRINT_INTERVAL);
     let settings =
         observe::settings(&options.common, instance, interval, exports(options, &own, metrics.as_ref()))?;
@@ -90,14 +91,14 @@ async fn print(
     let resource = describe(&Observer::on_this_host(&options.instance));
     if let Some(metrics) = metrics {
         let (metering, delivery) =
-            metrics.start(&options.metrics, &encode_resource(&resource), &ledger, &own)?;
+            metrics.start(&options.metrics, &encode_resource(&resource), &ledger, &own, &outages)?;
         outlet.metrics = Some(metering);
         deliveries.push(delivery);
     }
     let agent = observe::start(settings, &ledger, outlet)?;
     observe::attached(&agent.summary);
     deliveries.iter().for_each(Delivery::announce);
-    let telemetry = telemetry.start(resource, &agent, &ledger, &own, &deliveries)?;
+    let telemetry = telemetry.start(resource, &agent, &ledger, &own, &outages, &deliveries)?;
     say(hint);
     let outgoing = Outgoing { deliveries, telemetry };
     observe::print(agent, ledger, writer, &mut signals, pending(), outgoing).await
@@ -113,6 +114,7 @@ async fn export(
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let own = Arc::<OwnConnections>::default();
+    let outages = Outages::default();
     let interval = options.interval.unwrap_or(EXPORT_INTERVAL);
     let settings =
         observe::settings(&options.common, instance, interval, exports(options, &own, metrics.as_ref()))?;
@@ -135,18 +137,19 @@ async fn export(
             logs,
             queue,
             Arc::clone(&own),
+            &outages,
             accounts,
         )?);
     }
     if let Some(metrics) = metrics {
-        let (metering, delivery) = metrics.start(&options.metrics, &encoded, &ledger, &own)?;
+        let (metering, delivery) = metrics.start(&options.metrics, &encoded, &ledger, &own, &outages)?;
         outlet.metrics = Some(if alone { metering.alone(&ledger) } else { metering });
         deliveries.push(delivery);
     }
     let mut agent = observe::start(settings, &ledger, outlet)?;
     observe::attached(&agent.summary);
     deliveries.iter().for_each(Delivery::announce);
-    let telemetry = telemetry.start(resource, &agent, &ledger, &own, &deliveries)?;
+    let telemetry = telemetry.start(resource, &agent, &ledger, &own, &outages, &deliveries)?;
     let outgoing = Outgoing { deliveries, telemetry };
     tokio::select! {
         () = signals.stop() => {}

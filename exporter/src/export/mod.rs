@@ -35,6 +35,7 @@ pub use self::batch::Batch;
 pub use self::classify::Verdict;
 pub use self::client::{ConnectError, Otlp};
 pub use self::exporter::{Limits, Outcome, Settle, run};
+pub use self::outage::{Outage, Outages};
 pub use self::payload::{Compressor, Encoding, Payload};
 pub use self::protobuf::ProtobufError;
 pub use self::queue::{Fill, Queue};
@@ -53,5 +54,7 @@ pub use self::transport::{Failure, Transport};
 mod delivery_tests;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod header_tests;
 #[cfg(test)]
 mod route_tests;

@@ -10,6 +10,7 @@ use super::{Component, Sources, Subject};
 use crate::clock::MonotonicTime;
 use crate::export::{Batch, Outcome, Payload, Queue, Settings, Settle, Signal};
 use crate::features::{Feature, Features};
+use crate::flow::RecordCounts;
 use crate::kernel::AttachCounters;
 use crate::ledger::Ledger;
 use crate::pipeline::{Limits, Progress};
@@ -23,7 +24,12 @@ pub(super) fn settings(endpoint: &str) -> Settings {
 
 /// A request with so many records.
 pub(super) fn batch(records: u32) -> Batch {
-    Batch { payload: Payload::plain(Vec::new()), records, accounted: Vec::new(), created: MonotonicTime(0) }
+    Batch {
+        payload: Payload::plain(Vec::new()),
+        records,
+        accounted: RecordCounts::default(),
+        created: MonotonicTime(0),
+    }
 }
 
 /// Settles nothing.

@@ -11,6 +11,7 @@ mod facts;
 mod faults;
 mod features;
 mod filter;
+mod headers;
 mod icmp;
 mod killed;
 mod lifetime;
@@ -19,6 +20,7 @@ mod metrics;
 mod networks;
 mod orientation;
 mod origins;
+mod outage;
 mod output;
 mod own_traffic;
 mod path;
@@ -46,7 +48,7 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 134] = [
+    let tests: [Test; 138] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -145,6 +147,10 @@ fn main() -> ExitCode {
         ("no_proxy_leads_round_the_proxy", proxy::without),
         ("a_collector_that_comes_late_still_receives", collector::comes_late),
         ("a_collector_that_refuses_and_is_killed_gets_everything", faults::refused_and_killed),
+        ("an_outage_of_all_signals_is_one_line_at_its_start_and_one_at_its_end", outage::is_two_lines),
+        ("metrics_have_what_arrived_in_records_and_what_was_lost", outage::loses_records),
+        ("metrics_that_arrived_have_what_the_balance_calls_delivered", outage::loses_metrics),
+        ("each_signal_sends_its_headers", headers::of_each_signal),
         ("the_agents_own_export_is_not_reported", own_traffic::excluded),
         ("the_agents_own_export_is_reported_on_request", own_traffic::reported),
         ("a_collector_takes_configurations_for_users", collector::takes_configurations_for_users),

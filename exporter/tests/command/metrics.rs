@@ -21,7 +21,7 @@ use crate::{connection, quality};
 type Series = (String, String, u64);
 
 /// A point of a series.
-struct Point {
+pub(crate) struct Point {
     series: Series,
     attributes: Map<String, Value>,
     time: u64,
@@ -29,8 +29,8 @@ struct Point {
     cumulative: bool,
 }
 
-const LOGS: &str = "logs.jsonl";
-const METRICS: &str = "metrics.jsonl";
+pub(crate) const LOGS: &str = "logs.jsonl";
+pub(crate) const METRICS: &str = "metrics.jsonl";
 
 /// Runs the program, completed by `complete`, and sends the datagrams three times, each time until the Collector has written
 /// more of flows to `wanted`; gives what the program said and what the Collector received.
@@ -60,7 +60,7 @@ fn observe(wanted: &str, complete: impl FnOnce(&mut Command)) -> Result<(Ended, 
 }
 
 /// Every point of a counter of flows, in the order in which they came. The agent's own are in requests of their own.
-fn points(requests: &[Value]) -> Result<Vec<Point>> {
+pub(crate) fn points(requests: &[Value]) -> Result<Vec<Point>> {
     let mut points = Vec::new();
     for request in requests {
         let scope_metrics = &request["resourceMetrics"][0]["scopeMetrics"][0];
@@ -108,7 +108,7 @@ impl Last<'_> {
 }
 
 /// What the points say that was sent in all.
-fn total(points: &[Point], of: impl Fn(&Point) -> bool) -> Counts {
+pub(crate) fn total(points: &[Point], of: impl Fn(&Point) -> bool) -> Counts {
     let last = last(points, of);
     Counts { packets: last.sum(metric::NETWORK_FLOW_PACKET_COUNT), bytes: last.sum(metric::NETWORK_FLOW_IO) }
 }
@@ -127,7 +127,7 @@ fn logged(requests: &[Value], of: &[Attribute]) -> Result<u64> {
 }
 
 /// What all records say that was sent.
-fn total_of_records(requests: &[Value]) -> Result<Counts> {
+pub(crate) fn total_of_records(requests: &[Value]) -> Result<Counts> {
     Ok(Counts {
         packets: logged(requests, &[attribute::SOURCE_PACKETS, attribute::DESTINATION_PACKETS])?,
         bytes: logged(requests, &[attribute::SOURCE_BYTES, attribute::DESTINATION_BYTES])?,

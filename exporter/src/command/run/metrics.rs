@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::command::delivery::Delivery;
 use crate::command::{Failure, MetricOptions, run};
 use crate::connections::OwnConnections;
-use crate::export::{Destination, MetricsSettings, Queue, Settings, SettingsError, Signal};
+use crate::export::{Destination, MetricsSettings, Outages, Queue, Settings, SettingsError, Signal};
 use crate::ledger::Ledger;
 use crate::otlp::MetricsWriter;
 use crate::outlet::Metering;
@@ -65,6 +65,7 @@ impl Metrics {
         resource: &[u8],
         ledger: &Arc<Ledger>,
         own: &Arc<OwnConnections>,
+        outages: &Outages,
     ) -> Result<(Metering, Delivery), Failure> {
         let config = self.config(options);
         let Self { endpoint, settings: MetricsSettings { interval, temporality, .. } } = self;
@@ -79,8 +80,10 @@ impl Metrics {
             interval,
             &now,
         );
-        let accounts = MetricsAccounts::new(ledger, temporality);
+        let accounts = MetricsAccounts::new(ledger, temporality, metering.arrivals().clone());
         let own = Arc::clone(own);
-        Ok((metering, Delivery::start(Signal::Metrics, Subject::Flows, endpoint, queue, own, accounts)?))
+        let delivery =
+            Delivery::start(Signal::Metrics, Subject::Flows, endpoint, queue, own, outages, accounts)?;
+        Ok((metering, delivery))
     }
 }

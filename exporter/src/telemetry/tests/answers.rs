@@ -103,7 +103,7 @@ async fn an_outage_shows_as_long_as_something_is_due_and_a_quiet_node_is_ready_a
     let start = Instant::now();
     let now = move || MonotonicTime(u64::try_from(start.elapsed().as_nanos()).unwrap());
     let settle = Tallied::new(Nothing, &logs.tally, now);
-    let run = run(&logs.queue, Away, settle, export::Limits::default(), now);
+    let run = run(&logs.queue, Away, settle, export::Limits::default(), export::Outage::default(), now);
     let observe = async {
         // Half a minute apart: always one of them is tried.
         for _ in 0..20 {
