@@ -35,7 +35,8 @@ pub use self::run::run;
     name = "otel-flow-exporter",
     version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("EXPORTER_COMMIT"), ")"),
     max_term_width = 100,
-    disable_help_subcommand = true
+    disable_help_subcommand = true,
+    mut_subcommands(options::with_switches)
 )]
 pub struct Cli {
     /// What to do.
