@@ -1,5 +1,6 @@
 //! Options of the commands. A flag goes before its environment variable, that before the configuration file, that before the default.
 
+mod otlp;
 mod switch;
 
 use std::net::SocketAddr;
@@ -15,6 +16,8 @@ use crate::kernel::budget::Wants;
 use crate::kernel::{Drops, Method, Reach};
 use crate::print::Format;
 
+pub use self::otlp::OtlpOptions;
+pub(super) use self::otlp::milliseconds;
 pub(super) use self::switch::with_switches;
 
 /// Options of every command that observes.
@@ -29,7 +32,7 @@ pub struct Common {
         value_name = "GLOB",
         env = "OTEL_FLOW_EXPORTER_INTERFACES",
         value_delimiter = ',',
-        value_parser = value::entry
+        value_parser = value::pattern
     )]
     pub interfaces: Vec<String>,
     /// Interfaces to leave out, in the same form
@@ -38,7 +41,7 @@ pub struct Common {
         value_name = "GLOB",
         env = "OTEL_FLOW_EXPORTER_EXCLUDE_INTERFACES",
         value_delimiter = ',',
-        value_parser = value::entry
+        value_parser = value::pattern
     )]
     pub exclude_interfaces: Vec<String>,
     /// Observe the loopback interface too
@@ -130,6 +133,9 @@ pub struct RunOptions {
         env = "OTEL_FLOW_EXPORTER_INSTANCE"
     )]
     pub instance: String,
+    /// Where and how to export.
+    #[command(flatten)]
+    pub otlp: OtlpOptions,
     /// Report the flows of this agent's own export too
     #[arg(long, default_value = "false", env = "OTEL_FLOW_EXPORTER_OWN_TRAFFIC")]
     pub own_traffic: bool,
@@ -255,6 +261,9 @@ pub struct CheckOptions {
     /// What metrics would say of it.
     #[command(flatten)]
     pub metrics: MetricOptions,
+    /// Where and how it would be exported.
+    #[command(flatten)]
+    pub otlp: OtlpOptions,
 }
 
 #[cfg(test)]

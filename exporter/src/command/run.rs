@@ -7,6 +7,8 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry_sdk::Resource;
+
 use self::metrics::Metrics;
 use crate::accounts::Accounts;
 use crate::command::delivery::Delivery;
@@ -14,9 +16,9 @@ use crate::command::end::{self, Signals, say};
 use crate::command::observe::Exports;
 use crate::command::outgoing::Outgoing;
 use crate::command::telemetry::Telemetry;
-use crate::command::{Failure, RunOptions, observe};
+use crate::command::{ConfigFile, Failure, RunOptions, observe};
 use crate::connections::OwnConnections;
-use crate::export::{Compressor, Destination, Queue, Settings, SettingsError, Signal};
+use crate::export::{Compressor, Destination, Queue, Settings, SettingsError, Signal, Source, Sources};
 use crate::kernel::InstanceLock;
 use crate::ledger::Ledger;
 use crate::otlp::{LogsWriter, Observer, describe, encode_resource};
@@ -34,29 +36,34 @@ const REQUEST: usize = 1 << 20;
 ///
 /// # Errors
 /// [`Failure`], before anything is observed or when observing ends early.
-pub async fn run(options: RunOptions) -> Result<(), Failure> {
+pub async fn run(options: RunOptions, file: ConfigFile) -> Result<(), Failure> {
     let variable = |name: &str| env::var(name).ok();
+    let sources = Sources { flags: &options.otlp.given, environment: &variable, file: file.given() };
     let wrong = |error: SettingsError| Failure::Configuration(error.to_string());
-    let logs = Destination::read(Signal::Logs, &variable).map_err(wrong)?;
-    let metrics = Metrics::read(&variable).map_err(wrong)?;
+    if let Some(path) = file.path() {
+        tracing::info!(file = %path.display(), "configured by a file, as far as flags and variables do not say otherwise");
+    }
+    let logs = Destination::read(Signal::Logs, &sources).map_err(wrong)?;
+    let metrics = Metrics::read(&sources).map_err(wrong)?;
+    let resource = describe(&Observer::on_this_host(&options.instance), &|name| sources.value(name));
     let instance =
         InstanceLock::acquire(&options.instance).map_err(|error| Failure::Unavailable(error.to_string()))?;
     let receiver = metrics.as_ref().map(Metrics::receiver);
     let telemetry = Telemetry::prepare(&options.telemetry, receiver).await?;
     match (logs, metrics) {
         (Destination::Otlp(logs), metrics) => {
-            export(&options, instance, Some(*logs), metrics, telemetry).await
+            export(&options, instance, resource, Some(*logs), metrics, telemetry).await
         }
         (Destination::Console, metrics) => {
-            print(&options, instance, "flows are printed; Ctrl-C ends", metrics, telemetry).await
+            print(&options, instance, resource, "flows are printed; Ctrl-C ends", metrics, telemetry).await
         }
         (Destination::Unset, None) => {
             let hint = "no OTLP endpoint is set (OTEL_EXPORTER_OTLP_ENDPOINT), so flows are printed here; Ctrl-C ends";
-            print(&options, instance, hint, None, telemetry).await
+            print(&options, instance, resource, hint, None, telemetry).await
         }
-        (Destination::Nothing { variable }, None) => idle(variable, telemetry).await,
+        (Destination::Nothing { variable }, None) => idle(&variable, telemetry).await,
         (Destination::Unset | Destination::Nothing { .. }, metrics) => {
-            export(&options, instance, None, metrics, telemetry).await
+            export(&options, instance, resource, None, metrics, telemetry).await
         }
     }
 }
@@ -73,6 +80,7 @@ async fn idle(variable: &str, telemetry: Telemetry) -> Result<(), Failure> {
 async fn print(
     options: &RunOptions,
     instance: InstanceLock,
+    resource: Resource,
     hint: &str,
     metrics: Option<Metrics>,
     telemetry: Telemetry,
@@ -87,7 +95,6 @@ async fn print(
     let writer = printing.writer();
     let mut outlet = Outlets { records: Some(Box::new(printing)), metrics: None };
     let mut deliveries = Vec::new();
-    let resource = describe(&Observer::on_this_host(&options.instance));
     if let Some(metrics) = metrics {
         let (metering, delivery) =
             metrics.start(&options.metrics, &encode_resource(&resource), &ledger, &own)?;
@@ -107,6 +114,7 @@ async fn print(
 async fn export(
     options: &RunOptions,
     instance: InstanceLock,
+    resource: Resource,
     logs: Option<Settings>,
     metrics: Option<Metrics>,
     telemetry: Telemetry,
@@ -117,7 +125,6 @@ async fn export(
     let settings =
         observe::settings(&options.common, instance, interval, exports(options, &own, metrics.as_ref()))?;
     let ledger = Arc::new(Ledger::default());
-    let resource = describe(&Observer::on_this_host(&options.instance));
     let encoded = encode_resource(&resource);
     let mut outlet = Outlets { records: None, metrics: None };
     let mut deliveries = Vec::new();

@@ -171,6 +171,32 @@ pub(crate) fn equal_records() -> Result<()> {
     Ok(())
 }
 
+/// One variable and nothing else: with the defaults of everything, logs and metrics arrive and say the same as the balance.
+pub(crate) fn endpoint_alone() -> Result<()> {
+    for endpoint in [GRPC, HTTP] {
+        let pair = Pair::new()?;
+        let out = tempfile::tempdir()?;
+        let collector = Collector::start(&pair.server, out.path())?;
+        let mut command = command(&pair.server, &["run"]);
+        command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
+        let program = Program::start(command)?;
+        for _ in 0..3 {
+            datagrams(&pair)?;
+        }
+        let ended = program.stop()?;
+        ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
+        ensure!(!ended.stderr.contains("WARN") && !ended.stderr.contains("lost"), "{}", ended.stderr);
+        collector.end()?;
+        let records = total_of_records(&requests(&out.path().join(LOGS))?)?;
+        let metrics = total(&points(&requests(&out.path().join(METRICS))?)?, |_| true);
+        ensure!(records == metrics, "{endpoint}: {records:?} in records, {metrics:?} in metrics");
+        ensure!(records.packets == ended.delivered()?, "{records:?} of {}", ended.stderr);
+        ensure!(records.packets >= 3 * PACKETS && records.bytes >= 3 * PACKETS * FRAME, "{records:?}");
+    }
+    Ok(())
+}
+
 /// What each side sent again, the source's first.
 pub(crate) fn sent_again() -> Result<()> {
     const SIDES: [(Attribute, &str); 2] = [

@@ -11,7 +11,7 @@ use http::uri::Scheme;
 
 use crate::command::check::{Cause, Item};
 use crate::export::{
-    Destination, MetricsSettings, Otlp, Protocol, Proxy, Route, Settings, Signal, UnixAddress,
+    Destination, MetricsSettings, Otlp, Protocol, Proxy, Route, Settings, Signal, Source, UnixAddress,
 };
 
 /// Name look-up and connection together.
@@ -21,12 +21,12 @@ const SUBJECT: &str = "endpoint";
 const METRICS: &str = "metrics endpoint";
 
 /// One item for each receiver, or one that says why there is none.
-pub(super) fn items(variable: &dyn Fn(&str) -> Option<String>) -> Vec<Item> {
-    let metrics = Destination::read(Signal::Metrics, variable).and_then(|metrics| match metrics {
-        Destination::Otlp(settings) => MetricsSettings::read(variable).map(|_| Some(*settings)),
+pub(super) fn items(source: &dyn Source) -> Vec<Item> {
+    let metrics = Destination::read(Signal::Metrics, source).and_then(|metrics| match metrics {
+        Destination::Otlp(settings) => MetricsSettings::read(source).map(|_| Some(*settings)),
         Destination::Console | Destination::Unset | Destination::Nothing { .. } => Ok(None),
     });
-    let (logs, metrics) = match (Destination::read(Signal::Logs, variable), metrics) {
+    let (logs, metrics) = match (Destination::read(Signal::Logs, source), metrics) {
         (Ok(logs), Ok(metrics)) => (logs, metrics),
         (Err(error), _) | (_, Err(error)) => {
             return vec![Item::missing(SUBJECT, Cause::Configuration, error.to_string())];
@@ -166,7 +166,7 @@ mod tests {
 
     /// The only item.
     fn item(variable: &dyn Fn(&str) -> Option<String>) -> Item {
-        let [item] = <[Item; 1]>::try_from(items(variable)).unwrap();
+        let [item] = <[Item; 1]>::try_from(items(&variable)).unwrap();
         item
     }
 
@@ -230,7 +230,7 @@ mod tests {
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let found = item(&|asked| (asked == "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT").then(|| endpoint.clone()));
         assert_eq!((found.level, found.subject), (Level::Ok, METRICS), "{}", found.finding);
-        let both = items(&|asked| match asked {
+        let both = items(&|asked: &str| match asked {
             "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT" => Some("http://127.0.0.1:1".to_owned()),
             "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.clone()),
             _ => None,

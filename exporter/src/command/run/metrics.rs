@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::command::delivery::Delivery;
 use crate::command::{Failure, MetricOptions, run};
 use crate::connections::OwnConnections;
-use crate::export::{Destination, MetricsSettings, Queue, Settings, SettingsError, Signal};
+use crate::export::{Destination, MetricsSettings, Queue, Settings, SettingsError, Signal, Source};
 use crate::ledger::Ledger;
 use crate::otlp::MetricsWriter;
 use crate::outlet::Metering;
@@ -21,14 +21,14 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    /// Reads the variables through a look-up by name. `None` if no metrics are wanted.
+    /// Reads what is said of metrics. `None` if none are wanted.
     ///
     /// # Errors
-    /// [`SettingsError`], a sentence for the user that names the variable and the remedy.
-    pub(super) fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Option<Self>, SettingsError> {
-        match Destination::read(Signal::Metrics, lookup)? {
+    /// [`SettingsError`], a sentence for the user that names the place and the remedy.
+    pub(super) fn read(source: &dyn Source) -> Result<Option<Self>, SettingsError> {
+        match Destination::read(Signal::Metrics, source)? {
             Destination::Otlp(endpoint) => {
-                Ok(Some(Self { endpoint: *endpoint, settings: MetricsSettings::read(lookup)? }))
+                Ok(Some(Self { endpoint: *endpoint, settings: MetricsSettings::read(source)? }))
             }
             Destination::Console | Destination::Unset | Destination::Nothing { .. } => Ok(None),
         }
