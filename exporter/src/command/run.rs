@@ -48,7 +48,7 @@ pub async fn run(options: RunOptions, file: ConfigFile) -> Result<(), Failure> {
     let resource = describe(&Observer::on_this_host(&options.instance), &|name| sources.value(name));
     let instance =
         InstanceLock::acquire(&options.instance).map_err(|error| Failure::Unavailable(error.to_string()))?;
-    let receiver = metrics.as_ref().map(Metrics::receiver);
+    let receiver = metrics.as_ref().and_then(Metrics::receiver);
     let telemetry = Telemetry::prepare(&options.telemetry, receiver).await?;
     match (logs, metrics) {
         (Destination::Otlp(logs), metrics) => {
@@ -57,9 +57,10 @@ pub async fn run(options: RunOptions, file: ConfigFile) -> Result<(), Failure> {
         (Destination::Console, metrics) => {
             print(&options, instance, resource, "flows are printed; Ctrl-C ends", metrics, telemetry).await
         }
-        (Destination::Unset, None) => {
+        // Where metrics are printed nothing is exported either.
+        (Destination::Unset, metrics) if metrics.as_ref().is_none_or(Metrics::are_printed) => {
             let hint = "no OTLP endpoint is set (OTEL_EXPORTER_OTLP_ENDPOINT), so flows are printed here; Ctrl-C ends";
-            print(&options, instance, resource, hint, None, telemetry).await
+            print(&options, instance, resource, hint, metrics, telemetry).await
         }
         (Destination::Nothing { variable }, None) => idle(&variable, telemetry).await,
         (Destination::Unset | Destination::Nothing { .. }, metrics) => {
@@ -94,19 +95,19 @@ async fn print(
     let printing = observe::printing(Format::Table, None, &ledger, &settings.plan)?;
     let writer = printing.writer();
     let mut outlet = Outlets { records: Some(Box::new(printing)), metrics: None };
-    let mut deliveries = Vec::new();
+    let (mut deliveries, mut console) = (Vec::new(), None);
     if let Some(metrics) = metrics {
-        let (metering, delivery) =
-            metrics.start(&options.metrics, &encode_resource(&resource), &ledger, &own)?;
-        outlet.metrics = Some(metering);
-        deliveries.push(delivery);
+        let started = metrics.start(&options.metrics, &encode_resource(&resource), &ledger, &own)?;
+        outlet.metrics = Some(started.outlet);
+        deliveries.extend(started.delivery);
+        console = started.console;
     }
     let agent = observe::start(settings, &ledger, outlet)?;
     observe::attached(&agent.summary);
     deliveries.iter().for_each(Delivery::announce);
     let telemetry = telemetry.start(resource, &agent, &ledger, &own, &deliveries)?;
     say(hint);
-    let outgoing = Outgoing { deliveries, telemetry };
+    let outgoing = Outgoing { deliveries, telemetry, console };
     observe::print(agent, ledger, writer, &mut signals, pending(), outgoing).await
 }
 
@@ -127,7 +128,7 @@ async fn export(
     let ledger = Arc::new(Ledger::default());
     let encoded = encode_resource(&resource);
     let mut outlet = Outlets { records: None, metrics: None };
-    let mut deliveries = Vec::new();
+    let (mut deliveries, mut console) = (Vec::new(), None);
     let accounts = Accounts::new(&ledger);
     let rejected = accounts.rejected();
     let alone = logs.is_none();
@@ -146,19 +147,21 @@ async fn export(
         )?);
     }
     if let Some(metrics) = metrics {
-        let (metering, delivery) = metrics.start(&options.metrics, &encoded, &ledger, &own)?;
-        outlet.metrics = Some(if alone { metering.alone(&ledger) } else { metering });
-        deliveries.push(delivery);
+        let started = metrics.start(&options.metrics, &encoded, &ledger, &own)?;
+        outlet.metrics = Some(if alone { started.outlet.alone(&ledger) } else { started.outlet });
+        deliveries.extend(started.delivery);
+        console = started.console;
     }
     let mut agent = observe::start(settings, &ledger, outlet)?;
     observe::attached(&agent.summary);
     deliveries.iter().for_each(Delivery::announce);
     let telemetry = telemetry.start(resource, &agent, &ledger, &own, &deliveries)?;
-    let outgoing = Outgoing { deliveries, telemetry };
+    let outgoing = Outgoing { deliveries, telemetry, console };
     tokio::select! {
         () = signals.stop() => {}
         () = agent.ended() => {}
     }
+    outgoing.wait_no_longer();
     let deadline = end::deadline(outgoing.shutdown());
     let hooks = Arc::clone(&agent.hooks);
     let ending = async {

@@ -42,7 +42,7 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 127] = [
+    let tests: [Test; 128] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -152,6 +152,7 @@ fn main() -> ExitCode {
         ("metrics_go_without_records_where_only_they_are_wanted", metrics::alone),
         ("metrics_go_beside_printed_flows", metrics::beside_print),
         ("metrics_arrive_at_a_collector_that_comes_late", metrics::to_a_late_collector),
+        ("metrics_are_printed_on_request", metrics::printed),
         ("metrics_can_be_turned_off", metrics::off),
         ("what_the_agent_says_of_itself_equals_its_balance", telemetry::equals_balance),
         ("each_temporality_is_what_the_specification_says", telemetry::temporality),

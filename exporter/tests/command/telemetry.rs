@@ -116,11 +116,9 @@ pub(crate) fn off() -> Result<()> {
 pub(crate) fn temporality() -> Result<()> {
     const DELTA: u64 = 1;
     const CUMULATIVE: u64 = 2;
-    for (preference, flows, observed) in [
-        ("cumulative", CUMULATIVE, CUMULATIVE),
-        ("delta", DELTA, DELTA),
-        ("lowmemory", DELTA, CUMULATIVE),
-    ] {
+    for (preference, flows, observed) in
+        [("cumulative", CUMULATIVE, CUMULATIVE), ("delta", DELTA, DELTA), ("lowmemory", DELTA, CUMULATIVE)]
+    {
         let pair = Pair::new()?;
         let out = tempfile::tempdir()?;
         let collector = Collector::start(&pair.server, out.path())?;

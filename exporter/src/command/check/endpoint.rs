@@ -20,11 +20,20 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const SUBJECT: &str = "endpoint";
 const METRICS: &str = "metrics endpoint";
 
-/// One item for each receiver, or one that says why there is none.
+/// One item for each receiver, or one that says why there is none; and one if metrics are printed.
 pub(super) fn items(source: &dyn Source) -> Vec<Item> {
+    let mut items = receivers(source);
+    if matches!(Destination::read(Signal::Metrics, source), Ok(Destination::Console)) {
+        items.push(Item::ok("metrics", "they are printed to the standard error"));
+    }
+    items
+}
+
+fn receivers(source: &dyn Source) -> Vec<Item> {
     let metrics = Destination::read(Signal::Metrics, source).and_then(|metrics| match metrics {
         Destination::Otlp(settings) => MetricsSettings::read(source).map(|_| Some(*settings)),
-        Destination::Console | Destination::Unset | Destination::Nothing { .. } => Ok(None),
+        Destination::Console => MetricsSettings::read(source).map(|_| None),
+        Destination::Unset | Destination::Nothing { .. } => Ok(None),
     });
     let (logs, metrics) = match (Destination::read(Signal::Logs, source), metrics) {
         (Ok(logs), Ok(metrics)) => (logs, metrics),
@@ -268,6 +277,21 @@ mod tests {
         let address = proxy.local_addr().unwrap().to_string();
         drop(proxy);
         assert_eq!(by_proxy(address).level, Level::Missing(Cause::Unavailable));
+    }
+
+    #[test]
+    fn metrics_that_are_printed_need_nobody() {
+        let all = |interval: &str| {
+            items(&|asked: &str| match asked {
+                "OTEL_METRICS_EXPORTER" => Some("console".to_owned()),
+                "OTEL_METRIC_EXPORT_INTERVAL" => Some(interval.to_owned()),
+                _ => None,
+            })
+        };
+        let found = all("1000");
+        assert!(found.iter().all(|item| item.level == Level::Ok), "{found:?}");
+        assert_eq!(found.iter().map(|item| item.subject).collect::<Vec<_>>(), [SUBJECT, "metrics"]);
+        assert!(all("never").iter().any(|item| item.level == Level::Missing(Cause::Configuration)));
     }
 
     #[test]
