@@ -45,7 +45,7 @@ impl ConfigFile {
         Self::parse(path, &text, run)
     }
 
-    fn parse(path: &Path, text: &str, run: &Command) -> Result<Self, ConfigError> {
+    pub(super) fn parse(path: &Path, text: &str, run: &Command) -> Result<Self, ConfigError> {
         let known = Known::new(run);
         let tree = tree::parse(text).map_err(|unreadable| ConfigError::Yaml {
             path: path.to_owned(),

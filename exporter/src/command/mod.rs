@@ -54,6 +54,18 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// A configuration file that is at hand as text, for fuzzing.
+#[cfg(any(test, feature = "check"))]
+pub(crate) fn read_config(text: &str) -> Result<ConfigFile, ConfigError> {
+    ConfigFile::parse("input".as_ref(), text, &run_command())
+}
+
+/// `run` as clap has it: the command that can be told most.
+fn run_command() -> clap::Command {
+    let mut command = Cli::command();
+    command.find_subcommand_mut("run").map(std::mem::take).unwrap_or_default()
+}
+
 /// Why there is nothing that could be done.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -74,9 +86,7 @@ impl Cli {
         let line: Vec<OsString> = env::args_os().collect();
         let cli = Self::with(&ConfigFile::default(), &line)?;
         let Some(path) = cli.config else { return Ok(cli) };
-        let command = Self::command();
-        let run = command.get_subcommands().find(|command| command.get_name() == "run");
-        let file = ConfigFile::read(&path, run.unwrap_or(&command))?;
+        let file = ConfigFile::read(&path, &run_command())?;
         Ok(Self { file: file.clone(), ..Self::with(&file, &line)? })
     }
 

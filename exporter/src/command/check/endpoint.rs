@@ -82,9 +82,7 @@ fn receiver(subject: &'static str, settings: Settings) -> Item {
         Ok(()) => Item::ok(subject, format!("{host}:{port} accepts connections; the protocol is {protocol}")),
         Err(error) => {
             Item::missing(subject, Cause::Unavailable, format!("{host}:{port} cannot be reached ({error})"))
-                .with_remedy(
-                    "start the OpenTelemetry Collector there, or correct OTEL_EXPORTER_OTLP_ENDPOINT",
-                )
+                .with_remedy("start the OpenTelemetry Collector there, or correct the endpoint")
         }
     }
 }
@@ -116,9 +114,7 @@ fn by_socket(subject: &'static str, address: &UnixAddress, protocol: Protocol) -
         Ok(()) => Item::ok(subject, format!("{address} accepts connections; the protocol is {protocol}")),
         Err(error) => {
             Item::missing(subject, Cause::Unavailable, format!("{address} cannot be reached ({error})"))
-                .with_remedy(
-                    "start the OpenTelemetry Collector there, or correct OTEL_EXPORTER_OTLP_ENDPOINT",
-                )
+                .with_remedy("start the OpenTelemetry Collector there, or correct the endpoint")
         }
     }
 }
