@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use crate::agent::{Agent, Settings};
 use crate::command::end::{self, Signals, say};
-use crate::command::outgoing::Outgoing;
+use crate::command::outgoing::{HANDING_BACK, Outgoing};
 use crate::command::{Common, Failure, check};
 use crate::connections::OwnConnections;
 use crate::features::Feature;
@@ -27,8 +27,6 @@ use crate::print::{Columns, Format, Width, printer};
 
 /// After this long without a packet a user wonders.
 const QUIET: Duration = Duration::from_secs(3);
-/// What the thread that reads flows needs to end once it no longer waits for the output.
-const HANDING_BACK: Duration = Duration::from_secs(1);
 
 /// What exporting means for observing.
 #[derive(Default)]
@@ -190,6 +188,7 @@ pub(super) async fn print(
         }
     }
     writer.stop_by(end::deadline(HANDING_BACK));
+    outgoing.wait_no_longer();
     let deadline = end::deadline(outgoing.shutdown());
     let hooks = Arc::clone(&agent.hooks);
     let ending = async {

@@ -141,7 +141,7 @@ pub(super) async fn listen() -> (TcpListener, SocketAddr) {
 }
 
 fn transport(address: SocketAddr, timeout: Duration) -> Otlp {
-    let settings = Settings::read(Signal::Logs, &|name| match name {
+    let settings = Settings::read(Signal::Logs, &|name: &str| match name {
         "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(format!("http://{address}")),
         "OTEL_EXPORTER_OTLP_PROTOCOL" => Some("grpc".to_owned()),
         "OTEL_EXPORTER_OTLP_TIMEOUT" => Some(timeout.as_millis().to_string()),

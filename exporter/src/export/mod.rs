@@ -42,8 +42,8 @@ pub use self::queue::{Fill, Queue};
 pub use self::request_size::RequestSize;
 pub use self::response::{PartialSuccess, decode_response};
 pub use self::settings::{
-    Destination, EndpointProblem, HeaderProblem, MetricsSettings, Protocol, Proxy, ProxyProblem, Route,
-    Settings, SettingsError, UnixAddress,
+    Destination, EndpointProblem, FileSetting, Form, Given, HeaderProblem, MetricsSettings, Protocol, Proxy,
+    ProxyProblem, Route, Said, Setting, Settings, SettingsError, Source, Sources, UnixAddress,
 };
 pub use self::signal::Signal;
 pub use self::tls::{Identity, TlsError, TlsFiles};

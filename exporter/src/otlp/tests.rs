@@ -221,7 +221,8 @@ fn nothing_to_say_is_no_request() {
 #[test]
 fn the_resource_is_the_observer() {
     let observer = super::Observer { instance: "a".into(), host_name: "node-1".into(), host_id: None };
-    let resource = Resource::decode(&*super::encode_resource(&super::describe(&observer))).unwrap();
+    let resource =
+        Resource::decode(&*super::encode_resource(&super::describe(&observer, &|_| None))).unwrap();
     let keys: Vec<_> = resource.attributes.iter().map(|attribute| attribute.key.as_str()).collect();
     assert!(keys.is_sorted());
     assert!(keys.contains(&"service.instance.id") && keys.contains(&"telemetry.distro.name"));

@@ -65,9 +65,10 @@ impl PushMetricExporter for Push {
     }
 
     fn temporality(&self) -> metrics::Temporality {
-        match self.settings.temporality {
-            Temporality::Cumulative => metrics::Temporality::Cumulative,
-            Temporality::Delta => metrics::Temporality::Delta,
+        match (self.settings.temporality, self.settings.asynchronous) {
+            (Temporality::Cumulative, _) => metrics::Temporality::Cumulative,
+            (Temporality::Delta, Temporality::Cumulative) => metrics::Temporality::LowMemory,
+            (Temporality::Delta, Temporality::Delta) => metrics::Temporality::Delta,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod captures;
 mod collector;
+mod configuration;
 mod connection;
 mod dns;
 mod drops;
@@ -48,7 +49,7 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 138] = [
+    let tests: [Test; 147] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -138,6 +139,13 @@ fn main() -> ExitCode {
         ("an_interface_that_left_is_in_the_balance", lifetime::interface),
         ("after_a_kill_the_next_start_says_what_is_missing", killed::by_clsact),
         ("more_interfaces_than_a_shell_allows_descriptors_are_hooked", lifetime::many_interfaces),
+        ("a_flag_goes_before_a_variable_before_the_file", configuration::precedence),
+        ("what_a_configuration_file_says_is_followed", configuration::delivers),
+        ("a_wrong_configuration_file_exits_78_with_all_mistakes", configuration::wrong_file),
+        ("the_choice_of_protocol_is_logged", configuration::protocol),
+        ("variables_name_the_observer", configuration::resource),
+        ("a_flag_names_the_receiver", configuration::flag_before_variable),
+        ("an_endpoint_alone_gets_logs_and_metrics", metrics::endpoint_alone),
         ("a_collector_receives_what_was_sent", collector::receives),
         ("a_collector_receives_over_http", collector::receives_over_http),
         ("a_collector_receives_what_is_compressed", collector::receives_compressed),
@@ -159,8 +167,10 @@ fn main() -> ExitCode {
         ("metrics_go_without_records_where_only_they_are_wanted", metrics::alone),
         ("metrics_go_beside_printed_flows", metrics::beside_print),
         ("metrics_arrive_at_a_collector_that_comes_late", metrics::to_a_late_collector),
+        ("metrics_are_printed_on_request", metrics::printed),
         ("metrics_can_be_turned_off", metrics::off),
         ("what_the_agent_says_of_itself_equals_its_balance", telemetry::equals_balance),
+        ("each_temporality_is_what_the_specification_says", telemetry::temporality),
         ("the_agent_can_be_told_to_say_nothing_of_itself", telemetry::off),
         ("readiness_follows_what_arrives_at_a_collector", telemetry::readiness),
         ("an_agent_that_observes_nothing_answers_probes", telemetry::idle),

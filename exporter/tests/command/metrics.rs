@@ -171,6 +171,61 @@ pub(crate) fn equal_records() -> Result<()> {
     Ok(())
 }
 
+/// One variable and nothing else: with the defaults of everything, logs and metrics arrive and say the same as the balance.
+pub(crate) fn endpoint_alone() -> Result<()> {
+    for endpoint in [GRPC, HTTP] {
+        let pair = Pair::new()?;
+        let out = tempfile::tempdir()?;
+        let collector = Collector::start(&pair.server, out.path())?;
+        let mut command = command(&pair.server, &["run"]);
+        command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
+        let program = Program::start(command)?;
+        for _ in 0..3 {
+            datagrams(&pair)?;
+        }
+        let ended = program.stop()?;
+        ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
+        ensure!(!ended.stderr.contains("WARN") && !ended.stderr.contains("lost"), "{}", ended.stderr);
+        collector.end()?;
+        let records = total_of_records(&requests(&out.path().join(LOGS))?)?;
+        let metrics = total(&points(&requests(&out.path().join(METRICS))?)?, |_| true);
+        ensure!(records == metrics, "{endpoint}: {records:?} in records, {metrics:?} in metrics");
+        ensure!(records.packets == ended.delivered()?, "{records:?} of {}", ended.stderr);
+        ensure!(records.packets >= 3 * PACKETS && records.bytes >= 3 * PACKETS * FRAME, "{records:?}");
+    }
+    Ok(())
+}
+
+/// Points on the standard error, alone and beside printed flows: what they say is what the balance says.
+pub(crate) fn printed() -> Result<()> {
+    for logs in ["none", ""] {
+        let pair = Pair::new()?;
+        let mut command = command(&pair.server, &["run", "--interface", "s0"]);
+        command.env_remove("OTEL_EXPORTER_OTLP_ENDPOINT").env("OTEL_LOGS_EXPORTER", logs);
+        command.env("OTEL_METRICS_EXPORTER", "console").env("OTEL_METRIC_EXPORT_INTERVAL", "300");
+        let program = Program::start(command)?;
+        datagrams(&pair)?;
+        let ended = program.stop()?;
+        ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
+        ensure!(ended.stdout.contains(CLIENT) == logs.is_empty(), "flows: {}", ended.stdout);
+        ensure!(!ended.stdout.contains("network.flow."), "metrics are elsewhere: {}", ended.stdout);
+        // Of each series the last point, as they are cumulative.
+        let mut last = HashMap::new();
+        for line in ended.stderr.lines() {
+            let metric = metric::NETWORK_FLOW_PACKET_COUNT;
+            let Some((_, rest)) = line.split_once(&format!("Z {}{{", metric.name)) else { continue };
+            let (attributes, rest) = rest.split_once("} ").context("attributes")?;
+            let (value, begin) = rest.split_once(&format!(" {} since ", metric.unit)).context("a unit")?;
+            last.insert((attributes, begin), value.parse::<u64>()?);
+        }
+        let printed: u64 = last.values().sum();
+        ensure!(printed == ended.delivered()?, "{printed} of {}", ended.stderr);
+        ensure!(printed >= PACKETS, "{}", ended.stderr);
+    }
+    Ok(())
+}
+
 /// What each side sent again, the source's first.
 pub(crate) fn sent_again() -> Result<()> {
     const SIDES: [(Attribute, &str); 2] = [

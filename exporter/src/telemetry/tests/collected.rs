@@ -87,6 +87,7 @@ async fn collect(
     let settings = MetricsSettings {
         interval: Duration::from_hours(1),
         temporality,
+        asynchronous: temporality,
         histogram: HistogramKind::Explicit,
     };
     let push = Push::new(&queue, Compressor::new(Encoding::None).unwrap(), settings);
