@@ -66,8 +66,11 @@ mod tests {
     /// A side that has sent these flags, of the connection with this number.
     fn side(flags: u16, initial: u32) -> Entry {
         let ack_ns = u64::from(flags & ACK != 0 && flags != SYN_ACK && flags != RST_ACK);
-        let facts = Facts { initial, ack_ns, ..Facts::default() };
-        Entry { counts: Counts { seen: flags, ..Counts::default() }, facts, ..Entry::default() }
+        Entry {
+            counts: Counts { seen: flags, ..Counts::default() },
+            facts: Facts { ack_ns, initial, ..Facts::default() },
+            ..Entry::default()
+        }
     }
 
     #[test]
