@@ -5,11 +5,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
+use abi::tcp_flags::{ACK, SYN};
 use anyhow::{Context, Result};
 use packet::Link;
 
+use crate::harness::until;
 use crate::netns::Netns;
 use crate::raw::Port;
+use crate::topology::{CLIENT, SERVER, quiet};
+
+/// For what comes soon, or never.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Of the virtio header before each packet.
 const VIRTIO: usize = 10;
@@ -37,6 +43,67 @@ pub struct Passage {
     pub before: Instant,
     /// Just after.
     pub after: Instant,
+}
+
+/// What came through of one handshake.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange {
+    /// Before the connection was opened.
+    pub begin: Instant,
+    /// The first SYN.
+    pub syn: Passage,
+    /// The first answer.
+    pub syn_ack: Passage,
+    /// The answer's first ACK.
+    pub ack: Passage,
+    /// SYNs that were taken before the SYN-ACK was given.
+    pub syns: usize,
+}
+
+impl Exchange {
+    /// Connects, and waits for the segments. Nothing else may come through meanwhile, such as the end of another connection.
+    ///
+    /// # Errors
+    /// What `connect` says, or if a segment does not come through.
+    pub fn of<T>(relay: &Relay, connect: impl FnOnce() -> Result<T>) -> Result<(Self, T)> {
+        let seen = relay.passages().len();
+        let begin = Instant::now();
+        let stream = connect()?;
+        until("the ACK is through", PATIENCE, || Ok(first(&relay.passages()[seen..], true, ACK).is_some()))?;
+        Ok((Self::among(begin, &relay.passages()[seen..])?, stream))
+    }
+
+    /// That of a connection which began to open then, from its segments in the order in which they passed.
+    ///
+    /// # Errors
+    /// If one is not there.
+    pub fn among(begin: Instant, passages: &[Passage]) -> Result<Self> {
+        let syn_ack = first(passages, false, SYN | ACK).context("no SYN-ACK")?;
+        let before = |one: &&Passage| one.forth && flags(one) == SYN && one.taken < syn_ack.before;
+        let syns = passages.iter().filter(before).count();
+        let syn = first(passages, true, SYN).context("no SYN")?;
+        let ack = first(passages, true, ACK).context("no ACK")?;
+        Ok(Self { begin, syn, syn_ack, ack, syns })
+    }
+}
+
+fn flags(passage: &Passage) -> u16 {
+    u16::from(passage.flags) & (SYN | ACK)
+}
+
+fn first(passages: &[Passage], forth: bool, wanted: u16) -> Option<Passage> {
+    passages.iter().find(|one| one.forth == forth && flags(one) == wanted).copied()
+}
+
+/// A client with `c0` and a server with `s0`, and the way to the server takes so long.
+///
+/// # Errors
+/// Without root or iproute2, or where the kernel refuses a device.
+pub fn delayed(delay: Duration) -> Result<(Netns, Netns, Relay)> {
+    let (client, server) = (quiet("client")?, quiet("server")?);
+    let ends = [(&client, "c0", &*format!("{CLIENT}/24")), (&server, "s0", &*format!("{SERVER}/24"))];
+    let relay = Relay::join(ends, [delay, Duration::ZERO])?;
+    Ok((client, server, relay))
 }
 
 impl Relay {

@@ -15,7 +15,7 @@ use anyhow::{Context, Result, ensure};
 use exporter::flow::Counts;
 use flow_tests::harness::until;
 use flow_tests::netns::Netns;
-use flow_tests::relay::Passage;
+use flow_tests::relay::{Exchange, Passage};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{self, Backlog};
 use rustix::process::{Pid, Signal, kill_process};
@@ -23,7 +23,7 @@ use semconv::attribute;
 use semconv::value::{network_flow_end_reason, network_flow_initiator_evidence};
 use serde_json::Value;
 
-use crate::connection::{Exchange, at_the_client};
+use crate::connection::at_the_client;
 use crate::pods::{flows, observe};
 use crate::program::{Sums, sum};
 use crate::timestamps::Middle;
