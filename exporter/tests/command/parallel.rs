@@ -25,7 +25,7 @@ use serde_json::Value;
 
 use crate::connection::at_the_client;
 use crate::pods::{flows, observe};
-use crate::program::{Sums, sum};
+use crate::program::{Ended, Sums, sum};
 use crate::timestamps::Middle;
 use crate::topology::{CLIENT, FAR_SERVER, quiet};
 use crate::tshark::ask_tshark;
@@ -40,6 +40,8 @@ const QUESTION: [u8; 700] = [1; 700];
 const ANSWER: [u8; 300] = [2; 300];
 /// For what comes soon, or never.
 const PATIENCE: Duration = Duration::from_mins(2);
+/// Bytes of a header that the wire's devices do not have.
+const ETHERNET: u64 = 14;
 /// Bytes for a thread that does little.
 const STACK: usize = 1 << 18;
 /// The last packet of a capture says so.
@@ -243,10 +245,29 @@ pub(crate) fn many_connections() -> Result<()> {
     let records: Vec<Value> = serde_json::Deserializer::from_reader(BufReader::new(output))
         .into_iter()
         .collect::<Result<_, _>>()?;
-    let sums = sum(&records, |_| true);
+    let mut sums = sum(&records, |_| true);
+    // A side whose first record was made before the router's Ethernet interface saw it is accounted for at the wire.
+    sums.source.bytes += ETHERNET * delivered(&ended, ["slow egress ", "f0 ingress "])?;
+    sums.destination.bytes += ETHERNET * delivered(&ended, ["f0 egress ", "slow ingress "])?;
     ensure!(sums == captured, "{sums:?}, and tcpdump has {captured:?}: {}", ended.stderr);
     let by_port = ensure_oriented(&records)?;
     ensure_timed(&by_port, &opened, &relay.passages())
+}
+
+/// Packets that were accounted for at hooks, by the balance.
+fn delivered(ended: &Ended, hooks: [&str; 2]) -> Result<u64> {
+    let mut rows = ended.stderr.lines().skip_while(|line| !line.starts_with("hook "));
+    let cells = |row: &str| -> Vec<String> {
+        row.split("  ").map(|cell| cell.trim().to_owned()).filter(|cell| !cell.is_empty()).collect()
+    };
+    let titles = cells(rows.next().context("no balance")?);
+    let column = titles.iter().position(|title| title == "delivered").context("nothing was delivered")?;
+    rows.filter(|row| hooks.iter().any(|hook| row.starts_with(hook)))
+        .map(|row| {
+            let cell = cells(row).get(column).cloned().with_context(|| row.to_owned())?;
+            Ok(cell.split(' ').next().context("a number of packets")?.parse::<u64>()?)
+        })
+        .sum()
 }
 
 /// One flow for each connection, from the client, that ends once. Its records by the client's port.
