@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help run test test-backends setup setup-run setup-test setup-backends lint bench soak fuzz deny
 
-# Where `cargo install` puts bpf-linker, and where Debian keeps nft, bpftool, ethtool.
+# Where `cargo install` puts bpf-linker, and where Debian keeps nft, ethtool.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH):/usr/sbin:/sbin
 
 CARGO_DENY := 0.19.9

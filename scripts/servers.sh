@@ -33,16 +33,11 @@ cached() {
     echo "$cache/$server-$key"
 }
 
-# find_existing: the binary that the variable names; a build that is kept; one on PATH that will do
+# find_existing: the binary that the variable names; one on PATH that will do; a build that is kept
 find_existing() {
     local name path
     if [[ -n ${!variable:-} ]]; then
         path=$(command -v "${!variable}") || die "$variable names ${!variable}, which is not an executable"
-        echo "$path"
-        return
-    fi
-    path=$(cached)
-    if [[ -x $path ]]; then
         echo "$path"
         return
     fi
@@ -52,7 +47,8 @@ find_existing() {
             return
         fi
     done
-    return 1
+    path=$(cached)
+    [[ -x $path ]] && echo "$path"
 }
 
 # build: makes the binary and keeps it

@@ -119,9 +119,12 @@ impl Counted {
     }
 }
 
-/// Counts a packet if its entry is where it is looked for first.
+/// Counts a packet if its entry is where it is looked for first. Not one that may be of another connection than the entry.
 #[inline(always)]
 pub(crate) fn known(packet: &Packet, wire: Wire) -> Option<Counted> {
+    if packet.tcp_flags & entry::OPENS != 0 {
+        return None;
+    }
     let control = control();
     let key = &packet.key;
     let hash = hash::of(key);
@@ -130,7 +133,7 @@ pub(crate) fn known(packet: &Packet, wire: Wire) -> Option<Counted> {
         && let Some((entry, number)) = entry_at(control, place, key)
     {
         let tick = clock::jiffies() as u16;
-        let shown = entry::update(&mut entry.counts, &mut entry.facts, packet, wire, tick);
+        let shown = entry::update::<0>(&mut entry.counts, &mut entry.facts, packet, wire, tick);
         return Some(Counted::later(number, shown));
     }
     None
@@ -154,7 +157,8 @@ extern "C" fn count_parsed(skb: *mut __sk_buff, bytes: u32, packets: u32) -> u32
     counted.word()
 }
 
-/// Finds the key's entry wherever in its bucket it is, or makes one.
+/// Finds the key's entry wherever in its bucket it is, or makes one. Another connection of the same addresses and ports gets an entry of
+/// its own, in the same place: so both are told apart, and what the first one's entry has is read as any other.
 #[inline(always)]
 fn search(context: &TcContext, packet: &Packet, wire: Wire) -> Counted {
     // Not the fast way's: user space may have turned it meanwhile, and either is right.
@@ -165,6 +169,7 @@ fn search(context: &TcContext, packet: &Packet, wire: Wire) -> Counted {
         return Counted::NOWHERE; // Cannot be: the number is below the map's size.
     };
     let tag = tag(hash, key);
+    let opening = entry::opening(context, packet);
     // A full bucket forgets the place that the key would rather have.
     let mut free = home(hash);
     for step in 0..PLACES {
@@ -178,11 +183,14 @@ fn search(context: &TcContext, packet: &Packet, wire: Wire) -> Counted {
             && let Some((entry, number)) = entry_at(control, place, key)
         {
             if replay::is_on() {
-                return replay::add(context, (entry, number), packet, wire);
+                return replay::add(context, (entry, number), packet, wire, opening);
+            }
+            if opening.is_of_another(entry) {
+                free = at;
+                break;
             }
             let tick = clock::jiffies() as u16;
-            let shown = entry::update(&mut entry.counts, &mut entry.facts, packet, wire, tick);
-            return Counted::later(number, shown);
+            return Counted::later(number, entry::add(entry, packet, wire, tick, opening));
         }
     }
     let Some((entry, number)) = take(control::generation(control)) else {
@@ -191,7 +199,7 @@ fn search(context: &TcContext, packet: &Packet, wire: Wire) -> Counted {
     };
     entry.words = key.words;
     entry.kind = key.kind;
-    (entry.counts, entry.facts) = entry::first(context, packet, wire);
+    entry::begin(entry, context, packet, wire, opening);
     // SAFETY: a place of the bucket that the map gave out. Other CPUs write it too, a word at a time.
     unsafe { bucket.cast::<u64>().add(free).write_volatile(tag | u64::from(number)) };
     let counted = Counted::first(control::generation(control) * constant(&ENTRIES_PER_GENERATION) + number);

@@ -1,14 +1,15 @@
 //! What an observation says, from its first packet on.
 
-use abi::{Counts, Facts, opened_again, protocol, seen, start, tcp_flags};
+use abi::{Counts, Entry, Facts, Opening, opened_again, protocol, seen, start, tcp_flags};
 use aya_ebpf::programs::TcContext;
-use packet::{Frame, Header, Link, Packet, Wire};
+use packet::{Frame, Header, Link, MAX_OFFSET, Packet, Wire};
 
 use crate::clock;
 use crate::frame::DirectFrame;
 
-/// A segment that opens a connection may be a second one of its kind, and that is worth a look.
-const NOTABLE: u16 = tcp_flags::SYN;
+/// Segments that open or refuse a connection. They are counted by [`search`](crate::account::any) alone: one may be of another connection
+/// than the entry, or a second one of its kind, and that is worth a look.
+pub(crate) const OPENS: u16 = tcp_flags::SYN | tcp_flags::RST;
 
 #[inline(always)]
 pub(crate) fn first(context: &TcContext, packet: &Packet, wire: Wire) -> (Counts, Facts) {
@@ -38,11 +39,41 @@ pub(crate) fn first(context: &TcContext, packet: &Packet, wire: Wire) -> (Counts
         start: start::OPEN,
         withheld: 0,
         opened_again: 0,
+        initial: 0,
     };
     if let Some(time) = handshake_time(&mut facts, packet) {
         *time = now;
     }
     (counts, facts)
+}
+
+/// Begins what an entry says, with its first packet.
+#[inline(always)]
+pub(crate) fn begin(entry: &mut Entry, context: &TcContext, packet: &Packet, wire: Wire, opening: Opening) {
+    (entry.counts, entry.facts) = first(context, packet, wire);
+    entry.facts.initial = opening.initial;
+}
+
+/// Adds a later packet, whatever it is.
+#[inline(always)]
+pub(crate) fn add(entry: &mut Entry, packet: &Packet, wire: Wire, tick: u16, opening: Opening) -> Shown {
+    if entry.facts.initial == 0 {
+        entry.facts.initial = opening.initial;
+    }
+    update::<{ tcp_flags::SYN }>(&mut entry.counts, &mut entry.facts, packet, wire, tick)
+}
+
+/// What a packet says of the opening of its connection.
+#[inline(always)]
+pub(crate) fn opening(context: &TcContext, packet: &Packet) -> Opening {
+    let at = packet.transport_at;
+    if packet.tcp_flags & OPENS != 0
+        && at <= MAX_OFFSET
+        && let Some(header) = DirectFrame::of(context).header::<12>(at as usize)
+    {
+        return Opening::of(packet.tcp_flags, header.be32::<4>(), header.be32::<8>());
+    }
+    Opening::unknown(packet.tcp_flags)
 }
 
 /// Destination and source, in the order of the frame. A device with a link layer has it in the linear part.
@@ -68,9 +99,9 @@ pub(crate) struct Shown {
     pub(crate) is_notable: bool,
 }
 
-/// Adds a later packet, which came in this timer tick. Not atomic: the entry belongs to this CPU.
+/// Adds a later packet, which came in this timer tick. Not atomic: the entry belongs to this CPU. One with these flags is notable each time.
 #[inline(always)]
-pub(crate) fn update(
+pub(crate) fn update<const NOTABLE: u16>(
     counts: &mut Counts,
     facts: &mut Facts,
     packet: &Packet,
@@ -84,7 +115,7 @@ pub(crate) fn update(
     counts.bytes = bytes as u32;
     counts.packets = packets as u32;
     if (bytes | packets) >> 32 != 0 {
-        facts.bytes_high += (bytes >> 32) as u32;
+        facts.bytes_high += (bytes >> 32) as u16;
         facts.packets_high += (packets >> 32) as u16;
     }
     let seen = seen::of(packet.tcp_flags, packet.traffic_class);

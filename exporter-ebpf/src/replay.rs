@@ -10,8 +10,8 @@
 //!
 //! Only the programs with a filter take frames, so those that are attached without one have no instruction of it.
 
-use abi::captured::{TICK, opens_another, outcome};
-use abi::{Captured, Entry};
+use abi::captured::{TICK, outcome};
+use abi::{Captured, Entry, Opening};
 use aya_ebpf::programs::TcContext;
 use packet::{Packet, Reject, Wire};
 
@@ -52,17 +52,17 @@ pub(crate) fn add(
     (entry, number): (&mut Entry, u32),
     packet: &Packet,
     wire: Wire,
+    opening: Opening,
 ) -> Counted {
-    if opens_another(packet.tcp_flags, entry.counts.seen, &entry.facts) && captured().is_again == 0 {
+    if opening.is_of_another(entry) && captured().is_again == 0 {
         return Counted::HELD;
     }
     if entry.counts.packets == 0 {
         // It was read.
-        (entry.counts, entry.facts) = entry::first(context, packet, wire);
+        entry::begin(entry, context, packet, wire, opening);
         return Counted::first(number);
     }
-    let shown = entry::update(&mut entry.counts, &mut entry.facts, packet, wire, clock::ticks() as u16);
-    Counted::later(number, shown)
+    Counted::later(number, entry::add(entry, packet, wire, clock::ticks() as u16, opening))
 }
 
 /// What a program says of a packet: to the kernel, or to user space of its frame.

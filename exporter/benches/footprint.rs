@@ -17,9 +17,9 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Flows, packets per second, and the memory that the program is granted.
-const LOADS: [(u32, u32, &str); 3] =
-    [(1_000, 2_000, "256MiB"), (100_000, 40_000, "256MiB"), (1_000_000, 100_000, "1GiB")];
+/// Flows, packets per second, and bytes of memory that the program is granted.
+const LOADS: [(u32, u32, u64); 3] =
+    [(1_000, 2_000, 256 << 20), (100_000, 40_000, 256 << 20), (1_000_000, 100_000, 1 << 30)];
 const PORTS: u32 = 50_000;
 
 fn main() -> Result<()> {
@@ -37,7 +37,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn load(flows: u32, rate: u32, memory: &str) -> Result<()> {
+fn load(flows: u32, rate: u32, memory: u64) -> Result<()> {
     let (client, router, server) = (Netns::new("client")?, Netns::new("router")?, Netns::new("server")?);
     client.connect(("c0", "10.77.1.1/24"), &router, ("rc", "10.77.1.254/24"))?;
     server.connect(("s0", "10.77.2.2/24"), &router, ("rs", "10.77.2.254/24"))?;
@@ -52,23 +52,25 @@ fn load(flows: u32, rate: u32, memory: &str) -> Result<()> {
     // Every flow has a packet in each interval, and all are live when the memory is read.
     let rounds = (u64::from(rate) * 12 / u64::from(flows)).max(3);
     let sent = client.enter(|| send(flows, rate, rounds))??;
-    let anonymous = status_kib(&program, "RssAnon:")?;
+    let anonymous = status_kib(&program, "RssAnon:")? << 10;
     let maps = maps_bytes(&program)?;
+    ensure!(anonymous + maps <= memory, "{anonymous} and {maps} bytes of {memory} that were granted");
     kill_process(Pid::from_child(&program), Signal::TERM)?;
     let cpu = wait(&mut program)?;
     let (records, packets) = totals(output.path())?;
     ensure!(packets == sent, "{packets} packets in records, {sent} sent");
     println!(
-        "{flows:>9} {:>8} {memory:>9} {:>12.1} {:>12.1} {records:>11} {:>5.1} us",
+        "{flows:>9} {:>8} {:>5} MiB {:>12.1} {:>12.1} {records:>11} {:>5.1} us",
         sent / began.elapsed().as_secs().max(1),
-        mebibytes(anonymous << 10),
+        memory >> 20,
+        mebibytes(anonymous),
         mebibytes(maps),
         cpu.as_secs_f64() * 1e6 / f64::from(u32::try_from(records)?),
     );
     Ok(())
 }
 
-fn start(router: &Netns, memory: &str, output: File) -> Result<Child> {
+fn start(router: &Netns, memory: u64, output: File) -> Result<Child> {
     let program = Command::new("ip")
         .args(["netns", "exec", router.name(), env!("CARGO_BIN_EXE_otel-flow-exporter")])
         .args([
@@ -82,7 +84,7 @@ fn start(router: &Netns, memory: &str, output: File) -> Result<Child> {
             "--interval",
             "5s",
         ])
-        .args(["--memory", memory])
+        .args(["--memory", &format!("{}MiB", memory >> 20)])
         .stdout(output)
         .stderr(Stdio::null())
         .spawn()?;

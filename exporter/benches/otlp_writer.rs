@@ -6,6 +6,7 @@
 mod sdk;
 
 use std::alloc::System;
+use std::cell::Cell;
 use std::hint::black_box;
 use std::net::IpAddr;
 use std::sync::Mutex;
@@ -57,11 +58,13 @@ fn main() {
     println!("{} records of {} attributes, CPU time, median of {ROUNDS} rounds", records.len(), count.0);
 
     let mut writer = LogsWriter::new(&[], 1 << 20);
+    let requests = Cell::new(0);
     let mut ours = || {
         for record in &records {
             writer.append(record.timestamp, record.observed, |sink| all_attributes(record, sink));
             for request in writer.take_finished() {
                 black_box(request);
+                requests.set(requests.get() + 1);
             }
         }
     };
@@ -87,7 +90,8 @@ fn main() {
 
     let mut times = [const { Vec::new() }; 3];
     let mut allocations = [0; 3];
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
+        requests.set(0);
         for ((route, times), allocations) in routes.iter_mut().zip(&mut times).zip(&mut allocations) {
             let region = Region::new(ALLOCATOR);
             let begin = cpu_time();
@@ -95,6 +99,13 @@ fn main() {
             times.push(cpu_time().saturating_sub(begin));
             *allocations = region.change().allocations;
         }
+        // Its buffers have their size after the first round.
+        assert!(
+            round == 0 || allocations[0] <= requests.get(),
+            "{} allocations of our writer for {} requests",
+            allocations[0],
+            requests.get()
+        );
     }
     let medians = times.map(median);
     for ((route, time), allocations) in routes.iter().zip(&medians).zip(&allocations) {

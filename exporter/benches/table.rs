@@ -90,6 +90,7 @@ fn observation(flow: u32, hook: HookId, forward: bool, now: MonotonicTime) -> Ob
         first,
         last: first.after(500_000),
         handshake,
+        initial: None,
         macs: Some((Mac([2; 6]), Mac([4; 6]))),
         vlan: Vlan::default(),
         tcp_flags: TcpFlags(0x10),

@@ -1,5 +1,6 @@
 //! Enters in the ledger what became of each batch.
 
+mod arrivals;
 mod metrics;
 
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::export::{Batch, Outcome, Settle};
 use crate::ledger::{Ledger, LossReason};
 
+pub(crate) use self::arrivals::Arrivals;
 pub(crate) use self::metrics::{MetricsAccounts, lost_metrics};
 
 /// The link from the export stage to the ledger.
@@ -38,7 +40,7 @@ impl Settle for Accounts {
             self.rejected.0.fetch_add(rejected_records.into(), Ordering::Relaxed);
         }
         let lost = loss(outcome);
-        for (hook, counts) in batch.accounted {
+        for (hook, counts) in batch.accounted.by_hook() {
             match lost {
                 None => self.ledger.delivered(hook, counts),
                 Some(reason) => self.ledger.lost_after_queue(hook, reason, counts),
@@ -94,7 +96,7 @@ mod tests {
         let batch = Batch {
             payload: Payload::plain(Vec::new()),
             records: 10,
-            accounted: vec![(HOOK, COUNTS)],
+            accounted: [(0, HOOK, COUNTS)].into_iter().collect(),
             created: MonotonicTime(0),
         };
         accounts.settle(outcome, batch);

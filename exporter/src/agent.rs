@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::connections::OwnConnections;
+use crate::features::{Feature, Features};
 use crate::flow::{FlowIds, Hooks, OWN_SCOPE};
 use crate::kernel::budget::Plan;
 use crate::kernel::{
@@ -49,6 +50,8 @@ pub(crate) struct Settings {
     pub(crate) community_id_seed: Option<u16>,
     /// Connections whose flows are not reported.
     pub(crate) excluded: Arc<OwnConnections>,
+    /// Where it is noted what is there of what it can do without.
+    pub(crate) features: Arc<Features>,
 }
 
 /// Why an agent does not start, or ends by itself.
@@ -92,6 +95,7 @@ pub(crate) struct Agent {
     reading: Reading,
     pub(crate) hooks: Arc<Mutex<Hooks>>,
     pub(crate) progress: Arc<Progress>,
+    pub(crate) features: Arc<Features>,
     pub(crate) summary: Summary,
     /// Why dropped packets are not told, if they were wanted.
     pub(crate) no_drops: Option<String>,
@@ -115,7 +119,9 @@ impl Agent {
         let grace = GracePeriod::probe().map_err(AgentError::GracePeriod)?;
         let sizes = settings.plan.sizes;
         let most_addresses = usize::try_from(settings.plan.addresses).unwrap_or(usize::MAX);
-        let stacks = Arc::new(Mutex::new(Stacks::of(most_addresses).with_own(OWN_SCOPE)));
+        let features = settings.features;
+        let stacks = Stacks::of(most_addresses).noting(&features).with_own(OWN_SCOPE);
+        let stacks = Arc::new(Mutex::new(stacks));
         let (Loaded { programs, reader }, others) = match settings.reach {
             Reach::Own => (load(OWN_SCOPE, sizes, &settings.filter, grace)?, None),
             Reach::All => {
@@ -129,6 +135,9 @@ impl Agent {
             topology.join(OWN_SCOPE).map_err(StartError::from)?;
         }
         let no_drops = reader.why_no_drops().map(ToString::to_string);
+        if settings.drops != Drops::None {
+            features.set(Feature::Drops, no_drops.is_none());
+        }
         let hooks = Arc::new(Mutex::new(Hooks::default()));
         let table = FlowTable::new(
             &table::Config {
@@ -149,6 +158,7 @@ impl Agent {
             observations: settings.plan.sizes.observations.into(),
             losses: settings.plan.sizes.losses.into(),
             flows: settings.plan.flows,
+            memory: settings.plan.total(),
         };
         let progress = Arc::new(Progress::new(limits, Clock::now().monotonic()));
         let pipeline = Pipeline {
@@ -174,6 +184,9 @@ impl Agent {
             selection: selection.clone(),
         };
         let (attacher, summary) = Attacher::start(options, Arc::new(programs), Arc::clone(&hooks))?;
+        if method != Method::Clsact {
+            features.has(Feature::Tcx);
+        }
         // The hooks after the agent's own, so that a pod's end of a pair finds the machine's end hooked.
         let namespaces = others.zip(topology).map(|((scopes, sharing), topology)| {
             Namespaces::start(NamespacesOptions {
@@ -189,7 +202,7 @@ impl Agent {
             })
         });
         let namespaces = namespaces.transpose().map_err(AgentError::Namespaces)?;
-        Ok(Self { namespaces, attacher, attaching, reading, hooks, progress, summary, no_drops })
+        Ok(Self { namespaces, attacher, attaching, reading, hooks, progress, features, summary, no_drops })
     }
 
     /// Resolves when reading has ended by itself, for which [`stop`](Self::stop) gives the reason.

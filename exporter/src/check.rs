@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::io::Cursor;
 
+use crate::command;
 use crate::export::{Destination, MetricsSettings, Signal};
 use crate::flow::Start;
 use crate::kernel::{Filter, Glob};
@@ -74,7 +75,7 @@ pub fn capture(input: &[u8]) {
     assert_eq!(capture.frames(), frames);
 }
 
-/// The environment, a line for each variable; the rules of a filter; and a pattern with the name of an interface.
+/// The environment, a line for each variable; a configuration file; the rules of a filter; and a pattern with the name of an interface.
 ///
 /// # Panics
 /// If an error has no words, or a name does not fit itself.
@@ -85,6 +86,9 @@ pub fn settings(input: &[u8]) {
     let errors = [Signal::Logs, Signal::Metrics].map(|signal| Destination::read(signal, &lookup).err());
     for error in errors.into_iter().chain([MetricsSettings::read(&lookup).err()]).flatten() {
         assert!(!error.to_string().is_empty(), "{error:?}");
+    }
+    if let Err(error) = command::read_config(&text) {
+        assert!(error.to_string().starts_with("input:"), "{error:?}");
     }
     if let Err(error) = Filter::parse([&*text]) {
         assert!(!error.to_string().is_empty(), "{error:?}");
@@ -102,13 +106,14 @@ mod tests {
 
     use super::*;
 
-    /// A file of one frame, a beginning of TLS, a message of netlink, a reply, a setting.
-    const SEEDS: [&[u8]; 5] = [
+    /// A file of one frame, a beginning of TLS, a message of netlink, a reply, a setting, a configuration file.
+    const SEEDS: [&[u8]; 6] = [
         b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\xff\xff\0\0\x01\0\0\0\x01\0\0\0\0\0\0\0\x02\0\0\0\x02\0\0\0ab",
         b"\0\0\x16\x03\x01\0\x2d\x01\0\0\x29\x03\x03",
         b"\x20\0\0\0\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\x07\0\0\0\0\0\0\0\0\0\0\0",
         b"\0\xc8\0grpc-status: 0\n\n\0\0\0\0\x02\x0a\0",
         b"OTEL_EXPORTER_OTLP_ENDPOINT=http://a:1\nOTEL_EXPORTER_OTLP_HEADERS=a=%20b",
+        b"memory: 1MiB\ninterface: [a*, 0x1]\notlp:\n  headers: {a: 1.10}\n  logs:\n    timeout: &x 1s\n",
     ];
 
     proptest! {

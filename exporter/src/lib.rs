@@ -14,6 +14,7 @@ pub mod clock;
 pub mod command;
 pub mod connections;
 pub mod export;
+mod features;
 pub mod flow;
 pub mod kernel;
 pub mod ledger;

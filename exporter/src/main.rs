@@ -7,16 +7,17 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use clap::error::ErrorKind;
-use exporter::command::{self, Cli, Command, Failure};
+use exporter::command::{self, Cli, Command, Failure, ReadError};
 use exporter::telemetry::RateLimited;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let cli = match Cli::read() {
-        Ok(cli) => cli,
-        Err(error) => return answer(&error),
+    let done = match Cli::read() {
+        Ok(cli) => log().and_then(|()| execute(cli)),
+        Err(ReadError::CommandLine(error)) => return answer(&error),
+        Err(ReadError::File(error)) => Err(Failure::Configuration(error.to_string())),
     };
-    match log().and_then(|()| execute(cli.command)) {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let code = ExitCode::from(&failure);
@@ -46,16 +47,16 @@ fn log() -> Result<(), Failure> {
     Ok(())
 }
 
-fn execute(command: Command) -> Result<(), Failure> {
+fn execute(Cli { command, file, .. }: Cli) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::System(format!("cannot start the runtime: {error}")))?;
     let ended = match command {
-        Command::Run(options) => runtime.block_on(command::run(options)),
+        Command::Run(options) => runtime.block_on(command::run(options, file)),
         Command::Flows(options) => runtime.block_on(command::flows(options)),
         Command::Replay(options) => command::replay(&options),
-        Command::Check(options) => command::check::this_host(&options),
+        Command::Check(options) => command::check::this_host(&options, &file),
     };
     // What still hangs has had its time.
     runtime.shutdown_background();

@@ -66,11 +66,11 @@ impl Collector {
         Server::start(namespace, "OTELCOL", complete, listens).map(Self)
     }
 
-    /// Ends it, which writes everything down and sends it on.
+    /// Ends it, which writes everything down and sends it on; gives what it said.
     ///
     /// # Errors
     /// What it says if it does not end.
-    pub fn end(self) -> Result<()> {
+    pub fn end(self) -> Result<String> {
         self.0.end()
     }
 }

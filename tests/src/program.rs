@@ -61,8 +61,17 @@ pub fn printed(output: &File) -> Result<Vec<Value>> {
 /// Outside of the tests of the program's package, or where they are not run by Cargo.
 #[must_use]
 pub fn command(namespace: &Netns, arguments: &[&str]) -> Command {
+    command_through(namespace, &[], arguments)
+}
+
+/// The command, started by another that takes something from it and then becomes it: `setpriv`, `unshare`.
+///
+/// # Panics
+/// As [`command`].
+#[must_use]
+pub fn command_through(namespace: &Netns, through: &[&str], arguments: &[&str]) -> Command {
     let mut command = Command::new("ip");
-    command.args(["netns", "exec", namespace.name()]);
+    command.args(["netns", "exec", namespace.name()]).args(through);
     completed(command, arguments)
 }
 
@@ -161,6 +170,12 @@ impl Program {
         Ok(())
     }
 
+    /// Number of the process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.as_raw_nonzero().get().unsigned_abs()
+    }
+
     /// Ends it as a supervisor does, and takes the rest.
     ///
     /// # Errors
@@ -176,6 +191,18 @@ impl Program {
     /// If it cannot be told.
     pub fn terminate(&self) -> Result<()> {
         Ok(kill_process(self.process, Signal::TERM)?)
+    }
+
+    /// Tells it to end twice, with nothing between for it: as `timeout` does, which tells a process and then its group.
+    ///
+    /// # Errors
+    /// If it cannot be told.
+    pub fn terminate_twice(&self) -> Result<()> {
+        // Both wait until it goes on; of one kind the kernel would keep a single one.
+        self.while_paused(|| {
+            kill_process(self.process, Signal::TERM)?;
+            Ok(kill_process(self.process, Signal::INT)?)
+        })
     }
 
     /// Lets it do nothing while this is done, as on a machine where it gets no time.

@@ -5,11 +5,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
+use abi::tcp_flags::{ACK, SYN};
 use anyhow::{Context, Result};
 use packet::Link;
 
+use crate::harness::until;
 use crate::netns::Netns;
 use crate::raw::Port;
+use crate::topology::{CLIENT, SERVER, quiet};
+
+/// For what comes soon, or never.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Of the virtio header before each packet.
 const VIRTIO: usize = 10;
@@ -35,6 +41,56 @@ pub struct Passage {
     pub before: Instant,
     /// Just after.
     pub after: Instant,
+}
+
+/// What came through of one handshake.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange {
+    /// Before the connection was opened.
+    pub begin: Instant,
+    /// The first SYN.
+    pub syn: Passage,
+    /// The first answer.
+    pub syn_ack: Passage,
+    /// The answer's first ACK.
+    pub ack: Passage,
+    /// SYNs that were taken before the SYN-ACK was given.
+    pub syns: usize,
+}
+
+impl Exchange {
+    /// Connects, and waits for the segments. Nothing else may come through meanwhile, such as the end of another connection.
+    ///
+    /// # Errors
+    /// What `connect` says, or if a segment does not come through.
+    pub fn of<T>(relay: &Relay, connect: impl FnOnce() -> Result<T>) -> Result<(Self, T)> {
+        let seen = relay.passages().len();
+        let begin = Instant::now();
+        let stream = connect()?;
+        let flags = |passage: &Passage| u16::from(passage.flags) & (SYN | ACK);
+        let of = |forth, wanted| {
+            let passages = relay.passages();
+            passages[seen..].iter().find(|one| one.forth == forth && flags(one) == wanted).copied()
+        };
+        until("the ACK is through", PATIENCE, || Ok(of(true, ACK).is_some()))?;
+        let syn_ack = of(false, SYN | ACK).context("no SYN-ACK")?;
+        let passages = relay.passages();
+        let before = |one: &&Passage| one.forth && flags(one) == SYN && one.taken < syn_ack.before;
+        let syns = passages[seen..].iter().filter(before).count();
+        let (syn, ack) = (of(true, SYN).context("no SYN")?, of(true, ACK).context("no ACK")?);
+        Ok((Self { begin, syn, syn_ack, ack, syns }, stream))
+    }
+}
+
+/// A client with `c0` and a server with `s0`, and the way to the server takes so long.
+///
+/// # Errors
+/// Without root or iproute2, or where the kernel refuses a device.
+pub fn delayed(delay: Duration) -> Result<(Netns, Netns, Relay)> {
+    let (client, server) = (quiet("client")?, quiet("server")?);
+    let ends = [(&client, "c0", &*format!("{CLIENT}/24")), (&server, "s0", &*format!("{SERVER}/24"))];
+    let relay = Relay::join(ends, [delay, Duration::ZERO])?;
+    Ok((client, server, relay))
 }
 
 impl Relay {

@@ -59,14 +59,15 @@ impl Server {
         Ok(server)
     }
 
-    /// Ends it as a supervisor does, so that it writes down what it has.
+    /// Ends it as a supervisor does, so that it writes down what it has; gives what it said.
     ///
     /// # Errors
     /// What it said if it does not end.
-    pub fn end(mut self) -> Result<()> {
+    pub fn end(mut self) -> Result<String> {
         kill_process(Pid::from_child(&self.child), Signal::TERM)?;
         let ended = until("it ends", PATIENCE, || Ok(self.child.try_wait()?.is_some()));
-        ended.with_context(|| self.words())
+        ended.with_context(|| self.words())?;
+        Ok(self.words())
     }
 
     /// Its name and what it said until now.

@@ -3,7 +3,7 @@
 //! One thread hands the frames over, and the programs run within its calls alone: nobody writes these maps meanwhile, and user space may
 //! empty an entry where it lies.
 
-use crate::{Facts, place, seen, tcp_flags};
+use crate::place;
 
 /// What only the capture knows of a frame. 24 bytes.
 #[repr(C)]
@@ -35,17 +35,6 @@ pub mod outcome {
     pub const MALFORMED: u32 = LEFT_OUT | 1;
     /// It opens a connection in an entry that has packets of another one: not counted. The entry is to be read first.
     pub const HELD: u32 = LEFT_OUT | 2;
-}
-
-/// Whether a segment with these flags opens a connection of which an entry with these facts cannot be: a side that has sent a segment
-/// with ACK alone, FIN or RST does not open its connection again.
-#[inline(always)]
-#[must_use]
-#[expect(clippy::inline_always, reason = "a call costs the kernel more than its body")]
-pub const fn opens_another(flags: u16, seen: u16, facts: &Facts) -> bool {
-    let is_opening = flags & (tcp_flags::SYN | tcp_flags::RST) == tcp_flags::SYN;
-    let is_past = facts.ack_ns != 0 || seen::tcp_flags(seen) & (tcp_flags::FIN | tcp_flags::RST) != 0;
-    is_opening && is_past
 }
 
 /// How long a timer tick is, as a power of two of nanoseconds: about a millisecond.

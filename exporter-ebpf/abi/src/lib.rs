@@ -19,6 +19,7 @@ mod key;
 mod loss;
 pub mod maps;
 mod observation;
+mod opening;
 mod payload;
 #[cfg(feature = "user")]
 mod pod;
@@ -34,6 +35,7 @@ pub use crate::fragment::{FragmentKey, FragmentPorts};
 pub use crate::key::{Direction, ObservationKey, PackedKey, key_flags, protocol};
 pub use crate::loss::{LossKey, LossSlot, Reason, Tally};
 pub use crate::observation::{Counts, Facts, opened_again, seen, tcp_flags, vlan};
+pub use crate::opening::Opening;
 pub use crate::payload::{Awaited, Payload, start};
 pub use crate::quality::TcpQuality;
 pub use crate::sample::is_chosen;

@@ -23,11 +23,13 @@ const _: () = assert!(size_of::<Counts>() == 12);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// How often [`Counts::bytes`] started again from 0.
-    pub bytes_high: u32,
+    pub bytes_high: u16,
     /// How often [`Counts::packets`] started again from 0.
     pub packets_high: u16,
     /// [`Counts::last_tick`] of the first packet.
     pub first_tick: u16,
+    /// When the second SYN (or SYN-ACK) came ([`opened_again`]), or that of the two which came earlier; 0 means "not seen".
+    pub opened_again: u16,
     /// First packet, precise clock.
     pub first_ns: u64,
     /// First TCP segment with SYN and without ACK and RST, precise clock.
@@ -50,8 +52,8 @@ pub struct Facts {
     pub start: u8,
     /// Bits of [`Counts::seen`] that were seen and are kept out of it, so that the next packet with one of them gets a second look.
     pub withheld: u16,
-    /// When the second SYN (or SYN-ACK) came ([`opened_again`]), or that of the two which came earlier; 0 means "not seen".
-    pub opened_again: u32,
+    /// Which connection was opened, or refused ([`Opening::initial`](crate::Opening::initial)); 0 if neither was seen.
+    pub initial: u32,
 }
 
 const _: () = assert!(size_of::<Facts>() == 64);
@@ -111,22 +113,24 @@ pub mod tcp_flags {
     pub const ALL: u16 = 0xfff;
 }
 
-/// [`Facts::opened_again`]: the time from the first segment of its kind, in units of 1024 ns, rounded down, and one more.
+/// [`Facts::opened_again`]: the time from the first segment of its kind, in units of 2^20 ns, rounded down, and one more.
 pub mod opened_again {
-    const UNIT: u32 = 10;
+    const UNIT: u32 = 20;
+    const MOST: u64 = u16::MAX as u64 - 1;
 
-    /// What to keep. It repeats after 73 minutes, long after the generation was read.
+    /// What to keep: of more than 68 seconds, that.
     #[inline(always)]
     #[must_use]
     #[expect(clippy::inline_always, reason = "a call costs the kernel more than its body")]
     #[expect(clippy::cast_possible_truncation, reason = "see above")]
-    pub const fn of(nanoseconds: u64) -> u32 {
-        (nanoseconds >> UNIT) as u32 + 1
+    pub const fn of(nanoseconds: u64) -> u16 {
+        let units = nanoseconds >> UNIT;
+        (if units < MOST { units } else { MOST }) as u16 + 1
     }
 
     /// Nanoseconds, up to a unit too few. `None` if no second segment was seen.
     #[must_use]
-    pub const fn nanoseconds(kept: u32) -> Option<u64> {
+    pub const fn nanoseconds(kept: u16) -> Option<u64> {
         match kept.checked_sub(1) {
             Some(units) => Some((units as u64) << UNIT),
             None => None,

@@ -29,7 +29,13 @@ impl Observation {
 
     #[inline(always)]
     pub(crate) fn update(&mut self, packet: &Packet, wire: Wire) {
-        entry::update(&mut self.counts, &mut self.facts, packet, wire, clock::jiffies() as u16);
+        entry::update::<{ entry::OPENS }>(
+            &mut self.counts,
+            &mut self.facts,
+            packet,
+            wire,
+            clock::jiffies() as u16,
+        );
     }
 }
 

@@ -30,15 +30,18 @@ pub(crate) const EXPORTER: &str = "exporter";
 
 /// Name of the same without what it notes of TCP.
 const WITHOUT_QUALITY: &str = "exporter_without_tcp_quality";
+/// Name of the same with every switch off.
+const COUNTING: &str = "exporter_counting";
 
 /// Name in the kernel, and what it is.
-pub(crate) const CANDIDATES: [(&str, &str); 14] = [
+pub(crate) const CANDIDATES: [(&str, &str); 15] = [
     (EMPTY, "empty program"),
     (YARDSTICK, "yardstick: shared HASH, 40-byte key, atomics, precise clock"),
     ("shared", "shared HASH, atomics, coarse clock"),
     ("per_cpu", "PERCPU_HASH, coarse clock"),
     ("generations", "two generations, CPU in the key"),
     ("counts", "two generations behind a cache of counts"),
+    (COUNTING, "the exporter counting alone: --tcp-quality=false --facts=false"),
     (WITHOUT_QUALITY, "the exporter with --tcp-quality=false"),
     (EXPORTER, "the exporter: two generations of entries and an index"),
     ("filter/1/accept", "the exporter, 1 rule: counted"),
@@ -99,11 +102,14 @@ impl Candidates {
         let mut exporters = Vec::new();
         for (name, _) in names {
             let filter = filter(name)?;
-            if [EXPORTER, WITHOUT_QUALITY].contains(name) || filter.is_some() {
-                let sizes =
-                    Sizes { tcp_quality: *name != WITHOUT_QUALITY, ..Sizes::of_observations(ENTRIES) };
+            if [EXPORTER, WITHOUT_QUALITY, COUNTING].contains(name) || filter.is_some() {
+                let sizes = Sizes {
+                    tcp_quality: ![WITHOUT_QUALITY, COUNTING].contains(name),
+                    payload_bytes: if *name == COUNTING { 0 } else { 1 << 20 },
+                    ..Sizes::of_observations(ENTRIES)
+                };
                 let filter = filter.unwrap_or_default();
-                let loaded = kernel::load(0, sizes.with_payloads(1 << 20), &filter, GracePeriod::probe()?)?;
+                let loaded = kernel::load(0, sizes, &filter, GracePeriod::probe()?)?;
                 exporters.push((*name, loaded));
             }
         }

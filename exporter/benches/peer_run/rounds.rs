@@ -14,7 +14,17 @@ const RATE: u32 = 40_000;
 const TIME: Duration = Duration::from_secs(30);
 
 /// What is measured, and how requests are compressed.
-const WAYS: [(&str, &str); 4] = [("agent", "none"), ("agent", "zstd"), ("SDK", "none"), ("SDK", "zstd")];
+const WAYS: [(&str, &str); 6] = [
+    ("agent", "none"),
+    ("agent", "zstd"),
+    ("counting", "none"),
+    ("counting", "zstd"),
+    ("SDK", "none"),
+    ("SDK", "zstd"),
+];
+
+/// The agent that counts alone: what else it can tell of a flow is off.
+const COUNTING: [&str; 4] = ["--tcp-quality=false", "--facts=false", "--path=false", "--drops=none"];
 
 struct Round {
     sent: u64,
@@ -31,11 +41,15 @@ pub(crate) fn run(rounds: usize) -> Result<()> {
     let mut results = [const { Vec::new() }; WAYS.len()];
     for _ in 0..rounds {
         for ((way, compression), results) in WAYS.iter().zip(&mut results) {
-            results.push(if *way == "agent" { of_agent(compression)? } else { of_sdk(compression)? });
+            results.push(match *way {
+                "agent" => of_agent(compression, &[])?,
+                "counting" => of_agent(compression, &COUNTING)?,
+                _ => of_sdk(compression)?,
+            });
         }
     }
     println!(
-        "{:<11} {:>9} {:>17} {:>9} {:>8} {:>13} {:>13} {:>11} {:>13}",
+        "{:<14} {:>9} {:>17} {:>9} {:>8} {:>13} {:>13} {:>11} {:>13}",
         "way",
         "records",
         "packets",
@@ -52,10 +66,11 @@ pub(crate) fn run(rounds: usize) -> Result<()> {
     Ok(())
 }
 
-fn of_agent(compression: &str) -> Result<Round> {
+fn of_agent(compression: &str, more: &[&str]) -> Result<Round> {
     let lab = Lab::new()?;
     let sink = lab.sink()?;
-    let process = Process::start(&mut agent(&lab.router, compression, &["--interval", "5s"]), "attached")?;
+    let switches = [&["--interval", "5s"], more].concat();
+    let process = Process::start(&mut agent(&lab.router, compression, &switches), "attached")?;
     let sent = lab.send(FLOWS, RATE, TIME)?;
     // The records of the last packets.
     sleep(Duration::from_secs(6));
@@ -93,11 +108,16 @@ fn print_way(way: &str, rounds: &[Round]) {
     let burst =
         of(&|round| round.ended.samples.cpu.iter().max().map_or(0.0, |most| most.as_secs_f64() * 1e3));
     println!(
-        "{way:<11} {records:>9} {all:>17} {cpu:>6.2} us {bytes:>8.0} {:>13.1} {:>13.1} {:>7.1} MiB {burst:>10.0} ms",
+        "{way:<14} {records:>9} {all:>17} {cpu:>6.2} us {bytes:>8.0} {:>13.1} {:>13.1} {:>7.1} MiB {burst:>10.0} ms",
         mebibytes(memory),
         mebibytes(peak),
         mebibytes(queue),
     );
+    // A median hides a round in which some were lost.
+    if sent > 0.0 {
+        let lost = rounds.iter().map(|round| round.sent.saturating_sub(round.counted.packets));
+        println!("{:<11} most packets lost in a round: {}", "", lost.max().unwrap_or_default());
+    }
 }
 
 fn median(mut figures: Vec<f64>) -> f64 {

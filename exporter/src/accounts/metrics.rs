@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::arrivals::{Arrival, Arrivals};
 use super::loss;
 use crate::export::{Batch, Outcome, Settle};
 use crate::flow::{Counts, HookId, Temporality};
@@ -12,35 +13,46 @@ use crate::ledger::{Ledger, LossReason};
 pub(crate) struct MetricsAccounts {
     ledger: Arc<Ledger>,
     temporality: Temporality,
+    arrivals: Arrivals,
     /// Packets of cumulative points that did not arrive: the next point has them too.
     waiting: HashMap<HookId, Counts>,
 }
 
 impl MetricsAccounts {
-    pub(crate) fn new(ledger: &Arc<Ledger>, temporality: Temporality) -> Self {
-        Self { ledger: Arc::clone(ledger), temporality, waiting: HashMap::new() }
+    /// Settles what `arrivals` follows.
+    pub(crate) fn new(ledger: &Arc<Ledger>, temporality: Temporality, arrivals: Arrivals) -> Self {
+        Self { ledger: Arc::clone(ledger), temporality, arrivals, waiting: HashMap::new() }
+    }
+
+    fn lost(&self, reason: LossReason, batch: &Batch) {
+        for (hook, counts) in batch.accounted.by_hook() {
+            self.ledger.lost_after_queue(hook, reason, counts);
+        }
     }
 }
 
 impl Settle for MetricsAccounts {
+    /// Packets are delivered with a collection that arrives as a whole: which of its points they are in, nobody knows.
     fn settle(&mut self, outcome: Outcome, batch: Batch) {
-        match (loss(outcome), self.temporality) {
-            (None, _) => {
-                for (hook, counts) in self.waiting.drain().chain(batch.accounted) {
+        let lost = loss(outcome);
+        let arrival = self.arrivals.ended(&batch, lost);
+        if lost.is_some() && self.temporality == Temporality::Delta {
+            lost_metrics(&batch);
+        }
+        match (arrival, self.temporality) {
+            (Arrival::Whole, _) => {
+                for (hook, counts) in self.waiting.drain().chain(batch.accounted.by_hook()) {
                     self.ledger.delivered(hook, counts);
                 }
             }
-            (Some(_), Temporality::Cumulative) => {
-                for (hook, counts) in batch.accounted {
+            (_, Temporality::Cumulative) => {
+                for (hook, counts) in batch.accounted.by_hook() {
                     *self.waiting.entry(hook).or_default() += counts;
                 }
             }
-            (Some(reason), Temporality::Delta) => {
-                lost_metrics(&batch);
-                for (hook, counts) in batch.accounted {
-                    self.ledger.lost_after_queue(hook, reason, counts);
-                }
-            }
+            (Arrival::Lacking(reason), Temporality::Delta) => self.lost(reason, &batch),
+            // The packets are with the last points, so what is still missing here has just made room in the queue.
+            (Arrival::UnderWay, Temporality::Delta) => self.lost(LossReason::QueueFull, &batch),
         }
     }
 }
@@ -75,25 +87,77 @@ mod tests {
     const ONE: Counts = Counts { packets: 1, bytes: 100 };
     const ALL: Outcome = Outcome::Delivered { rejected_records: 0 };
 
-    /// The ledger's row after batches of one packet each ended like this.
-    fn settle(temporality: Temporality, outcomes: &[Outcome]) -> Row {
+    const FIRST: MonotonicTime = MonotonicTime(1);
+
+    fn batch(created: MonotonicTime, packets: &[Counts]) -> Batch {
+        let accounted = packets.iter().map(|&packets| (1, HOOK, packets)).collect();
+        Batch { payload: Payload::plain(Vec::new()), records: 2, accounted, created }
+    }
+
+    /// The ledger's row after batches ended like this, the last of each collection with one packet.
+    fn settle_collections(temporality: Temporality, collections: &[&[Outcome]]) -> Row {
         let ledger = Arc::new(Ledger::default());
-        let mut accounts = MetricsAccounts::new(&ledger, temporality);
-        for outcome in outcomes {
+        let arrivals = Arrivals::default();
+        let mut accounts = MetricsAccounts::new(&ledger, temporality, arrivals.clone());
+        for (time, outcomes) in (0..).map(MonotonicTime).zip(collections) {
             ledger.observed(HOOK, ONE);
             ledger.queued(HOOK, ONE);
-            let batch = Batch {
-                payload: Payload::plain(Vec::new()),
-                records: 2,
-                accounted: vec![(HOOK, ONE)],
-                created: MonotonicTime(0),
-            };
-            accounts.settle(*outcome, batch);
+            let (last, others) = outcomes.split_last().unwrap();
+            arrivals.begin(time, 2 * outcomes.len() as u64);
+            for outcome in others {
+                accounts.settle(*outcome, batch(time, &[]));
+            }
+            accounts.settle(*last, batch(time, &[ONE]));
         }
         drop(accounts);
         let row = ledger.snapshot()[0].1;
         assert!(row.balances() && row.queued.is_zero(), "{row:?}");
         row
+    }
+
+    /// The same with collections of one batch each.
+    fn settle(temporality: Temporality, outcomes: &[Outcome]) -> Row {
+        let collections: Vec<&[Outcome]> = outcomes.chunks(1).collect();
+        settle_collections(temporality, &collections)
+    }
+
+    #[test]
+    fn packets_are_delivered_with_a_whole_collection_alone() {
+        let half: &[Outcome] = &[Outcome::Refused, ALL];
+        let row = settle_collections(Temporality::Cumulative, &[half, &[ALL, Outcome::Undelivered]]);
+        assert_eq!(
+            (row.delivered, row.lost[LossReason::Undelivered as usize]),
+            (Counts::default(), ONE + ONE)
+        );
+        let row = settle_collections(Temporality::Cumulative, &[half, &[ALL, ALL], half]);
+        assert_eq!((row.delivered, row.all_lost()), (ONE + ONE, ONE));
+        let row = settle_collections(Temporality::Delta, &[half, &[ALL, ALL]]);
+        assert_eq!((row.delivered, row.lost[LossReason::Rejected as usize]), (ONE, ONE));
+    }
+
+    #[test]
+    fn packets_of_a_collection_that_is_displaced_in_part_are_not_delivered() {
+        for (temporality, reason) in
+            [(Temporality::Cumulative, LossReason::Undelivered), (Temporality::Delta, LossReason::QueueFull)]
+        {
+            // What made room may be told of before the rest arrives, or afterwards.
+            for is_told in [true, false] {
+                let ledger = Arc::new(Ledger::default());
+                ledger.observed(HOOK, ONE);
+                ledger.queued(HOOK, ONE);
+                let arrivals = Arrivals::default();
+                arrivals.begin(FIRST, 4);
+                if is_told {
+                    arrivals.ended(&batch(FIRST, &[]), Some(LossReason::QueueFull));
+                }
+                let mut accounts = MetricsAccounts::new(&ledger, temporality, arrivals.clone());
+                accounts.settle(ALL, batch(FIRST, &[ONE]));
+                drop(accounts);
+                let row = ledger.snapshot()[0].1;
+                assert_eq!((row.delivered, row.lost[reason as usize]), (Counts::default(), ONE));
+                assert_eq!(arrivals.latest(), None);
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use proptest::prelude::*;
 use semconv::{Attribute, attribute};
 
-use super::tests::{clock, config, flow};
+use super::tests::{ALL, clock, config, flow};
 use super::*;
 use crate::flow::{Buckets, Connection, ConnectionError, HandshakeTimes, Hook, SeriesValue, samples};
 
@@ -33,7 +33,7 @@ struct Seen {
 
 fn collect(aggregator: &mut Aggregator, minute: u64) -> Vec<Seen> {
     let mut seen = Vec::new();
-    aggregator.collect(&clock(minute), |point| {
+    aggregator.collect(&clock(minute), ALL, |point| {
         let value = match point.value {
             MetricValue::Traffic(_) | MetricValue::Retransmits(_) | MetricValue::Dropped(_) => return,
             MetricValue::Connections(connections) => Ok(connections),
@@ -113,7 +113,7 @@ fn round_trips_are_told_in_the_form_that_is_wanted() {
         let mut aggregator = Aggregator::new(Config { histogram, ..config(&[]) }, &clock(0));
         aggregator.record(Record::Flow(&opened(&hook, 0, 443, Some(40))));
         let mut kinds = Vec::new();
-        aggregator.collect(&clock(1), |point| {
+        aggregator.collect(&clock(1), ALL, |point| {
             if let MetricValue::RoundTrips(point) = point.value {
                 kinds.push(matches!(point.buckets, Buckets::Exponential { .. }));
             }

@@ -1,13 +1,16 @@
 //! Metrics: what flows sent and sent again, what was dropped of it, and how their connections were opened, by the little that a series says of them.
 //!
 //! A record counts in the call that makes it, so that the sum over all series is the sum over all flow records. Series are
-//! bounded: what finds no room goes to one overflow series, and a series without records ends after a time. Records without
-//! endpoints are losses, and in no series. Where one flow in so many is counted, each counts for so many. Time is passed in.
+//! bounded: what finds no room goes to one overflow series, and a series without records ends after a time, unless the receiver lacks
+//! some of it. Records without endpoints are losses, and in no series (docs/adr/0005). Where one flow in so many is counted, each
+//! counts for so many. Time is passed in.
 
 #[cfg(test)]
 mod connection_tests;
 mod dimension;
 mod histogram;
+#[cfg(test)]
+mod idle_tests;
 mod key;
 mod series;
 #[cfg(test)]
@@ -19,7 +22,7 @@ use std::time::Duration;
 use self::histogram::Histogram;
 use self::key::{FlowDirection, Key, Subject};
 use self::series::{Collection, Place, Series, SeriesSet};
-use crate::clock::{Clock, WallTime};
+use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{
     Counts, FlowRecord, HistogramKind, MetricPoint, MetricValue, Opening, Record, Temporality,
 };
@@ -38,7 +41,7 @@ pub(crate) struct Config {
     pub(crate) dimensions: Vec<Dimension>,
     /// The most series of a metric at a time, that of the overflow among them.
     pub(crate) series_limit: usize,
-    /// A series without records for this long ends.
+    /// A series without records for this long ends, once the receiver has all of it.
     pub(crate) idle_timeout: Duration,
     /// What the points are the sum of.
     pub(crate) temporality: Temporality,
@@ -118,12 +121,20 @@ impl Aggregator {
         }
     }
 
-    /// Gives a point of every series, then ends those that have been idle for too long. With delta temporality every series ends.
-    pub(crate) fn collect(&mut self, now: &Clock, mut give: impl FnMut(MetricPoint<'_>)) {
+    /// Gives a point of every series, then ends those that have been idle for too long. A cumulative series stays until a
+    /// collection was made after its last record and has arrived, the latest of which was made at `arrived`: else what it counted
+    /// while the receiver was away would be in no point that arrives. With delta temporality every series ends.
+    pub(crate) fn collect(
+        &mut self,
+        now: &Clock,
+        arrived: Option<MonotonicTime>,
+        mut give: impl FnMut(MetricPoint<'_>),
+    ) {
         // The wall clock may have been set back, but no point ends before it begins.
         let time = now.wall().max(self.collected);
         let idle_timeout = u64::try_from(self.config.idle_timeout.as_nanos()).unwrap_or(u64::MAX);
-        let at = Collection { now: *now, time, idle_timeout, temporality: self.config.temporality };
+        let temporality = self.config.temporality;
+        let at = Collection { now: *now, time, idle_timeout, arrived, temporality };
         self.traffic.collect(&at, |series| give(point(series, time, MetricValue::Traffic(series.value))));
         self.retransmits
             .collect(&at, |series| give(point(series, time, MetricValue::Retransmits(series.value))));

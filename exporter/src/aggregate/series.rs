@@ -48,6 +48,8 @@ pub(super) struct Collection {
     pub(super) time: WallTime,
     /// Nanoseconds.
     pub(super) idle_timeout: u64,
+    /// The latest collection that the receiver has as a whole, if it has one.
+    pub(super) arrived: Option<MonotonicTime>,
     pub(super) temporality: Temporality,
 }
 
@@ -76,7 +78,9 @@ impl<V> Series<V> {
         self.start = self.start.min(at.time);
         give(self);
         let is_idle = at.now.monotonic().since(self.changed_at) >= at.idle_timeout;
-        at.temporality == Temporality::Cumulative && !is_idle
+        // Of what has not arrived, no other series' point ever tells.
+        let has_arrived = at.arrived.is_some_and(|arrived| arrived >= self.changed_at);
+        at.temporality == Temporality::Cumulative && !(is_idle && has_arrived)
     }
 }
 
@@ -103,7 +107,7 @@ impl<V> SeriesSet<V> {
         series.change(change);
     }
 
-    /// Gives every series, then ends those that have been idle for too long. With delta temporality every series ends.
+    /// Gives every series, then ends those that have been idle for too long and have arrived. With delta temporality every series ends.
     pub(super) fn collect(&mut self, at: &Collection, mut give: impl FnMut(&Series<V>)) {
         self.series.retain(|_, series| series.collect(at, &mut give));
         if self.overflow.as_mut().is_some_and(|series| !series.collect(at, &mut give)) {

@@ -14,9 +14,11 @@ use crate::clock::MonotonicTime;
 use crate::flow::{Disorder, DropCount, DropReason, Endpoint, Hook, SeriesValue, samples};
 
 /// A series and its begin: with this, series of the same attributes one after the other are told apart.
-type Identity = (Vec<(Attribute, SeriesValue)>, WallTime);
+pub(super) type Identity = (Vec<(Attribute, SeriesValue)>, WallTime);
 
 const MINUTE: u64 = 60_000_000_000;
+/// Every collection has arrived.
+pub(super) const ALL: Option<MonotonicTime> = Some(MonotonicTime(u64::MAX));
 const EPOCH: u64 = 1_764_000_000_000_000_000;
 
 pub(super) fn clock(minutes: u64) -> Clock {
@@ -40,16 +42,25 @@ pub(super) fn flow(hook: &Hook, minute: u64, port: u16) -> FlowRecord<'_> {
     FlowRecord { interval_start: clock(minute).wall(), destination, connection: None, ..flow }
 }
 
-fn collect(aggregator: &mut Aggregator, minutes: u64) -> Vec<(Identity, WallTime, Counts)> {
+/// A collection of a receiver that has got all before.
+pub(super) fn collect(aggregator: &mut Aggregator, minutes: u64) -> Vec<(Identity, WallTime, Counts)> {
+    collect_after(aggregator, minutes, ALL)
+}
+
+pub(super) fn collect_after(
+    aggregator: &mut Aggregator,
+    minutes: u64,
+    arrived: Option<MonotonicTime>,
+) -> Vec<(Identity, WallTime, Counts)> {
     let mut points = Vec::new();
-    aggregator.collect(&clock(minutes), |point| {
+    aggregator.collect(&clock(minutes), arrived, |point| {
         let MetricValue::Traffic(counts) = point.value else { return };
         points.push(((point.attributes.to_vec(), point.start), point.time, counts));
     });
     points
 }
 
-fn traffic_series(aggregator: &Aggregator) -> usize {
+pub(super) fn traffic_series(aggregator: &Aggregator) -> usize {
     aggregator.series()[0]
 }
 
@@ -112,7 +123,7 @@ fn what_each_direction_sent_again_has_a_series_by_transport() {
         aggregator.record(Record::Flow(&FlowRecord { source, destination, ..plain.clone() }));
     }
     let mut points = Vec::new();
-    aggregator.collect(&clock(1), |point| {
+    aggregator.collect(&clock(1), ALL, |point| {
         if let MetricValue::Retransmits(segments) = point.value {
             points.push((point.attributes.to_vec(), segments));
         }
@@ -231,28 +242,6 @@ fn what_finds_no_series_is_in_that_of_the_overflow() {
 }
 
 #[test]
-fn an_idle_series_ends_and_a_later_one_begins_anew() {
-    let hook = samples::hook();
-    let mut aggregator = Aggregator::new(config(&[]), &clock(0));
-    let first = flow(&hook, 1, 443);
-    aggregator.record(Record::Flow(&first));
-    for minute in 2..17 {
-        let points = collect(&mut aggregator, minute);
-        assert_eq!((points.len(), points[0].0.1), (2, clock(1).wall()), "{minute}");
-    }
-    assert_eq!((collect(&mut aggregator, 17).len(), traffic_series(&aggregator)), (2, 0));
-    assert_eq!(collect(&mut aggregator, 18), []);
-    // The record's interval began while the series before was there.
-    aggregator.record(Record::Flow(&flow(&hook, 16, 443)));
-    let points = collect(&mut aggregator, 19);
-    assert_eq!((points[0].0.1, points[0].1), (clock(18).wall(), clock(19).wall()));
-    assert_eq!(
-        points.iter().map(|(.., counts)| *counts).sum::<Counts>(),
-        first.source.counts + first.destination.counts
-    );
-}
-
-#[test]
 fn deltas_are_of_adjacent_times_and_nothing_stays() {
     let hook = samples::hook();
     let settings = Config { temporality: Temporality::Delta, ..config(&[]) };
@@ -356,7 +345,7 @@ fn dropped_packets_count_by_side_and_reason() {
     aggregator.record(Record::Flow(&FlowRecord { drops: &drops, ..flow(&hook, 1, 443) }));
     aggregator.record(Record::Flow(&FlowRecord { drops: &drops[..1], ..flow(&hook, 1, 443) }));
     let mut points = Vec::new();
-    aggregator.collect(&clock(2), |point| {
+    aggregator.collect(&clock(2), ALL, |point| {
         let MetricValue::Dropped(packets) = point.value else { return };
         let value = |of| point.attributes.iter().find(|(key, _)| *key == of).map(|(_, value)| value.clone());
         let text = |of| match value(of) {

@@ -14,8 +14,8 @@ use std::{env, io};
 pub(super) use self::memory::refusal as memory_refusal;
 pub use self::report::{Cause, Item, Level, Report};
 
-use crate::command::{CheckOptions, Failure, observe};
-use crate::export::{Destination, Signal};
+use crate::command::{CheckOptions, ConfigFile, Failure, observe};
+use crate::export::{Destination, Signal, Source, Sources};
 use crate::kernel::Selection;
 use crate::kernel::probe::{Calls, PrivilegeError, ReleaseError, ThisKernel};
 
@@ -29,23 +29,27 @@ pub struct Host<'a> {
     pub calls: &'a dyn Calls,
     /// The interfaces that the options choose.
     pub selection: &'a Selection,
-    /// An environment variable by its name.
-    pub variable: &'a dyn Fn(&str) -> Option<String>,
+    /// What is said of the export.
+    pub settings: &'a dyn Source,
+    /// The configuration file, which is right, or there would be no options.
+    pub file: &'a ConfigFile,
 }
 
 /// Looks at this host and writes the report to the standard output.
 ///
 /// # Errors
 /// As of [`run`], and [`Failure::Usage`] for a pattern or a rule that is none.
-pub fn this_host(options: &CheckOptions) -> Result<(), Failure> {
+pub fn this_host(options: &CheckOptions, file: &ConfigFile) -> Result<(), Failure> {
     let selection = observe::selection(&options.common)?;
     options.common.filter.filter()?;
+    let variable = |name: &str| env::var(name).ok();
     let host = Host {
         proc: Path::new("/proc"),
         sys: Path::new("/sys"),
         calls: &ThisKernel,
         selection: &selection,
-        variable: &|name| env::var(name).ok(),
+        settings: &Sources { flags: &options.otlp.given, environment: &variable, file: file.given() },
+        file,
     };
     run(options, &host, &mut io::stdout().lock())
 }
@@ -69,18 +73,23 @@ pub fn run(options: &CheckOptions, host: &Host<'_>, out: &mut dyn io::Write) -> 
 #[must_use]
 pub fn check(options: &CheckOptions, host: &Host<'_>) -> Report {
     let common = &options.common;
-    let mut items = kernel::items(common, host);
+    let mut items: Vec<_> = host.file.path().map(configured).into_iter().collect();
+    items.extend(kernel::items(common, host));
     items.extend(memory::items(common, metrics_bytes(options, host), host));
     items.extend(interfaces::items(host));
-    items.extend(endpoint::items(host.variable));
+    items.extend(endpoint::items(host.settings));
     Report { items }
+}
+
+fn configured(file: &Path) -> Item {
+    Item::ok("configuration", format!("{} is used, where no flag or variable says otherwise", file.display()))
 }
 
 /// Bytes of the queue of metrics, if there would be any.
 fn metrics_bytes(options: &CheckOptions, host: &Host<'_>) -> u64 {
-    match Destination::read(Signal::Metrics, host.variable) {
+    match Destination::read(Signal::Metrics, host.settings) {
         Ok(Destination::Otlp(_)) => u64::try_from(options.metrics.queue_bytes()).unwrap_or(u64::MAX),
-        // What is wrong with the variables, the endpoint's item tells.
+        // What is wrong with the settings, the endpoint's item tells.
         _ => 0,
     }
 }

@@ -9,7 +9,7 @@ use tracing::Instrument;
 use crate::clock::Clock;
 use crate::command::Failure;
 use crate::connections::OwnConnections;
-use crate::export::{self, Limits, Otlp, Protocol, Proxy, Queue, Route, Settings, Settle, Signal};
+use crate::export::{self, Limits, Otlp, Outages, Protocol, Proxy, Queue, Route, Settings, Settle, Signal};
 use crate::telemetry::{Component, Subject, Tallied, Timed};
 
 /// A running task, and what it does in words.
@@ -31,6 +31,7 @@ impl Delivery {
         settings: Settings,
         queue: Arc<Queue>,
         own: Arc<OwnConnections>,
+        outages: &Outages,
         settle: impl Settle + 'static,
     ) -> Result<Self, Failure> {
         let protocol = settings.protocol;
@@ -41,11 +42,12 @@ impl Delivery {
         let component = Component::new(signal, subject, &settings, &queue);
         let now = || Clock::now().monotonic();
         let settle = Tallied::new(settle, &component.tally, now);
+        let outage = outages.of(&settings);
         let transport =
             Otlp::new(settings, own).map_err(|error| Failure::Configuration(error.to_string()))?;
         let transport = Timed::new(transport, &component.durations);
         let limits = limits(subject);
-        let run = async move { export::run(&queue, transport, settle, limits, now).await };
+        let run = async move { export::run(&queue, transport, settle, limits, outage, now).await };
         // Over gRPC all have the same endpoint, so that only this tells their log lines apart.
         let task = tokio::spawn(run.instrument(match (subject, signal) {
             (Subject::Flows, Signal::Logs) => tracing::error_span!("logs"),

@@ -1,13 +1,15 @@
 //! The end of `run` and `flows`: signals, one deadline for everything, the last words.
 
 use std::fmt::Display;
+use std::future::poll_fn;
 use std::io::{self, ErrorKind, Write};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::agent::{Agent, AgentError, Ending};
 use crate::command::Failure;
@@ -18,6 +20,8 @@ use crate::sync::lock;
 
 /// From the wish to end to the exit, whatever hangs. Kubernetes kills after 30 s.
 const STOP: Duration = Duration::from_secs(25);
+/// Signals that come so soon after the first are the same wish: `timeout` of coreutils tells the process, then its process group.
+const SAME_WISH: Duration = Duration::from_millis(500);
 /// How long the last words may take: nobody may read them. They are the balance, and the reason of a failure.
 pub const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -48,7 +52,17 @@ impl Signals {
         self.came = true;
     }
 
-    /// Waits for an orderly end. A second signal does not.
+    /// Forgets those that have come.
+    async fn forget(&mut self) {
+        poll_fn(|context| {
+            let _ = self.interrupt.poll_recv(context);
+            let _ = self.terminate.poll_recv(context);
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    /// Waits for an orderly end. A second signal does not, unless it comes with the first.
     pub(super) async fn orderly(
         &mut self,
         ending: impl Future<Output = Result<(), Failure>>,
@@ -57,6 +71,8 @@ impl Signals {
             if !self.came {
                 self.stop().await;
             }
+            sleep(SAME_WISH).await;
+            self.forget().await;
             self.stop().await;
         };
         tokio::select! {

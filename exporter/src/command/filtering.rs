@@ -5,14 +5,17 @@ use std::num::NonZeroU32;
 use clap::Args;
 
 use crate::command::Failure;
-use crate::kernel::Filter;
+use crate::kernel::{Filter, FilterError};
+
+/// The option whose values make sense together only.
+pub(super) const FILTER: &str = "filter";
 
 /// Which packets are counted.
 #[derive(Clone, Debug, Args)]
 pub struct FilterOptions {
     /// Which packets are seen: 'reject udp port 53', 'accept 10.0.0.0/8 <-> any'; the first rule that fits decides, what none fits is
     /// accepted; several times, or with ; between rules. docs/filters.md has all of it [default: everything]
-    #[arg(long = "filter", value_name = "RULE", env = "OTEL_FLOW_EXPORTER_FILTER")]
+    #[arg(long = FILTER, value_name = "RULE", env = "OTEL_FLOW_EXPORTER_FILTER")]
     pub filter: Vec<String>,
     /// Count one flow in so many, always the same ones; docs/sampling.md says what figures then mean
     #[arg(long, value_name = "NUMBER", default_value = "1", env = "OTEL_FLOW_EXPORTER_SAMPLE")]
@@ -25,8 +28,13 @@ impl FilterOptions {
     /// # Errors
     /// [`Failure::Usage`] for a rule that is none.
     pub(super) fn filter(&self) -> Result<Filter, Failure> {
-        Filter::parse(self.filter.iter().map(String::as_str))
+        rules(&self.filter)
             .map(|filter| filter.sampled(self.sample))
             .map_err(|error| Failure::Usage(format!("--filter: {error}")))
     }
+}
+
+/// The filter that values of the option are.
+pub(super) fn rules(values: &[String]) -> Result<Filter, FilterError> {
+    Filter::parse(values.iter().map(String::as_str))
 }

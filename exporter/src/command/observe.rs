@@ -13,9 +13,10 @@ use tokio::time::sleep;
 
 use crate::agent::{Agent, Settings};
 use crate::command::end::{self, Signals, say};
-use crate::command::outgoing::Outgoing;
+use crate::command::outgoing::{HANDING_BACK, Outgoing};
 use crate::command::{Common, Failure, check};
 use crate::connections::OwnConnections;
+use crate::features::Feature;
 use crate::kernel::budget::{self, Plan, Wants};
 use crate::kernel::probe::{kernel_release, may_enter_namespaces, privileges};
 use crate::kernel::{Glob, InstanceLock, Reach, Selection, Summary, raise_limit};
@@ -26,8 +27,6 @@ use crate::print::{Columns, Format, Width, printer};
 
 /// After this long without a packet a user wonders.
 const QUIET: Duration = Duration::from_secs(3);
-/// What the thread that reads flows needs to end once it no longer waits for the output.
-const HANDING_BACK: Duration = Duration::from_secs(1);
 
 /// What exporting means for observing.
 #[derive(Default)]
@@ -60,6 +59,7 @@ pub(super) fn settings(
         with_path: common.path,
         community_id_seed: common.community_id.then_some(common.community_id_seed),
         excluded: exports.excluded,
+        features: Arc::default(),
     })
 }
 
@@ -119,11 +119,15 @@ pub(super) fn start<O: Outlet + Send + 'static>(
     let proc = Path::new("/proc");
     kernel_release(proc)?;
     privileges(proc)?;
-    if settings.reach == Reach::All && !may_enter_namespaces(proc) {
-        say(
-            "only the agent's own network namespace is observed, for want of CAP_SYS_ADMIN (--namespaces all)",
-        );
-        settings.reach = Reach::Own;
+    if settings.reach == Reach::All {
+        let may_enter = may_enter_namespaces(proc);
+        settings.features.set(Feature::Namespaces, may_enter);
+        if !may_enter {
+            say(
+                "only the agent's own network namespace is observed, for want of CAP_SYS_ADMIN (--namespaces all)",
+            );
+            settings.reach = Reach::Own;
+        }
     }
     if let Err(error) = raise_limit() {
         tracing::warn!(
@@ -147,6 +151,11 @@ pub(super) fn attached(summary: &Summary) {
             summary.attached.join(", ")
         )),
         None => say("attached to no interface yet; waiting for one that is selected"),
+    }
+    if summary.was_killed {
+        say(
+            "the run before this one was killed: what passed since then, and what it had not delivered, is counted nowhere",
+        );
     }
     for failed in &summary.failed {
         say(failed);
@@ -179,6 +188,7 @@ pub(super) async fn print(
         }
     }
     writer.stop_by(end::deadline(HANDING_BACK));
+    outgoing.wait_no_longer();
     let deadline = end::deadline(outgoing.shutdown());
     let hooks = Arc::clone(&agent.hooks);
     let ending = async {

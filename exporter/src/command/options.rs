@@ -1,18 +1,24 @@
-//! Options of the commands. A flag goes before its environment variable, that before the default.
+//! Options of the commands. A flag goes before its environment variable, that before the configuration file, that before the default.
+
+mod otlp;
+mod switch;
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::BoolishValueParser;
-use clap::{ArgAction, Args};
+use clap::Args;
 
 use crate::aggregate::Dimension;
 use crate::command::{FilterOptions, value};
 use crate::kernel::budget::Wants;
 use crate::kernel::{Drops, Method, Reach};
 use crate::print::Format;
+
+pub use self::otlp::OtlpOptions;
+pub(super) use self::otlp::milliseconds;
+pub(super) use self::switch::with_switches;
 
 /// Options of every command that observes.
 #[derive(Clone, Debug, Args)]
@@ -26,7 +32,7 @@ pub struct Common {
         value_name = "GLOB",
         env = "OTEL_FLOW_EXPORTER_INTERFACES",
         value_delimiter = ',',
-        value_parser = value::entry
+        value_parser = value::pattern
     )]
     pub interfaces: Vec<String>,
     /// Interfaces to leave out, in the same form
@@ -35,11 +41,11 @@ pub struct Common {
         value_name = "GLOB",
         env = "OTEL_FLOW_EXPORTER_EXCLUDE_INTERFACES",
         value_delimiter = ',',
-        value_parser = value::entry
+        value_parser = value::pattern
     )]
     pub exclude_interfaces: Vec<String>,
     /// Observe the loopback interface too
-    #[arg(long, env = "OTEL_FLOW_EXPORTER_LOOPBACK", value_parser = BoolishValueParser::new())]
+    #[arg(long, default_value = "false", env = "OTEL_FLOW_EXPORTER_LOOPBACK")]
     pub loopback: bool,
     /// Which packets are counted.
     #[command(flatten)]
@@ -78,49 +84,19 @@ pub struct Common {
     )]
     pub tcp_idle_timeout: Duration,
     /// Whether a record lists all the interfaces that its packets passed
-    #[arg(
-        long,
-        value_name = "BOOL",
-        default_value = "true",
-        default_missing_value = "true",
-        num_args = 0..=1,
-        require_equals = true,
-        action = ArgAction::Set,
-        value_parser = BoolishValueParser::new(),
-        env = "OTEL_FLOW_EXPORTER_PATH"
-    )]
+    #[arg(long, default_value = "true", env = "OTEL_FLOW_EXPORTER_PATH")]
     pub path: bool,
     /// Whether a connection's first bytes are looked at, for its application protocol and TLS; docs/facts.md says what is kept
-    #[arg(
-        long,
-        value_name = "BOOL",
-        default_value_t = true,
-        default_missing_value = "true",
-        num_args = 0..=1,
-        require_equals = true,
-        action = ArgAction::Set,
-        value_parser = BoolishValueParser::new(),
-        env = "OTEL_FLOW_EXPORTER_FACTS"
-    )]
+    #[arg(long, default_value = "true", env = "OTEL_FLOW_EXPORTER_FACTS")]
     pub facts: bool,
     /// Whether records say how well TCP connections do while they live: round-trip times, what was sent again
-    #[arg(
-        long,
-        value_name = "BOOL",
-        default_value = "true",
-        default_missing_value = "true",
-        num_args = 0..=1,
-        require_equals = true,
-        action = ArgAction::Set,
-        value_parser = BoolishValueParser::new(),
-        env = "OTEL_FLOW_EXPORTER_TCP_QUALITY"
-    )]
+    #[arg(long, default_value = "true", env = "OTEL_FLOW_EXPORTER_TCP_QUALITY")]
     pub tcp_quality: bool,
     /// Of which flows to tell what the kernel dropped, and why: of none, of those that an interface saw, or also of others
     #[arg(long, value_name = "WHICH", default_value = "seen", env = "OTEL_FLOW_EXPORTER_DROPS")]
     pub drops: Drops,
     /// Say what other tools call a flow: its Community ID
-    #[arg(long, env = "OTEL_FLOW_EXPORTER_COMMUNITY_ID", value_parser = BoolishValueParser::new())]
+    #[arg(long, default_value = "false", env = "OTEL_FLOW_EXPORTER_COMMUNITY_ID")]
     pub community_id: bool,
     /// Seed of the Community ID, the same as the other tools have
     #[arg(long, value_name = "NUMBER", default_value_t = 0, env = "OTEL_FLOW_EXPORTER_COMMUNITY_ID_SEED")]
@@ -157,8 +133,11 @@ pub struct RunOptions {
         env = "OTEL_FLOW_EXPORTER_INSTANCE"
     )]
     pub instance: String,
+    /// Where and how to export.
+    #[command(flatten)]
+    pub otlp: OtlpOptions,
     /// Report the flows of this agent's own export too
-    #[arg(long, env = "OTEL_FLOW_EXPORTER_OWN_TRAFFIC", value_parser = BoolishValueParser::new())]
+    #[arg(long, default_value = "false", env = "OTEL_FLOW_EXPORTER_OWN_TRAFFIC")]
     pub own_traffic: bool,
     /// What metrics say of them.
     #[command(flatten)]
@@ -214,17 +193,7 @@ impl MetricOptions {
 #[derive(Clone, Debug, Args)]
 pub struct TelemetryOptions {
     /// Send metrics of the agent itself where metrics go
-    #[arg(
-        long,
-        value_name = "BOOL",
-        default_value = "true",
-        default_missing_value = "true",
-        num_args = 0..=1,
-        require_equals = true,
-        action = ArgAction::Set,
-        value_parser = BoolishValueParser::new(),
-        env = "OTEL_FLOW_EXPORTER_SELF_TELEMETRY"
-    )]
+    #[arg(long, default_value = "true", env = "OTEL_FLOW_EXPORTER_SELF_TELEMETRY")]
     pub self_telemetry: bool,
     /// Answer over HTTP at this address: /metrics of the agent itself, /healthz and /readyz [default: nowhere]
     #[arg(long, value_name = "ADDRESS", value_parser = value::address, env = "OTEL_FLOW_EXPORTER_LISTEN")]
@@ -292,6 +261,9 @@ pub struct CheckOptions {
     /// What metrics would say of it.
     #[command(flatten)]
     pub metrics: MetricOptions,
+    /// Where and how it would be exported.
+    #[command(flatten)]
+    pub otlp: OtlpOptions,
 }
 
 #[cfg(test)]

@@ -1,19 +1,31 @@
-//! All that leaves the process for receivers, and its end in order.
+//! All that leaves the process beside printed flows, and its end in order.
 
 use std::time::Duration;
 
-use crate::command::Failure;
 use crate::command::delivery::{self, Delivery};
 use crate::command::telemetry::Running;
+use crate::command::{Failure, end};
+use crate::outlet::Writer;
 
-/// What delivers flows, and what tells of the agent.
+/// What the thread that reads flows needs to end once it no longer waits for an output.
+pub(super) const HANDING_BACK: Duration = Duration::from_secs(1);
+
+/// What delivers flows, what tells of the agent, what prints metrics.
 #[derive(Default)]
 pub(super) struct Outgoing {
     pub(super) deliveries: Vec<Delivery>,
     pub(super) telemetry: Running,
+    pub(super) console: Option<Writer>,
 }
 
 impl Outgoing {
+    /// From now on nobody waits for long for who reads printed metrics.
+    pub(super) fn wait_no_longer(&self) {
+        if let Some(writer) = &self.console {
+            writer.stop_by(end::deadline(HANDING_BACK));
+        }
+    }
+
     /// How long its end may take.
     pub(super) fn shutdown(&self) -> Duration {
         let flows = self.deliveries.iter().map(Delivery::shutdown).max().unwrap_or_default();

@@ -7,16 +7,20 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::metrics::Metrics;
+use opentelemetry_sdk::Resource;
+
+use self::metrics::{Metrics, Shared};
 use crate::accounts::Accounts;
 use crate::command::delivery::Delivery;
 use crate::command::end::{self, Signals, say};
 use crate::command::observe::Exports;
 use crate::command::outgoing::Outgoing;
 use crate::command::telemetry::Telemetry;
-use crate::command::{Failure, RunOptions, observe};
+use crate::command::{ConfigFile, Failure, RunOptions, observe};
 use crate::connections::OwnConnections;
-use crate::export::{Compressor, Destination, Queue, Settings, SettingsError, Signal};
+use crate::export::{
+    Compressor, Destination, Outages, Queue, Settings, SettingsError, Signal, Source, Sources,
+};
 use crate::kernel::InstanceLock;
 use crate::ledger::Ledger;
 use crate::otlp::{LogsWriter, Observer, describe, encode_resource};
@@ -34,29 +38,35 @@ const REQUEST: usize = 1 << 20;
 ///
 /// # Errors
 /// [`Failure`], before anything is observed or when observing ends early.
-pub async fn run(options: RunOptions) -> Result<(), Failure> {
+pub async fn run(options: RunOptions, file: ConfigFile) -> Result<(), Failure> {
     let variable = |name: &str| env::var(name).ok();
+    let sources = Sources { flags: &options.otlp.given, environment: &variable, file: file.given() };
     let wrong = |error: SettingsError| Failure::Configuration(error.to_string());
-    let logs = Destination::read(Signal::Logs, &variable).map_err(wrong)?;
-    let metrics = Metrics::read(&variable).map_err(wrong)?;
+    if let Some(path) = file.path() {
+        tracing::info!(file = %path.display(), "configured by a file, as far as flags and variables do not say otherwise");
+    }
+    let logs = Destination::read(Signal::Logs, &sources).map_err(wrong)?;
+    let metrics = Metrics::read(&sources).map_err(wrong)?;
+    let resource = describe(&Observer::on_this_host(&options.instance), &|name| sources.value(name));
     let instance =
         InstanceLock::acquire(&options.instance).map_err(|error| Failure::Unavailable(error.to_string()))?;
-    let receiver = metrics.as_ref().map(Metrics::receiver);
+    let receiver = metrics.as_ref().and_then(Metrics::receiver);
     let telemetry = Telemetry::prepare(&options.telemetry, receiver).await?;
     match (logs, metrics) {
         (Destination::Otlp(logs), metrics) => {
-            export(&options, instance, Some(*logs), metrics, telemetry).await
+            export(&options, instance, resource, Some(*logs), metrics, telemetry).await
         }
         (Destination::Console, metrics) => {
-            print(&options, instance, "flows are printed; Ctrl-C ends", metrics, telemetry).await
+            print(&options, instance, resource, "flows are printed; Ctrl-C ends", metrics, telemetry).await
         }
-        (Destination::Unset, None) => {
+        // Where metrics are printed nothing is exported either.
+        (Destination::Unset, metrics) if metrics.as_ref().is_none_or(Metrics::are_printed) => {
             let hint = "no OTLP endpoint is set (OTEL_EXPORTER_OTLP_ENDPOINT), so flows are printed here; Ctrl-C ends";
-            print(&options, instance, hint, None, telemetry).await
+            print(&options, instance, resource, hint, metrics, telemetry).await
         }
-        (Destination::Nothing { variable }, None) => idle(variable, telemetry).await,
+        (Destination::Nothing { variable }, None) => idle(&variable, telemetry).await,
         (Destination::Unset | Destination::Nothing { .. }, metrics) => {
-            export(&options, instance, None, metrics, telemetry).await
+            export(&options, instance, resource, None, metrics, telemetry).await
         }
     }
 }
@@ -73,12 +83,14 @@ async fn idle(variable: &str, telemetry: Telemetry) -> Result<(), Failure> {
 async fn print(
     options: &RunOptions,
     instance: InstanceLock,
+    resource: Resource,
     hint: &str,
     metrics: Option<Metrics>,
     telemetry: Telemetry,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let own = Arc::<OwnConnections>::default();
+    let outages = Outages::default();
     let interval = options.interval.unwrap_or(PRINT_INTERVAL);
     let settings =
         observe::settings(&options.common, instance, interval, exports(options, &own, metrics.as_ref()))?;
@@ -86,20 +98,21 @@ async fn print(
     let printing = observe::printing(Format::Table, None, &ledger, &settings.plan)?;
     let writer = printing.writer();
     let mut outlet = Outlets { records: Some(Box::new(printing)), metrics: None };
-    let mut deliveries = Vec::new();
-    let resource = describe(&Observer::on_this_host(&options.instance));
+    let (mut deliveries, mut console) = (Vec::new(), None);
     if let Some(metrics) = metrics {
-        let (metering, delivery) =
-            metrics.start(&options.metrics, &encode_resource(&resource), &ledger, &own)?;
-        outlet.metrics = Some(metering);
-        deliveries.push(delivery);
+        let encoded = encode_resource(&resource);
+        let shared = Shared { ledger: &ledger, own: &own, outages: &outages };
+        let started = metrics.start(&options.metrics, &encoded, &shared)?;
+        outlet.metrics = Some(started.outlet);
+        deliveries.extend(started.delivery);
+        console = started.console;
     }
     let agent = observe::start(settings, &ledger, outlet)?;
     observe::attached(&agent.summary);
     deliveries.iter().for_each(Delivery::announce);
-    let telemetry = telemetry.start(resource, &agent, &ledger, &own, &deliveries)?;
+    let telemetry = telemetry.start(resource, &agent, &ledger, &own, &outages, &deliveries)?;
     say(hint);
-    let outgoing = Outgoing { deliveries, telemetry };
+    let outgoing = Outgoing { deliveries, telemetry, console };
     observe::print(agent, ledger, writer, &mut signals, pending(), outgoing).await
 }
 
@@ -107,20 +120,21 @@ async fn print(
 async fn export(
     options: &RunOptions,
     instance: InstanceLock,
+    resource: Resource,
     logs: Option<Settings>,
     metrics: Option<Metrics>,
     telemetry: Telemetry,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let own = Arc::<OwnConnections>::default();
+    let outages = Outages::default();
     let interval = options.interval.unwrap_or(EXPORT_INTERVAL);
     let settings =
         observe::settings(&options.common, instance, interval, exports(options, &own, metrics.as_ref()))?;
     let ledger = Arc::new(Ledger::default());
-    let resource = describe(&Observer::on_this_host(&options.instance));
     let encoded = encode_resource(&resource);
     let mut outlet = Outlets { records: None, metrics: None };
-    let mut deliveries = Vec::new();
+    let (mut deliveries, mut console) = (Vec::new(), None);
     let accounts = Accounts::new(&ledger);
     let rejected = accounts.rejected();
     let alone = logs.is_none();
@@ -135,23 +149,27 @@ async fn export(
             logs,
             queue,
             Arc::clone(&own),
+            &outages,
             accounts,
         )?);
     }
     if let Some(metrics) = metrics {
-        let (metering, delivery) = metrics.start(&options.metrics, &encoded, &ledger, &own)?;
-        outlet.metrics = Some(if alone { metering.alone(&ledger) } else { metering });
-        deliveries.push(delivery);
+        let shared = Shared { ledger: &ledger, own: &own, outages: &outages };
+        let started = metrics.start(&options.metrics, &encoded, &shared)?;
+        outlet.metrics = Some(if alone { started.outlet.alone(&ledger) } else { started.outlet });
+        deliveries.extend(started.delivery);
+        console = started.console;
     }
     let mut agent = observe::start(settings, &ledger, outlet)?;
     observe::attached(&agent.summary);
     deliveries.iter().for_each(Delivery::announce);
-    let telemetry = telemetry.start(resource, &agent, &ledger, &own, &deliveries)?;
-    let outgoing = Outgoing { deliveries, telemetry };
+    let telemetry = telemetry.start(resource, &agent, &ledger, &own, &outages, &deliveries)?;
+    let outgoing = Outgoing { deliveries, telemetry, console };
     tokio::select! {
         () = signals.stop() => {}
         () = agent.ended() => {}
     }
+    outgoing.wait_no_longer();
     let deadline = end::deadline(outgoing.shutdown());
     let hooks = Arc::clone(&agent.hooks);
     let ending = async {

@@ -8,12 +8,12 @@ use std::time::Duration;
 use opentelemetry_sdk::Resource;
 use tokio::task::spawn_blocking;
 
-use crate::accounts::MetricsAccounts;
+use crate::accounts::{Arrivals, MetricsAccounts};
 use crate::agent::Agent;
 use crate::command::delivery::{self, Delivery};
 use crate::command::{Failure, TelemetryOptions, run};
 use crate::connections::OwnConnections;
-use crate::export::{MetricsSettings, Queue, Settings, Signal};
+use crate::export::{MetricsSettings, Outages, Queue, Settings, Signal};
 use crate::ledger::Ledger;
 use crate::telemetry::{Health, Listener, Metrics, Pages, Push, Serving, Sources, Subject};
 
@@ -65,6 +65,7 @@ impl Telemetry {
         agent: &Agent,
         ledger: &Arc<Ledger>,
         connections: &Arc<OwnConnections>,
+        outages: &Outages,
         deliveries: &[Delivery],
     ) -> Result<Running, Failure> {
         let Self { listener, receiver } = self;
@@ -75,15 +76,22 @@ impl Telemetry {
         if let Some((endpoint, settings)) = receiver {
             let queue = Arc::new(Queue::new(QUEUE));
             push = Some(Push::new(&queue, run::compressor(&endpoint)?, settings));
-            let accounts = MetricsAccounts::new(ledger, settings.temporality);
+            let accounts = MetricsAccounts::new(ledger, settings.temporality, Arrivals::default());
             let connections = Arc::clone(connections);
-            let started =
-                Delivery::start(Signal::Metrics, Subject::Agent, endpoint, queue, connections, accounts);
+            let started = Delivery::start(
+                Signal::Metrics,
+                Subject::Agent,
+                endpoint,
+                queue,
+                connections,
+                outages,
+                accounts,
+            );
             own = Some(started?);
         }
         let components = deliveries.iter().chain(&own).map(|delivery| delivery.component().clone()).collect();
         let view = agent.attaching();
-        let sources = Sources::new(ledger, &agent.progress, move || view.read(), components);
+        let sources = Sources::new(ledger, &agent.progress, move || view.read(), components, &agent.features);
         let sources = Arc::new(sources);
         let metrics = Metrics::start(resource, &sources, push);
         let metrics = metrics.map_err(|error| Failure::Software(error.to_string()))?;

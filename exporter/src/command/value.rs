@@ -1,13 +1,12 @@
 //! Values of options, parsed once.
 
-use std::convert::Infallible;
 use std::net::{AddrParseError, SocketAddr};
 use std::time::Duration;
 
 use bytesize::ByteSize;
 
 use crate::aggregate::{Dimension, UnknownDimension};
-use crate::kernel::{InstanceError, InstanceLock};
+use crate::kernel::{Glob, GlobError, InstanceError, InstanceLock};
 
 /// `500ms`, `10s`, `2m`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -35,10 +34,10 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-/// An entry of a list, without the spaces around it.
-#[expect(clippy::unnecessary_wraps, reason = "the signature of a value parser")]
-pub(super) fn entry(text: &str) -> Result<String, Infallible> {
-    Ok(text.trim().to_owned())
+/// A pattern of names of interfaces, without the spaces around it.
+pub(super) fn pattern(text: &str) -> Result<String, GlobError> {
+    let text = text.trim();
+    text.parse::<Glob>().map(|_| text.to_owned())
 }
 
 /// An entry of a list of dimensions.

@@ -8,8 +8,7 @@ use crate::clock::MonotonicTime;
 use crate::export::backoff::Backoff;
 use crate::export::batch::Batch;
 use crate::export::classify::Verdict;
-use crate::export::exporter::{Limits, Outcome};
-use crate::export::halve::halve;
+use crate::export::exporter::{Limits, Outcome, Settle};
 use crate::export::outage::Outage;
 use crate::export::payload::Payload;
 use crate::export::request_size::RequestSize;
@@ -27,7 +26,7 @@ pub(super) struct Delivery<'a, T, N> {
     backoff: Backoff,
     outage: Outage,
     /// What the receiver said last about records that it does not take, so that it is logged once and not with each batch.
-    last_words: String,
+    last_words: Option<(&'static str, String)>,
 }
 
 /// How the attempts for one request ended.
@@ -39,7 +38,7 @@ enum End {
 }
 
 impl<'a, T: Transport, N: Fn() -> MonotonicTime + Send> Delivery<'a, T, N> {
-    pub(super) fn new(transport: T, size: &'a RequestSize, limits: Limits, now: N) -> Self {
+    pub(super) fn new(transport: T, size: &'a RequestSize, limits: Limits, outage: Outage, now: N) -> Self {
         Self {
             transport,
             size,
@@ -47,47 +46,44 @@ impl<'a, T: Transport, N: Fn() -> MonotonicTime + Send> Delivery<'a, T, N> {
             limits,
             now,
             backoff: Backoff::new(limits.first_wait, limits.longest_wait),
-            outage: Outage::default(),
-            last_words: String::new(),
+            outage,
+            last_words: None,
         }
     }
 
-    /// Tries until the receiver has the batch, refuses it, or the batch is too old. What is too large goes in halves; what was
-    /// too large before does so at once.
-    pub(super) async fn deliver(&mut self, batch: &Batch) -> Outcome {
+    /// Tries until the receiver has the batch, refuses it, or the batch is too old, and settles it. What is too large goes in
+    /// halves, and what was too large before does so at once; each part is settled by itself. `parts` is the batch, and then what
+    /// there is still to settle of it, the next part last; so nothing is missing when this ends early.
+    pub(super) async fn deliver(&mut self, parts: &mut Vec<Batch>, settle: &mut impl Settle) {
         self.may_be_larger();
-        let mut rejected_records = 0;
-        let mut parts = vec![(batch.payload.clone(), batch.records)];
-        while let Some((payload, records)) = parts.pop() {
-            if payload.uncompressed > self.size.most()
-                && let Some([first, second]) = halve(&payload, records)
+        while let Some(part) = parts.last() {
+            if part.payload.uncompressed > self.size.most()
+                && let Some(halves) = part.halve()
             {
-                parts.extend([second, first]);
+                go_on_with(parts, halves);
                 continue;
             }
-            rejected_records += match self.attempt(&payload, batch.created).await {
-                End::Taken(partial) => self.rejected(records, &partial),
+            let outcome = match self.attempt(&part.payload, part.created).await {
+                End::Taken(partial) => self.taken(part.records, &partial),
                 End::Refused(failure) => {
                     self.refused(&failure);
-                    records
+                    Outcome::Refused
                 }
                 End::TooLarge(failure) => {
-                    if let Some([first, second]) = halve(&payload, records) {
-                        self.too_large(first.0.uncompressed.max(second.0.uncompressed));
-                        parts.extend([second, first]);
+                    if let Some(halves) = part.halve() {
+                        self.too_large(halves.each_ref().map(|half| half.payload.uncompressed));
+                        go_on_with(parts, halves);
                         continue;
                     }
                     self.refused(&failure);
-                    records
+                    Outcome::Refused
                 }
-                End::TooOld => return Outcome::Undelivered,
+                // So are the others.
+                End::TooOld => return give_up(parts, settle),
             };
-        }
-        // Without a single record that arrived there is no doubt about any.
-        if rejected_records > 0 && rejected_records >= batch.records {
-            Outcome::Refused
-        } else {
-            Outcome::Delivered { rejected_records }
+            if let Some(part) = parts.pop() {
+                settle.settle(outcome, part);
+            }
         }
     }
 
@@ -127,8 +123,9 @@ impl<'a, T: Transport, N: Fn() -> MonotonicTime + Send> Delivery<'a, T, N> {
         }
     }
 
-    /// The receiver may take requests of so many bytes, and none much larger.
-    fn too_large(&mut self, bytes: usize) {
+    /// The receiver may take requests of the size of these halves, and none much larger.
+    fn too_large(&mut self, [first, second]: [usize; 2]) {
+        let bytes = first.max(second);
         self.size.lower(bytes);
         self.larger_at = (self.now)().after(nanoseconds(self.limits.larger_after));
         tracing::info!(
@@ -155,7 +152,8 @@ impl<'a, T: Transport, N: Fn() -> MonotonicTime + Send> Delivery<'a, T, N> {
         self.log_words("the receiver refuses records for good", &failure.cause, failure.remedy);
     }
 
-    fn rejected(&mut self, records: u32, partial: &PartialSuccess) -> u32 {
+    /// The receiver took so many records, but for those that it names a number of.
+    fn taken(&mut self, records: u32, partial: &PartialSuccess) -> Outcome {
         let rejected = u32::try_from(partial.rejected.max(0)).unwrap_or(u32::MAX).min(records);
         if rejected > 0 {
             self.log_words(
@@ -170,7 +168,12 @@ impl<'a, T: Transport, N: Fn() -> MonotonicTime + Send> Delivery<'a, T, N> {
                 "see the receiver's own log",
             );
         }
-        rejected
+        // Without a single record that arrived there is no doubt about any.
+        if rejected > 0 && rejected == records {
+            Outcome::Refused
+        } else {
+            Outcome::Delivered { rejected_records: rejected }
+        }
     }
 
     fn log_words(&mut self, what: &'static str, words: &str, remedy: &'static str) {
@@ -178,10 +181,23 @@ impl<'a, T: Transport, N: Fn() -> MonotonicTime + Send> Delivery<'a, T, N> {
         const SHOWN: usize = 512;
 
         let words = &words[..words.floor_char_boundary(SHOWN)];
-        if self.last_words != words {
-            words.clone_into(&mut self.last_words);
+        if self.last_words.as_ref().is_none_or(|(last, of_last)| *last != what || of_last != words) {
+            self.last_words = Some((what, words.to_owned()));
             tracing::warn!(endpoint = self.transport.endpoint(), cause = words, remedy, "{what}");
         }
+    }
+}
+
+/// The next part in its halves.
+fn go_on_with(parts: &mut Vec<Batch>, [first, second]: [Batch; 2]) {
+    parts.pop();
+    parts.extend([second, first]);
+}
+
+/// Settles what is left of a batch as lost.
+pub(super) fn give_up(parts: &mut Vec<Batch>, settle: &mut impl Settle) {
+    while let Some(part) = parts.pop() {
+        settle.settle(Outcome::Undelivered, part);
     }
 }
 

@@ -116,6 +116,12 @@ pub(super) fn partial(rejected_log_records: i64, error_message: String) -> Expor
     }
 }
 
+/// What so many of a batch's records account for.
+pub(super) fn counts(number: u64, records: u64) -> Counts {
+    Counts { packets: number * records, bytes: 64 * number * records }
+}
+
+/// A batch of 100 records.
 pub(super) fn batch(number: u64) -> Batch {
     let log_records = vec![LogRecord { time_unix_nano: number, ..LogRecord::default() }; 100];
     let scope_logs = vec![ScopeLogs { log_records, ..ScopeLogs::default() }];
@@ -123,7 +129,7 @@ pub(super) fn batch(number: u64) -> Batch {
     Batch {
         payload: Payload::plain(ExportLogsServiceRequest { resource_logs }.encode_to_vec()),
         records: 100,
-        accounted: vec![(HookId(3), Counts { packets: number, bytes: 64 * number })],
+        accounted: (0..100).map(|record| (record, HookId(3), counts(number, 1))).collect(),
         created: Clock::now().monotonic(),
     }
 }
@@ -135,7 +141,7 @@ pub(super) async fn listen() -> (TcpListener, SocketAddr) {
 }
 
 fn transport(address: SocketAddr, timeout: Duration) -> Otlp {
-    let settings = Settings::read(Signal::Logs, &|name| match name {
+    let settings = Settings::read(Signal::Logs, &|name: &str| match name {
         "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(format!("http://{address}")),
         "OTEL_EXPORTER_OTLP_PROTOCOL" => Some("grpc".to_owned()),
         "OTEL_EXPORTER_OTLP_TIMEOUT" => Some(timeout.as_millis().to_string()),
@@ -154,7 +160,8 @@ fn start(queue: &Arc<Queue>, transport: impl Transport + 'static, settled: &Sett
         shutdown: PATIENCE,
         ..Limits::default()
     };
-    tokio::spawn(async move { run(&queue, transport, settled, limits, || Clock::now().monotonic()).await })
+    let now = || Clock::now().monotonic();
+    tokio::spawn(async move { run(&queue, transport, settled, limits, Outage::default(), now).await })
 }
 
 async fn ended(task: JoinHandle<()>) {

@@ -35,14 +35,15 @@ pub use self::batch::Batch;
 pub use self::classify::Verdict;
 pub use self::client::{ConnectError, Otlp};
 pub use self::exporter::{Limits, Outcome, Settle, run};
+pub use self::outage::{Outage, Outages};
 pub use self::payload::{Compressor, Encoding, Payload};
 pub use self::protobuf::ProtobufError;
 pub use self::queue::{Fill, Queue};
 pub use self::request_size::RequestSize;
 pub use self::response::{PartialSuccess, decode_response};
 pub use self::settings::{
-    Destination, EndpointProblem, HeaderProblem, MetricsSettings, Protocol, Proxy, ProxyProblem, Route,
-    Settings, SettingsError, UnixAddress,
+    Destination, EndpointProblem, FileSetting, Form, Given, HeaderProblem, MetricsSettings, Protocol, Proxy,
+    ProxyProblem, Route, Said, Setting, Settings, SettingsError, Source, Sources, UnixAddress,
 };
 pub use self::signal::Signal;
 pub use self::tls::{Identity, TlsError, TlsFiles};
@@ -53,5 +54,7 @@ pub use self::transport::{Failure, Transport};
 mod delivery_tests;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod header_tests;
 #[cfg(test)]
 mod route_tests;

@@ -173,12 +173,13 @@ mod tests {
     use super::*;
     use crate::clock::MonotonicTime;
     use crate::export::payload::Payload;
+    use crate::flow::RecordCounts;
 
     fn batch(number: u64) -> Batch {
         Batch {
             payload: Payload::plain(vec![0; 100]),
             records: 1,
-            accounted: Vec::new(),
+            accounted: RecordCounts::default(),
             created: MonotonicTime(number),
         }
     }

@@ -20,7 +20,7 @@ impl Signal {
     }
 
     /// The variable that says whether the signal is exported, and by what.
-    pub(super) fn exporter_variable(self) -> &'static str {
+    pub(super) const fn exporter_variable(self) -> &'static str {
         match self {
             Self::Logs => "OTEL_LOGS_EXPORTER",
             Self::Metrics => "OTEL_METRICS_EXPORTER",

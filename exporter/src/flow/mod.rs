@@ -18,6 +18,7 @@ mod observation;
 mod quality;
 mod quic;
 mod record;
+mod record_counts;
 mod role;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -49,6 +50,7 @@ pub use self::quic::{ConnectionId, QuicHeader, QuicVersion};
 pub use self::record::{
     EndReason, Endpoint, Evidence, FlowRecord, Hop, OtherReason, OtherRecord, Record, RecordSink,
 };
+pub use self::record_counts::RecordCounts;
 pub use self::role::Role;
 pub use self::tcp::{Ecn, TcpFlags};
 pub(crate) use self::text::protocol_number;

@@ -1,6 +1,7 @@
 //! What user space reads from the kernel, decoded.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use crate::clock::MonotonicTime;
 use crate::flow::{Counts, Ecn, HookId, Mac, OtherReason, Quality, TcpFlags, Tuple, Vlan};
@@ -20,6 +21,9 @@ pub struct Observation {
     pub last: MonotonicTime,
     /// When a TCP connection was opened.
     pub handshake: Handshake,
+    /// Initial sequence number of the end that opens the TCP connection, where these packets say it. Packets of two connections that
+    /// say it are never in one observation.
+    pub initial: Option<NonZeroU32>,
     /// Source and destination of the first frame, where the device has a link layer.
     pub macs: Option<(Mac, Mac)>,
     /// VLAN tags of the first frame.
@@ -58,7 +62,7 @@ pub struct Handshake {
     pub syn_ack: Option<MonotonicTime>,
     /// ACK without SYN and RST.
     pub ack: Option<MonotonicTime>,
-    /// The second SYN, or the second SYN-ACK: what comes after it may answer either. Up to a microsecond or so early.
+    /// The second SYN, or the second SYN-ACK: what comes after it may answer either. Up to a millisecond or so early.
     pub again: Option<MonotonicTime>,
 }
 

@@ -1,6 +1,7 @@
 //! From the kernel's integers to the words of the program.
 
 use std::net::Ipv6Addr;
+use std::num::NonZeroU32;
 
 use abi::{
     Direction, Entry, Facts, ObservationKey, TcpQuality, key_flags, opened_again, protocol, seen, vlan,
@@ -27,6 +28,7 @@ pub(super) fn observation(entry: &Entry, quality: TcpQuality, tick: u64, hooks: 
         first,
         last: MonotonicTime(first.0 + u64::from(ticks) * tick),
         handshake: handshake(facts),
+        initial: NonZeroU32::new(facts.initial),
         macs: (facts.src_mac != [0; 6] || facts.dst_mac != [0; 6])
             .then_some((Mac(facts.src_mac), Mac(facts.dst_mac))),
         vlan: Vlan { outer: vlan_id(facts.vlan_outer), inner: vlan_id(facts.vlan_inner) },

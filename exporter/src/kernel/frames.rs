@@ -28,7 +28,12 @@ pub struct Frames {
     touched: Vec<u32>,
     /// When the last frame of each entry was captured, in nanoseconds; 0 where there is none since the last reading.
     last: Vec<u64>,
+    /// Since the last reading, on the wire.
+    bytes: u64,
 }
+
+/// An entry holds twice as many: one more frame has room.
+const MOST_BYTES: u64 = 1 << 47;
 
 /// A frame as a program takes it.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +66,7 @@ impl Frames {
     pub(super) fn new(ebpf: &mut Ebpf, programs: Programs, reader: Reader) -> Result<Self, ReadError> {
         let captured = mapped(ebpf, CAPTURED, 1)?;
         let last = vec![0; reader.entries_in_map()];
-        Ok(Self { programs, reader, captured, touched: Vec::new(), last })
+        Ok(Self { programs, reader, captured, touched: Vec::new(), last, bytes: 0 })
     }
 
     /// Counts a frame. One that is told to be there `again` was held, and is not another time.
@@ -85,6 +90,7 @@ impl Frames {
                 {
                     self.touched.push(number);
                 }
+                self.bytes += u64::from(wire_len);
                 Outcome::Counted
             }
             _ => Outcome::LeftOut,
@@ -94,7 +100,7 @@ impl Frames {
     /// Whether to [read](Self::read) before the next frame, which may find no room.
     #[must_use]
     pub fn are_full(&self) -> bool {
-        self.reader.is_full()
+        self.reader.is_full() || self.bytes >= MOST_BYTES
     }
 
     /// Gives what was counted since the last time, if the frames came in the order of their times.
@@ -104,6 +110,7 @@ impl Frames {
             let observation = self.reader.empty_entry(number, last, hooks);
             take(hooks, &observation);
         }
+        self.bytes = 0;
         self.reader.read_left_out(hooks);
         if self.reader.is_full() {
             self.reader.begin_generation();

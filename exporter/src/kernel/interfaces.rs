@@ -290,10 +290,14 @@ mod tests {
             (772, Some(Link::Ethernet)),
             (65534, Some(Link::Ip)),
             (519, Some(Link::Ip)),
-            (768, Some(Link::Ip)),
-            (776, Some(Link::Ip)),
-            (280, None), // CAN
-            (32, None),  // InfiniBand
+            (512, Some(Link::Ip)), // PPP
+            (768, Some(Link::Ip)), // IP in IP
+            (769, Some(Link::Ip)), // IPv6 in IPv6
+            (776, Some(Link::Ip)), // SIT
+            (778, Some(Link::Ip)), // GRE over IPv4
+            (823, Some(Link::Ip)), // GRE over IPv6
+            (280, None),           // CAN
+            (32, None),            // InfiniBand
         ] {
             let Some(Event::Present(interface)) = event(RTM_NEWLINK, &message(0, device, 1, 0), Whose::Own)
             else {

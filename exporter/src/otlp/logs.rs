@@ -1,13 +1,10 @@
 //! `ExportLogsServiceRequest`s of flow records.
 #![expect(clippy::inline_always, reason = "the attribute is a constant where it is given: see `wire`")]
 
-use std::collections::HashMap;
-
-use foldhash::fast::FixedState;
 use semconv::{Attribute, SCHEMA_URL, SCOPE_NAME, event};
 
 use crate::clock::WallTime;
-use crate::flow::{AttributeSink, Counts, HookId, Record, RecordSink, Text};
+use crate::flow::{AttributeSink, Counts, HookId, Record, RecordCounts, RecordSink, Text};
 use crate::otlp::wire;
 
 // Fields of `ExportLogsServiceRequest`, `ResourceLogs`, `ScopeLogs` and `InstrumentationScope`.
@@ -40,8 +37,8 @@ pub struct LogsRequest {
     pub payload: Vec<u8>,
     /// Log records in it.
     pub records: u32,
-    /// Packets that the records carry, by hook.
-    pub accounted: Vec<(HookId, Counts)>,
+    /// Packets that the records carry.
+    pub accounted: RecordCounts,
 }
 
 /// Writes records into requests of a bounded size. Nothing is allocated per record.
@@ -55,7 +52,7 @@ pub struct LogsWriter {
     scope_logs: usize,
     limit: usize,
     records: u32,
-    accounted: HashMap<HookId, Counts, FixedState>,
+    accounted: RecordCounts,
     finished: Vec<LogsRequest>,
 }
 
@@ -80,7 +77,7 @@ impl LogsWriter {
             scope_logs,
             limit: limit.min(LARGEST),
             records: 0,
-            accounted: HashMap::default(),
+            accounted: RecordCounts::default(),
             finished: Vec::new(),
         }
     }
@@ -114,7 +111,7 @@ impl LogsWriter {
         self.finished.push(LogsRequest {
             payload,
             records: std::mem::take(&mut self.records),
-            accounted: self.accounted.drain().collect(),
+            accounted: self.accounted.take(),
         });
     }
 
@@ -145,8 +142,10 @@ impl RecordSink for LogsWriter {
     fn record(&mut self, record: Record<'_>, accounted: &[(HookId, Counts)]) {
         let (time, observed) = times(&record);
         self.append(time, observed, |attributes| record.attributes(attributes));
-        for (hook, counts) in accounted {
-            *self.accounted.entry(*hook).or_default() += *counts;
+        // The one that has just been written.
+        let number = self.records.saturating_sub(1);
+        for &(hook, counts) in accounted {
+            self.accounted.add(number, hook, counts);
         }
     }
 }

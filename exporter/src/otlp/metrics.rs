@@ -260,7 +260,8 @@ mod tests {
     #[test]
     fn a_request_has_what_a_receiver_needs() {
         let observer = Observer { instance: "a".into(), host_name: "node-1".into(), host_id: None };
-        let mut writer = MetricsWriter::new(&encode_resource(&describe(&observer)), Temporality::Delta);
+        let mut writer =
+            MetricsWriter::new(&encode_resource(&describe(&observer, &|_| None)), Temporality::Delta);
         let attributes = [
             (attribute::NETWORK_TRANSPORT, SeriesValue::Text("tcp".into())),
             (attribute::DESTINATION_PORT, SeriesValue::Int(443)),

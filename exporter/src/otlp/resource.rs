@@ -18,6 +18,7 @@ const ATTRIBUTES: u8 = wire::delimited(1);
 /// Name space of `service.instance.id` (OpenTelemetry's convention for `service.instance.id`).
 const INSTANCE_NAMESPACE: Uuid = Uuid::from_u128(0x4d63_009a_8d0f_11ee_aad7_4c79_6ed8_e320);
 const SERVICE_NAME: &str = "otel-flow-exporter";
+const SERVICE_NAME_VARIABLE: &str = "OTEL_SERVICE_NAME";
 const RESOURCE_ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 
 /// What the observer's identity is made of.
@@ -46,17 +47,16 @@ impl Observer {
     }
 }
 
-/// The Resource: the observer's attributes, and over them what `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` say.
+/// The Resource: the observer's attributes, and over them what `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` say, by a look-up.
 #[must_use]
-pub fn describe(observer: &Observer) -> Resource {
-    let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
+pub fn describe(observer: &Observer, variable: &dyn Fn(&str) -> Option<String>) -> Resource {
     let user = user_attributes(variable(RESOURCE_ATTRIBUTES).as_deref().unwrap_or_default());
     // The specification has a wrong list discarded as a whole, and reported.
     let user = user.unwrap_or_else(|error| {
         tracing::warn!("{RESOURCE_ATTRIBUTES} is ignored: {error}");
         Resource::builder_empty().build()
     });
-    resource(observer, &user, variable("OTEL_SERVICE_NAME"))
+    resource(observer, &user, variable(SERVICE_NAME_VARIABLE))
 }
 
 /// Why `OTEL_RESOURCE_ATTRIBUTES` cannot be used. Entries are counted from 1.
@@ -161,6 +161,7 @@ pub fn encode_resource(resource: &Resource) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::captured::Captured;
 
     fn observer() -> Observer {
         Observer { instance: "default".into(), host_name: "node-1".into(), host_id: Some("4c4c4544".into()) }
@@ -212,6 +213,29 @@ mod tests {
         assert_eq!(user_attributes("=b").unwrap_err(), UserAttributesError::NoPair(1));
         assert_eq!(user_attributes("a=b, c=%ff").unwrap_err(), UserAttributesError::NoText(2));
         assert!(user_attributes("").unwrap().is_empty());
+    }
+
+    #[test]
+    fn variables_name_the_observer_and_a_wrong_list_is_warned_about() {
+        let described = |list: &'static str| {
+            let log = Captured::default();
+            let variable = |name: &str| match name {
+                RESOURCE_ATTRIBUTES => Some(list.to_owned()),
+                SERVICE_NAME_VARIABLE => Some("named".to_owned()),
+                _ => None,
+            };
+            let resource =
+                tracing::subscriber::with_default(log.subscriber(), || describe(&observer(), &variable));
+            assert_eq!(get(&resource, attribute::SERVICE_NAME).as_deref(), Some("named"));
+            (get(&resource, attribute::HOST_NAME).unwrap(), log.text())
+        };
+        assert_eq!(described("host.name=mine,service.name=other"), ("mine".to_owned(), String::new()));
+        let (host, log) = described("host.name=mine,oops");
+        assert_eq!(host, "node-1", "the list is discarded as a whole");
+        assert!(
+            log.contains("WARN") && log.contains("OTEL_RESOURCE_ATTRIBUTES is ignored: entry 2"),
+            "{log}"
+        );
     }
 
     #[test]

@@ -156,7 +156,7 @@ fn a_request_stays_below_its_limit_and_no_record_is_lost() {
     assert!(requests.iter().all(|request| request.payload.len() <= 4_096));
     assert_eq!(requests.iter().map(|request| decode(request).log_records.len()).sum::<usize>(), 100);
     let accounted: Counts =
-        requests.iter().flat_map(|request| &request.accounted).map(|(_, counts)| *counts).sum();
+        requests.iter().flat_map(|request| request.accounted.by_hook().into_values()).sum();
     assert_eq!(accounted, Counts { packets: 100, bytes: 6_000 });
 }
 
@@ -205,8 +205,9 @@ fn a_record_that_begins_a_request_is_accounted_for_in_it() {
     let mut first = 0;
     for request in writer.take_finished() {
         let numbers = first..first + u64::from(request.records);
-        let bytes = numbers.clone().sum();
-        assert_eq!(request.accounted, [(HookId(0), Counts { packets: request.records.into(), bytes })]);
+        let of_each = (0..).zip(numbers.clone());
+        let of_each = of_each.map(|(record, bytes)| (record, HookId(0), Counts { packets: 1, bytes }));
+        assert_eq!(request.accounted, of_each.collect());
         first = numbers.end;
     }
     assert_eq!(first, 50);
@@ -220,7 +221,8 @@ fn nothing_to_say_is_no_request() {
 #[test]
 fn the_resource_is_the_observer() {
     let observer = super::Observer { instance: "a".into(), host_name: "node-1".into(), host_id: None };
-    let resource = Resource::decode(&*super::encode_resource(&super::describe(&observer))).unwrap();
+    let resource =
+        Resource::decode(&*super::encode_resource(&super::describe(&observer, &|_| None))).unwrap();
     let keys: Vec<_> = resource.attributes.iter().map(|attribute| attribute.key.as_str()).collect();
     assert!(keys.is_sorted());
     assert!(keys.contains(&"service.instance.id") && keys.contains(&"telemetry.distro.name"));

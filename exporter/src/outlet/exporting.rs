@@ -26,7 +26,7 @@ impl Exporting {
             let created = Clock::now().monotonic();
             let batch = Batch { payload: self.compressor.compress(payload), records, accounted, created };
             for lost in self.queue.push(batch) {
-                for (hook, counts) in lost.accounted {
+                for (hook, counts) in lost.accounted.by_hook() {
                     self.ledger.lost_after_queue(hook, LossReason::QueueFull, counts);
                 }
             }

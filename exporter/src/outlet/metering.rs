@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use foldhash::fast::FixedState;
 
-use crate::accounts::lost_metrics;
+use crate::accounts::{Arrivals, lost_metrics};
 use crate::aggregate::Aggregator;
 use crate::clock::{Clock, MonotonicTime};
 use crate::export::{Batch, Compressor, Queue};
-use crate::flow::{Counts, HookId, Record, Temporality};
+use crate::flow::{Counts, HookId, Record, RecordCounts, Temporality};
 use crate::ledger::{Ledger, LossReason};
 use crate::otlp::{MetricsRequest, MetricsWriter};
 
@@ -20,6 +20,7 @@ pub(crate) struct Metering {
     writer: MetricsWriter,
     compressor: Compressor,
     queue: Arc<Queue>,
+    arrivals: Arrivals,
     temporality: Temporality,
     interval: Duration,
     due: MonotonicTime,
@@ -45,7 +46,13 @@ impl Metering {
         now: &Clock,
     ) -> Self {
         let due = after(now.monotonic(), interval);
-        Self { aggregator, writer, compressor, queue, temporality, interval, due, packets: None }
+        let arrivals = Arrivals::default();
+        Self { aggregator, writer, compressor, queue, arrivals, temporality, interval, due, packets: None }
+    }
+
+    /// What becomes of the queued points, for who settles them.
+    pub(crate) fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
     }
 
     /// Enters in the ledger what becomes of the records' packets, which is that of the metrics: there is no other outlet.
@@ -84,29 +91,35 @@ impl Metering {
 
     fn export(&mut self, now: &Clock) {
         let Self { aggregator, writer, .. } = self;
-        aggregator.collect(now, |point| writer.point(point));
-        let mut requests = self.writer.finish().collect::<Vec<_>>().into_iter().peekable();
+        aggregator.collect(now, self.arrivals.latest(), |point| writer.point(point));
+        let requests: Vec<MetricsRequest> = self.writer.finish().collect();
+        let created = now.monotonic();
+        // Before the first of them can arrive.
+        self.arrivals.begin(created, requests.iter().map(|request| u64::from(request.points)).sum());
+        let mut requests = requests.into_iter().peekable();
         while let Some(MetricsRequest { payload, points }) = requests.next() {
-            let mut accounted = Vec::new();
-            // Packets are in all requests of one time, and arrive with the last.
+            let mut accounted = RecordCounts::default();
+            // Packets are in all points of one time, and arrive with the last.
             if let (None, Some(packets)) = (requests.peek(), &mut self.packets) {
-                accounted.extend(packets.counted.drain());
+                let last = points.saturating_sub(1);
+                accounted = packets.counted.drain().map(|(hook, counts)| (last, hook, counts)).collect();
             }
             let payload = self.compressor.compress(payload);
-            let batch = Batch { payload, records: points, accounted, created: now.monotonic() };
+            let batch = Batch { payload, records: points, accounted, created };
             for lost in self.queue.push(batch) {
-                self.lost(lost);
+                self.lost(&lost);
             }
         }
     }
 
     /// A request found no room.
-    fn lost(&mut self, batch: Batch) {
+    fn lost(&mut self, batch: &Batch) {
+        self.arrivals.ended(batch, Some(LossReason::QueueFull));
         if self.temporality == Temporality::Delta {
-            lost_metrics(&batch);
+            lost_metrics(batch);
         }
         let Some(Packets { ledger, counted }) = &mut self.packets else { return };
-        for (hook, counts) in batch.accounted {
+        for (hook, counts) in batch.accounted.by_hook() {
             match self.temporality {
                 // The next request has them too.
                 Temporality::Cumulative => *counted.entry(hook).or_default() += counts,

@@ -37,6 +37,8 @@ pub(crate) struct Limits {
     pub(crate) losses: u64,
     /// Flows of the flow table.
     pub(crate) flows: u64,
+    /// Bytes of the process and of the kernel's maps.
+    pub(crate) memory: u64,
 }
 
 /// A step of the thread.
@@ -242,7 +244,7 @@ mod tests {
 
     #[test]
     fn stages_index_their_own_time() {
-        let limits = Limits { observations: 10, losses: 10, flows: 10 };
+        let limits = Limits { observations: 10, losses: 10, flows: 10, memory: 10 };
         let progress = Progress::new(limits, MonotonicTime(5));
         for (index, stage) in Stage::ALL.into_iter().enumerate() {
             assert_eq!(stage as usize, index, "{}", stage.name());
@@ -255,7 +257,8 @@ mod tests {
 
     #[test]
     fn fates_index_their_own_count() {
-        let progress = Progress::new(Limits { observations: 1, losses: 1, flows: 1 }, MonotonicTime(5));
+        let progress =
+            Progress::new(Limits { observations: 1, losses: 1, flows: 1, memory: 1 }, MonotonicTime(5));
         for (index, fate) in Fate::ALL.into_iter().enumerate() {
             assert_eq!(fate as usize, index, "{}", fate.name());
             progress.add_payloads(fate, index as u64);
@@ -265,7 +268,8 @@ mod tests {
 
     #[test]
     fn fates_of_drops_index_their_own_count() {
-        let progress = Progress::new(Limits { observations: 1, losses: 1, flows: 1 }, MonotonicTime(5));
+        let progress =
+            Progress::new(Limits { observations: 1, losses: 1, flows: 1, memory: 1 }, MonotonicTime(5));
         for (index, fate) in DropFate::ALL.into_iter().enumerate() {
             assert_eq!(fate as usize, index, "{}", fate.name());
             progress.set_drops(fate, index as u64);
@@ -275,7 +279,7 @@ mod tests {
 
     #[test]
     fn what_found_no_room_is_in_no_map() {
-        let limits = Limits { observations: 10, losses: 10, flows: 10 };
+        let limits = Limits { observations: 10, losses: 10, flows: 10, memory: 10 };
         let progress = Progress::new(limits, MonotonicTime(5));
         progress.set_observations(9);
         assert_eq!(progress.observations(), 9);

@@ -101,6 +101,7 @@ mod tests {
                 first: self.now(),
                 last: self.now(),
                 handshake: Handshake::default(),
+                initial: None,
                 macs: None,
                 vlan: crate::flow::Vlan::default(),
                 tcp_flags: crate::flow::TcpFlags(0),

@@ -5,6 +5,7 @@
 mod columns;
 mod csv;
 mod json;
+mod metrics;
 mod row;
 #[cfg(test)]
 mod sample;
@@ -15,6 +16,7 @@ mod width;
 pub use self::columns::{Columns, ColumnsError};
 pub use self::csv::Csv;
 pub use self::json::Json;
+pub(crate) use self::metrics::metric_point;
 pub use self::table::{PlainTable, Table};
 pub use self::width::Width;
 

@@ -57,7 +57,7 @@ impl Sides {
     pub(super) const BOTH: Self = Self(0b11);
 
     /// The lowest two bits, [`Side::Along`] first.
-    pub(super) fn of_bits(bits: u16) -> Self {
+    pub(super) fn of_bits(bits: u32) -> Self {
         Self(bits.to_le_bytes()[0] & Self::BOTH.0)
     }
 

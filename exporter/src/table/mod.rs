@@ -141,7 +141,7 @@ impl FlowTable {
         out.ledger.observed(observation.hook, observation.counts);
         let (key, side) = Key::of(observation, out.hooks);
         let slot = self.index.find(&key, &self.flows);
-        let is_flow = |slot: Slot| !self.flows[slot].may_give_way(observation, self.reading);
+        let is_flow = |slot: Slot| !self.flows[slot].may_give_way(side, observation, self.reading);
         if slot.is_none_or(is_flow) {
             self.count(key, side, slot, observation, out);
             return;

@@ -1,17 +1,21 @@
 //! What a TCP connection has shown of its life so far, per side.
 
+use std::num::NonZeroU32;
+
 use abi::tcp_flags::{FIN, RST};
 
 use crate::flow::{ConnectionError, ConnectionState, EndReason, Observation, Opening, ResetSide};
 use crate::table::conversation::{Side, Sides};
-use crate::table::reuse::{self, Reading};
+use crate::table::reuse::{self, Initial, Reading};
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tcp {
     /// Two bits for each [`Sent`]: a flow has one of these for life.
-    sent: u16,
-    /// When a side first sent [`Sent::Ack`], which it does once it knows of the other.
-    spoke: [Reading; 2],
+    sent: u32,
+    /// The last reading in which a side spoke first.
+    spoke: Reading,
+    /// Initial sequence number of the end that [`Sent::Initial`] names, once packets have said it.
+    initial: Option<NonZeroU32>,
 }
 
 /// Whether the other end than the initiator was seen at all.
@@ -38,16 +42,28 @@ enum Sent {
     Tracked = 10,
     /// A socket waits for others to begin at the side's end, of whatever protocol.
     Serves = 12,
+    /// The initial sequence number is the side's.
+    Initial = 14,
+    /// It spoke: sent a segment with ACK and without SYN and RST, which it does once it knows of the other.
+    Spoke = 16,
+    /// It did so before the reading in which the other one spoke first.
+    SpokeBefore = 18,
 }
 
 impl Default for Tcp {
     fn default() -> Self {
-        Self { sent: 0, spoke: [Reading::NEVER; 2] }
+        Self { sent: 0, spoke: Reading::FIRST, initial: None }
     }
 }
 
 impl Tcp {
     pub(super) fn absorb(&mut self, side: Side, observation: &Observation, reading: Reading) {
+        if self.initial.is_none()
+            && let Some(Initial { number, opener }) = Initial::of(side, observation)
+        {
+            self.initial = Some(number);
+            self.note(Sent::Initial, opener);
+        }
         let handshake = observation.handshake;
         let opening = reuse::opening(observation);
         if handshake.syn.is_some() {
@@ -57,8 +73,7 @@ impl Tcp {
             self.note(Sent::SynAck, side);
         }
         if let Some(ack) = handshake.ack {
-            let spoke = &mut self.spoke[side as usize];
-            *spoke = reading.min(*spoke);
+            self.speak(side, reading);
             // One from before the opening is an old connection's.
             if opening.is_none_or(|opening| opening <= ack) {
                 self.note(Sent::Ack, side);
@@ -101,12 +116,19 @@ impl Tcp {
 
     /// The connection goes on all the same.
     pub(super) fn go_on(&mut self) {
-        self.sent &= !(0b11 << Sent::Fin as u16 | 0b11 << Sent::Rst as u16);
+        self.sent &= !(0b11 << Sent::Fin as u32 | 0b11 << Sent::Rst as u32);
+    }
+
+    /// Whether packets say that they are of another connection of the tuple than this one.
+    pub(super) fn is_another(self, initial: Option<Initial>) -> bool {
+        let opener = Side::BOTH.into_iter().find(|side| self.sides(Sent::Initial).has(*side));
+        let own = self.initial.zip(opener).map(|(number, opener)| Initial { number, opener });
+        own.zip(initial).is_some_and(|(own, initial)| initial.is_another(own))
     }
 
     /// Whether a segment with which `side` opens a connection cannot be this connection's.
     pub(super) fn is_past_opening(self, side: Side, reading: Reading) -> bool {
-        self.spoke[side as usize] < reading
+        self.sides(Sent::Spoke).has(side) && (self.spoke < reading || self.sides(Sent::SpokeBefore).has(side))
     }
 
     /// Whether the side may have opened the connection: it is one, or both after a simultaneous open, or none if that was not
@@ -191,12 +213,24 @@ impl Tcp {
     }
 
     fn note(&mut self, what: Sent, side: Side) {
-        self.sent |= 1 << (what as u16 + side as u16);
+        self.sent |= 1 << (what as u32 + side as u32);
+    }
+
+    fn speak(&mut self, side: Side, reading: Reading) {
+        let before = self.sides(Sent::Spoke);
+        if before.has(side) {
+            return;
+        }
+        if before.has(side.other()) && self.spoke < reading {
+            self.note(Sent::SpokeBefore, side.other());
+        }
+        self.spoke = reading;
+        self.note(Sent::Spoke, side);
     }
 
     /// Who has sent it.
     fn sides(self, what: Sent) -> Sides {
-        Sides::of_bits(self.sent >> what as u16)
+        Sides::of_bits(self.sent >> what as u32)
     }
 
     /// The opening was seen, or some of it.

@@ -1,15 +1,18 @@
 //! The instruments of the agent's own metrics: each observes what a stage keeps, when somebody collects.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Meter;
-use semconv::value::{error_type, flow_exporter_kernel_map_name as map_name};
+use semconv::value::{
+    error_type, flow_exporter_kernel_map_name as map_name, flow_exporter_memory_kind as memory_kind,
+};
 use semconv::{Instrument, Metric, attribute, metric};
 
 use super::component::Component;
-use super::repeated;
 use super::sources::Sources;
+use super::{memory, repeated};
 use crate::export::{Fill, Signal};
 use crate::kernel;
 use crate::ledger::LossReason;
@@ -25,7 +28,7 @@ const OPERATION_BOUNDS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.
 
 /// All metrics that are observed, but [`metric::FLOW_EXPORTER_STAGE_TIME`], which is no integer. The first looks at the ledger for those after it:
 /// the SDK observes in the order of registration.
-const INTEGERS: [(Metric, Observe); 28] = [
+const INTEGERS: [(Metric, Observe); 31] = [
     (metric::FLOW_EXPORTER_PACKET_SEEN, |sources, put| put(sources.look().seen.packets, &[])),
     (metric::FLOW_EXPORTER_PACKET_NOT_IP, |sources, put| put(sources.seen_last().not_ip.packets, &[])),
     (metric::FLOW_EXPORTER_PACKET_FILTERED, |sources, put| put(sources.seen_last().filtered.packets, &[])),
@@ -72,6 +75,24 @@ const INTEGERS: [(Metric, Observe); 28] = [
     }),
     (metric::FLOW_EXPORTER_FLOW_COUNT, |sources, put| put(sources.progress.flows(), &[])),
     (metric::FLOW_EXPORTER_FLOW_LIMIT, |sources, put| put(sources.progress.limits().flows, &[])),
+    (metric::FLOW_EXPORTER_MEMORY_USAGE, |_, put| {
+        let process = Path::new("/proc/self");
+        for (kind, bytes) in [
+            (memory_kind::ANONYMOUS, memory::anonymous(process)),
+            (memory_kind::KERNEL_MAPS, memory::kernel_maps(process)),
+        ] {
+            if let Some(bytes) = bytes {
+                put(bytes, &[KeyValue::new(attribute::FLOW_EXPORTER_MEMORY_KIND.key, kind)]);
+            }
+        }
+    }),
+    (metric::FLOW_EXPORTER_MEMORY_LIMIT, |sources, put| put(sources.progress.limits().memory, &[])),
+    (metric::FLOW_EXPORTER_FEATURE_AVAILABLE, |sources, put| {
+        for (feature, is_there) in sources.features() {
+            let name = KeyValue::new(attribute::FLOW_EXPORTER_FEATURE_NAME.key, feature.name());
+            put(u64::from(is_there), &[name]);
+        }
+    }),
     (metric::FLOW_EXPORTER_QUEUE_USAGE, |sources, put| {
         for component in &sources.components {
             put(component.queue.fill().bytes as u64, component.queueing());

@@ -7,6 +7,7 @@ mod component;
 mod health;
 mod instruments;
 mod listener;
+mod memory;
 mod metrics;
 mod pages;
 mod push;

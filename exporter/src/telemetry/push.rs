@@ -15,7 +15,7 @@ use prost::Message;
 use crate::accounts::lost_metrics;
 use crate::clock::Clock;
 use crate::export::{Batch, Compressor, MetricsSettings, Queue};
-use crate::flow::Temporality;
+use crate::flow::{RecordCounts, Temporality};
 use crate::sync::lock;
 
 /// Takes what the SDK collects and puts it into a queue, which a delivery task empties. So certificates, tokens, attempts and
@@ -42,7 +42,7 @@ impl Push {
         let records = u32::try_from(points(&request)).unwrap_or(u32::MAX);
         let payload = lock(&self.compressor).compress(request.encode_to_vec());
         let created = Clock::now().monotonic();
-        let lost = self.queue.push(Batch { payload, records, accounted: Vec::new(), created });
+        let lost = self.queue.push(Batch { payload, records, accounted: RecordCounts::default(), created });
         if self.settings.temporality == Temporality::Delta {
             lost.iter().for_each(lost_metrics);
         }
@@ -65,9 +65,10 @@ impl PushMetricExporter for Push {
     }
 
     fn temporality(&self) -> metrics::Temporality {
-        match self.settings.temporality {
-            Temporality::Cumulative => metrics::Temporality::Cumulative,
-            Temporality::Delta => metrics::Temporality::Delta,
+        match (self.settings.temporality, self.settings.asynchronous) {
+            (Temporality::Cumulative, _) => metrics::Temporality::Cumulative,
+            (Temporality::Delta, Temporality::Cumulative) => metrics::Temporality::LowMemory,
+            (Temporality::Delta, Temporality::Delta) => metrics::Temporality::Delta,
         }
     }
 }

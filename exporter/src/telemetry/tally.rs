@@ -75,6 +75,7 @@ impl<S: Settle, N: Fn() -> MonotonicTime + Send> Settle for Tallied<S, N> {
 mod tests {
     use super::*;
     use crate::export::Payload;
+    use crate::flow::RecordCounts;
 
     /// Takes batches and keeps their outcomes.
     struct Kept(Arc<Mutex<Vec<Outcome>>>);
@@ -93,7 +94,8 @@ mod tests {
         let outcomes = [Outcome::Delivered { rejected_records: 3 }, Outcome::Refused, Outcome::Undelivered];
         for (outcome, records) in outcomes.into_iter().zip([10, 20, 40]) {
             let payload = Payload::plain(Vec::new());
-            let batch = Batch { payload, records, accounted: Vec::new(), created: MonotonicTime(0) };
+            let batch =
+                Batch { payload, records, accounted: RecordCounts::default(), created: MonotonicTime(0) };
             tallied.settle(outcome, batch);
         }
         let last = Some((Outcome::Undelivered, MonotonicTime(7)));

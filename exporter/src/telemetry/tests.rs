@@ -9,6 +9,8 @@ use std::sync::Arc;
 use super::{Component, Sources, Subject};
 use crate::clock::MonotonicTime;
 use crate::export::{Batch, Outcome, Payload, Queue, Settings, Settle, Signal};
+use crate::features::{Feature, Features};
+use crate::flow::RecordCounts;
 use crate::kernel::AttachCounters;
 use crate::ledger::Ledger;
 use crate::pipeline::{Limits, Progress};
@@ -22,7 +24,12 @@ pub(super) fn settings(endpoint: &str) -> Settings {
 
 /// A request with so many records.
 pub(super) fn batch(records: u32) -> Batch {
-    Batch { payload: Payload::plain(Vec::new()), records, accounted: Vec::new(), created: MonotonicTime(0) }
+    Batch {
+        payload: Payload::plain(Vec::new()),
+        records,
+        accounted: RecordCounts::default(),
+        created: MonotonicTime(0),
+    }
 }
 
 /// Settles nothing.
@@ -48,9 +55,13 @@ fn component(signal: Signal, subject: Subject) -> Component {
 
 /// What there is of an agent with so many hooks that started at 0.
 fn sources(ledger: &Arc<Ledger>, attached: u64, components: Vec<Component>) -> Arc<Sources> {
-    let limits = Limits { observations: 100, losses: 200, flows: 300 };
+    let limits = Limits { observations: 100, losses: 200, flows: 300, memory: 400 };
     let progress = Arc::new(Progress::new(limits, MonotonicTime(0)));
     let failures = [1, 2, 3, 4, 5, 6];
-    let attaching = move || AttachCounters { attached, failures, overruns: 7 };
-    Arc::new(Sources::new(ledger, &progress, attaching, components))
+    let attaching = move || AttachCounters { attached, failures, overruns: 7, lacks_tcx: true };
+    let features = Arc::<Features>::default();
+    for (feature, is_there) in [(Feature::Tcx, true), (Feature::Drops, true), (Feature::Namespaces, false)] {
+        features.set(feature, is_there);
+    }
+    Arc::new(Sources::new(ledger, &progress, attaching, components, &features))
 }

@@ -15,8 +15,21 @@ use crate::stack::{Crossed, PATIENCE, Stack, file};
 /// What the program gets where the Collector takes metrics only.
 const METRICS_ONLY: [(&str, &str); 1] = [("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://127.0.0.1:4317")];
 
+/// Of the histograms that agents send by default. How long it is, is tested in [`crate::round_trip`].
+pub(crate) const ROUND_TRIP: &str = "Round trip of the handshake, 95th percentile, in seconds";
+/// Of those that they send on request.
+pub(crate) const ROUND_TRIP_EXPONENTIAL: &str = "The same, where agents send exponential histograms";
+
 /// Has a value once there are two points of a series.
 const RATE: Check = ("Bytes per second by transport and direction", |data, _| moves(data));
+
+/// How the names of the queries' metrics of flows end, and nothing else in them does.
+const METRIC_ENDS: [&str; 2] = ["_total", "_bucket"];
+/// What holds the Resource. It is the same by all ways, and a Collector that is scraped gives it no label.
+const RESOURCE: &str = "target_info";
+
+/// The value of the label `via` where there is none.
+pub(crate) const UNNAMED: &str = "";
 
 /// Characters of a `service.instance.id`.
 const UUID: usize = 36;
@@ -37,7 +50,8 @@ const QUERIES: &[Check] = &[
         "Connections by what became of them (`error_type` is empty for those that were established)",
         established,
     ),
-    ("Round trip of the handshake, 95th percentile, in seconds", round_trip),
+    (ROUND_TRIP, round_trip),
+    (ROUND_TRIP_EXPONENTIAL, none),
 ];
 
 /// A running Prometheus.
@@ -61,27 +75,68 @@ impl Prometheus {
     }
 }
 
+/// The documented query of a title.
+pub(crate) fn text(title: &str) -> Result<String> {
+    let found = documented("promql", QUERIES)?.into_iter().find(|(_, check)| check.0 == title);
+    Ok(found.with_context(|| format!("no query {title:?}"))?.0)
+}
+
+/// What a query finds now.
+pub(crate) fn find(namespace: &Netns, query: &str) -> Result<Value> {
+    ask(namespace, "http://127.0.0.1:9090/api/v1/query", &[("query", query)])
+}
+
 fn query(namespace: &Netns, query: &str, check: Check, crossed: &Crossed) -> Result<()> {
-    let data = ask(namespace, "http://127.0.0.1:9090/api/v1/query", &[("query", query)])?;
+    let data = find(namespace, query)?;
     check.1(&data, crossed).with_context(|| format!("{query} answers {}", excerpt(&data)))
 }
 
 /// All queries of the documentation, until they say what crossed the interface.
 pub(crate) fn answers(namespace: &Netns, crossed: &Crossed) -> Result<()> {
+    answers_as(namespace, crossed, str::to_owned)
+}
+
+/// The same of the series that came by one way, where the label `via` keeps ways apart.
+pub(crate) fn answers_via(namespace: &Netns, crossed: &Crossed, way: &str) -> Result<()> {
+    answers_as(namespace, crossed, |text| selecting(text, way)).with_context(|| via(way))
+}
+
+fn via(way: &str) -> String {
+    format!("{{via=\"{way}\"}}")
+}
+
+fn answers_as(namespace: &Netns, crossed: &Crossed, adapt: impl Fn(&str) -> String) -> Result<()> {
     for (text, check) in documented("promql", QUERIES)? {
+        let text = adapt(&text);
         eventually(PATIENCE, || query(namespace, &text, check, crossed)).context(check.0)?;
     }
     Ok(())
 }
 
-/// Traffic until Prometheus has a rate of it.
-pub(crate) fn traffic(stack: &Stack) -> Result<()> {
-    let queries = documented("promql", QUERIES)?;
-    let (text, _) = queries.iter().find(|(_, check)| check.0 == RATE.0).context("the rate")?;
-    let none = Crossed::default();
+/// A query of what came by one way.
+fn selecting(query: &str, way: &str) -> String {
+    let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let (mut text, mut rest) = (String::new(), query);
+    while let Some(start) = rest.find(is_part) {
+        let end =
+            rest[start..].find(|character| !is_part(character)).map_or(rest.len(), |length| start + length);
+        text.push_str(&rest[..end]);
+        match &rest[start..end] {
+            RESOURCE => text.push_str(&via(UNNAMED)),
+            word if METRIC_ENDS.iter().any(|end| word.ends_with(end)) => text.push_str(&via(way)),
+            _ => {}
+        }
+        rest = &rest[end..];
+    }
+    text + rest
+}
+
+/// Traffic until Prometheus has a rate of it, by each of these ways.
+pub(crate) fn traffic(stack: &Stack, ways: &[&str]) -> Result<()> {
+    let (text, none) = (text(RATE.0)?, Crossed::default());
     eventually(PATIENCE, || {
         stack.traffic()?;
-        query(stack.namespace(), text, RATE, &none)
+        ways.iter().try_for_each(|way| query(stack.namespace(), &selecting(&text, way), RATE, &none))
     })
 }
 
@@ -101,6 +156,12 @@ fn established(data: &Value, _: &Crossed) -> Result<()> {
 fn round_trip(data: &Value, _: &Crossed) -> Result<()> {
     let seconds = number(data)?;
     ensure!(seconds > 0.0 && seconds < 5.0, "{seconds} s");
+    Ok(())
+}
+
+/// Nobody sends what the query looks for.
+fn none(data: &Value, _: &Crossed) -> Result<()> {
+    ensure!(data["result"].as_array().is_some_and(Vec::is_empty), "something is found");
     Ok(())
 }
 
@@ -138,7 +199,7 @@ fn test(configuration: &str) -> Result<()> {
     let pair = Pair::without_offloads()?;
     let _prometheus = Prometheus::start(&pair.server)?;
     let mut stack = Stack::start(pair, configuration, &METRICS_ONLY)?;
-    traffic(&stack)?;
+    traffic(&stack, &[UNNAMED])?;
     let crossed = stack.end_program()?;
     answers(stack.namespace(), &crossed)
 }

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use exporter::flow::Counts;
-use flow_tests::collector::{Collector, GRPC_ADDRESS};
+use flow_tests::collector::{Collector, GRPC_ADDRESS, requests};
 use flow_tests::netns::Netns;
 use flow_tests::program::{Program, command};
 use flow_tests::topology::{CLIENT, Pair, SERVER};
 use flow_tests::traffic::{address, stream};
+use serde_json::Value;
+use tempfile::TempDir;
 
 /// How long something may take to be found in a backend, on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
@@ -20,6 +22,9 @@ const EPHEMERAL: u16 = 50_000;
 /// Flows of datagrams in each [round](Stack::traffic). They are so close together that many have the same time.
 const FLOWS: u16 = 100;
 
+/// Where a Collector writes, if its configuration has the file exporter.
+const FLOW_FILE: &str = "flows.jsonl";
+
 /// Flows of a [crowd](Stack::crowd).
 const CROWD: u16 = 4000;
 
@@ -28,7 +33,8 @@ pub(crate) struct Stack {
     /// Where the program counts what comes from the client.
     pub(crate) pair: Pair,
     program: Option<Program>,
-    _collector: Collector,
+    collector: Option<Collector>,
+    folder: TempDir,
 }
 
 /// What crossed the interface, whole frames.
@@ -45,20 +51,27 @@ pub(crate) fn file(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
+/// Starts a Collector with a file of `otel-collector-config/`, which writes its own file into `folder`.
+pub(crate) fn collector(namespace: &Netns, configuration: &str, folder: &Path) -> Result<Collector> {
+    let configuration = file("otel-collector-config").join(configuration);
+    Collector::of(namespace, GRPC_ADDRESS, &configuration, |command| {
+        for variable in ["LISTEN", "LOKI_ENDPOINT", "PROMETHEUS_ENDPOINT"] {
+            command.env_remove(variable);
+        }
+        command.env("FLOW_FILE", folder.join(FLOW_FILE));
+    })
+}
+
 impl Stack {
     /// Starts a Collector with a file of `otel-collector-config/` beside the backends, and the program with the variables that
     /// the file names.
     pub(crate) fn start(pair: Pair, configuration: &str, variables: &[(&str, &str)]) -> Result<Self> {
-        let configuration = file("otel-collector-config").join(configuration);
-        let collector = Collector::of(&pair.server, GRPC_ADDRESS, &configuration, |command| {
-            for variable in ["LISTEN", "LOKI_ENDPOINT", "PROMETHEUS_ENDPOINT"] {
-                command.env_remove(variable);
-            }
-        })?;
+        let folder = tempfile::tempdir()?;
+        let collector = collector(&pair.server, configuration, folder.path())?;
         let mut command = command(&pair.server, &["run", "--interface", "s0", "--interval", "400ms"]);
         command.env("OTEL_METRIC_EXPORT_INTERVAL", "300").envs(variables.iter().copied());
         let program = Program::start(command)?;
-        Ok(Self { pair, program: Some(program), _collector: collector })
+        Ok(Self { pair, program: Some(program), collector: Some(collector), folder })
     }
 
     /// Where the backends are.
@@ -108,5 +121,12 @@ impl Stack {
         let (delivered, packets) = (ended.delivered()?, crossed.forward.packets + crossed.reverse.packets);
         ensure!(delivered == packets, "{delivered} packets delivered of {packets}: {}", ended.stderr);
         Ok(crossed)
+    }
+
+    /// Ends the Collector; gives what it said, and the requests that it wrote into its file.
+    pub(crate) fn end_collector(&mut self) -> Result<(String, Vec<Value>)> {
+        let said = self.collector.take().context("the Collector has ended before")?.end()?;
+        let requests = requests(&self.folder.path().join(FLOW_FILE)).with_context(|| said.clone())?;
+        Ok((said, requests))
     }
 }

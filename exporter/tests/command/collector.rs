@@ -17,8 +17,13 @@ use crate::program::{Program, command, output};
 use crate::topology::{CLIENT, Pair, SERVER};
 
 pub(crate) const PACKETS: u64 = 200;
+const ANSWERS: u64 = 70;
 const PAYLOAD: [u8; 58] = [0; 58];
-pub(crate) const FRAME: u64 = 14 + 20 + 8 + PAYLOAD.len() as u64;
+const ANSWER: [u8; 33] = [0; 33];
+/// Ethernet, IPv4 and UDP.
+const HEADERS: u64 = 14 + 20 + 8;
+pub(crate) const FRAME: u64 = HEADERS + PAYLOAD.len() as u64;
+const FRAME_OF_ANSWER: u64 = HEADERS + ANSWER.len() as u64;
 
 /// Sends the datagrams' flows to a Collector, which has to receive them to the byte; returns its requests.
 fn deliver(endpoint: &str, compression: &str) -> Result<Vec<Value>> {
@@ -28,9 +33,9 @@ fn deliver(endpoint: &str, compression: &str) -> Result<Vec<Value>> {
     arrives(&pair, collector, out.path(), start(&pair, endpoint, compression)?)
 }
 
-/// The datagrams' flows arrive to the byte, and nothing is amiss.
+/// The flows of both directions arrive to the byte, and nothing is amiss.
 pub(crate) fn arrives(pair: &Pair, collector: Collector, out: &Path, program: Program) -> Result<Vec<Value>> {
-    datagrams(pair)?;
+    conversation(pair)?;
     let ended = program.stop()?;
     ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
     ensure!(!ended.stderr.contains("WARN") && !ended.stderr.contains("lost"), "{}", ended.stderr);
@@ -134,7 +139,7 @@ pub(crate) fn comes_late() -> Result<()> {
     let pair = Pair::new()?;
     let out = tempfile::tempdir()?;
     let program = start(&pair, GRPC, "none")?;
-    datagrams(&pair)?;
+    conversation(&pair)?;
     // Some attempts fail meanwhile.
     std::thread::sleep(Duration::from_secs(2));
     let collector = Collector::start(&pair.server, out.path())?;
@@ -182,13 +187,28 @@ pub(crate) fn exporting(pair: &Pair, endpoint: &str, compression: &str) -> Comma
     command
 }
 
+/// From the client to the server.
 pub(crate) fn datagrams(pair: &Pair) -> Result<()> {
+    exchange(pair, 0)
+}
+
+/// Both ways, as [`assert_sums`] has it.
+fn conversation(pair: &Pair) -> Result<()> {
+    exchange(pair, ANSWERS)
+}
+
+/// The first datagrams are answered.
+fn exchange(pair: &Pair, answers: u64) -> Result<()> {
     let receiving = pair.server.enter(|| UdpSocket::bind((SERVER, 6000)))??;
     let sending = pair.client.enter(|| UdpSocket::bind((CLIENT, 5000)))??;
     sending.connect((SERVER, 6000))?;
-    for _ in 0..PACKETS {
+    for number in 0..PACKETS {
         sending.send(&PAYLOAD)?;
-        receiving.recv(&mut [0; 100])?;
+        let (_, client) = receiving.recv_from(&mut [0; 100])?;
+        if number < answers {
+            receiving.send_to(&ANSWER, client)?;
+            sending.recv(&mut [0; 100])?;
+        }
     }
     Ok(())
 }
@@ -213,13 +233,20 @@ pub(crate) fn records(requests: &[Value]) -> Result<Vec<Map<String, Value>>> {
 }
 
 fn assert_sums(records: &[Map<String, Value>]) -> Result<()> {
-    let total =
-        |key: &str| records.iter().map(|record| record[key].as_u64().unwrap_or_default()).sum::<u64>();
-    let (packets, bytes) = (total("source.packets"), total("source.bytes"));
+    let number = |record: &Map<String, Value>, key: &str| record.get(key).and_then(Value::as_u64);
+    let total = |key: &str| records.iter().filter_map(|record| number(record, key)).sum::<u64>();
+    let of = |end: &str| (total(&format!("{end}.packets")), total(&format!("{end}.bytes")));
+    let (source, destination) = (of("source"), of("destination"));
+    ensure!(source == (PACKETS, PACKETS * FRAME), "{source:?} packets and bytes sent: {records:?}");
     ensure!(
-        (packets, bytes) == (PACKETS, PACKETS * FRAME),
-        "{packets} packets and {bytes} bytes: {records:?}"
+        destination == (ANSWERS, ANSWERS * FRAME_OF_ANSWER),
+        "{destination:?} packets and bytes answered: {records:?}"
     );
-    ensure!(records.iter().all(|record| record["source.address"] == CLIENT), "{records:?}");
+    for record in records {
+        for (end, address, port) in [("source", CLIENT, 5000), ("destination", SERVER, 6000)] {
+            let is_there = record.get(&format!("{end}.address")).is_some_and(|known| known == address);
+            ensure!(is_there && number(record, &format!("{end}.port")) == Some(port), "{end}: {record:?}");
+        }
+    }
     Ok(())
 }

@@ -4,21 +4,20 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use abi::tcp_flags::{ACK, SYN};
 use anyhow::{Context, Result, bail, ensure};
 use flow_tests::collector::{Collector, GRPC, attributes, list, requests};
 use flow_tests::harness::until;
 use flow_tests::netns::Netns;
-use flow_tests::relay::{Passage, Relay};
+use flow_tests::relay::{Exchange, Relay, delayed};
 use nix::libc::linger;
 use nix::sys::socket::{setsockopt, sockopt};
 use semconv::{attribute, metric, value};
 use serde_json::Value;
 
 use crate::program::{Program, command};
-use crate::topology::{CLIENT, Pair, SERVER, quiet};
+use crate::topology::{Pair, SERVER};
 
 pub(crate) const PORT: u16 = 7000;
 /// Linux sends a SYN or SYN-ACK again after a second, give or take a tick.
@@ -58,43 +57,9 @@ fn ensure_between(time: Duration, (least, most): (Duration, Duration), what: &st
     Ok(())
 }
 
-/// What the relay saw of one handshake.
-struct Exchange {
-    begin: Instant,
-    syn: Passage,
-    syn_ack: Passage,
-    ack: Passage,
-    /// SYNs that were taken before the SYN-ACK was given.
-    syns: usize,
-}
-
-impl Exchange {
-    /// Connects, and waits for the segments.
-    fn of(client: &Netns, relay: &Relay) -> Result<(Self, TcpStream)> {
-        let seen = relay.passages().len();
-        let begin = Instant::now();
-        let stream = connect(client, PORT)??;
-        let flags = |passage: &Passage| u16::from(passage.flags) & (SYN | ACK);
-        let of = |forth, wanted| {
-            let passages = relay.passages();
-            passages[seen..].iter().find(|one| one.forth == forth && flags(one) == wanted).copied()
-        };
-        until("the ACK is through", PATIENCE, || Ok(of(true, ACK).is_some()))?;
-        let syn_ack = of(false, SYN | ACK).context("no SYN-ACK")?;
-        let passages = relay.passages();
-        let before = |one: &&Passage| one.forth && flags(one) == SYN && one.taken < syn_ack.before;
-        let syns = passages[seen..].iter().filter(before).count();
-        let (syn, ack) = (of(true, SYN).context("no SYN")?, of(true, ACK).context("no ACK")?);
-        Ok((Self { begin, syn, syn_ack, ack, syns }, stream))
-    }
-}
-
-/// Both ends, and the way to the server takes so long.
-pub(crate) fn delayed(delay: Duration) -> Result<(Netns, Netns, Relay)> {
-    let (client, server) = (quiet("client")?, quiet("server")?);
-    let ends = [(&client, "c0", &*format!("{CLIENT}/24")), (&server, "s0", &*format!("{SERVER}/24"))];
-    let relay = Relay::join(ends, [delay, Duration::ZERO])?;
-    Ok((client, server, relay))
+/// A handshake, as the relay saw it.
+fn exchange(client: &Netns, relay: &Relay) -> Result<(Exchange, TcpStream)> {
+    Exchange::of(relay, || Ok(connect(client, PORT)??))
 }
 
 pub(crate) fn flows(namespace: &Netns, interface: &str) -> Result<Program> {
@@ -111,8 +76,7 @@ pub(crate) fn delayed_backend() -> Result<()> {
         let (client, server, relay) = delayed(delay)?;
         let _listener = listen(&server)?;
         let program = flows(&client, "c0")?;
-        let exchanges =
-            (0..connections).map(|_| Exchange::of(&client, &relay)).collect::<Result<Vec<_>>>()?;
+        let exchanges = (0..connections).map(|_| exchange(&client, &relay)).collect::<Result<Vec<_>>>()?;
         let records = program.stop()?.records()?;
         for (exchange, stream) in &exchanges {
             let record = of_port(&records, stream.local_addr()?.port())?;
@@ -156,7 +120,7 @@ pub(crate) fn delayed_client() -> Result<()> {
     let (client, server, relay) = delayed(delay)?;
     let _listener = listen(&server)?;
     let program = flows(&server, "s0")?;
-    let (exchange, stream) = Exchange::of(&client, &relay)?;
+    let (exchange, stream) = exchange(&client, &relay)?;
     let record = program.stop()?.records()?;
     let record = of_port(&record, stream.local_addr()?.port())?;
     let Exchange { syn, syn_ack, ack, .. } = exchange;

@@ -1,11 +1,10 @@
 //! Exit codes of sysexits.h, each with one sentence that names cause and remedy.
 
 use std::net::{TcpListener, UdpSocket};
-use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
-use crate::program::{Ended, Program, command, output, run};
+use crate::program::{Ended, Program, command, command_through, output, run};
 use crate::topology::{CLIENT, Pair, SERVER};
 
 fn assert_exit(ended: &Ended, code: i32, words: &[&str]) -> Result<()> {
@@ -77,12 +76,22 @@ pub(crate) fn variables() -> Result<()> {
 
 pub(crate) fn privilege() -> Result<()> {
     let pair = Pair::new()?;
-    let mut command = Command::new("ip");
-    command
-        .args(["netns", "exec", pair.client.name()])
-        .args(["setpriv", "--inh-caps=-all", "--bounding-set=-all"])
-        .args([env!("CARGO_BIN_EXE_otel-flow-exporter"), "flows"]);
+    let nothing = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"];
+    let mut command = command_through(&pair.client, &nothing, &["flows"]);
     assert_exit(&output(&mut command)?, 77, &["CAP_BPF", "CAP_NET_ADMIN", "root"])
+}
+
+/// Two signals at once are one wish.
+pub(crate) fn signals_at_once() -> Result<()> {
+    let pair = Pair::new()?;
+    for command_line in [&["flows"][..], &["run"]] {
+        let program = Program::start(command(&pair.client, command_line))?;
+        program.terminate_twice()?;
+        let ended = program.wait()?;
+        ensure!(ended.status.success(), "{command_line:?}: exit {}: {}", ended.status, ended.stderr);
+        ensure!(ended.stderr.contains("balances: every packet"), "{command_line:?}: {}", ended.stderr);
+    }
+    Ok(())
 }
 
 pub(crate) fn closed_pipe() -> Result<()> {
@@ -115,6 +124,19 @@ pub(crate) fn listener() -> Result<()> {
     assert_exit(&listen("127.0.0.1:9464")?, 69, &["127.0.0.1:9464", "--listen"])?;
     assert_exit(&listen("10.77.9.9:9464")?, 78, &["10.77.9.9:9464", "--listen"])?;
     assert_exit(&listen("localhost:9464")?, 64, &["--listen", "127.0.0.1:9464"])
+}
+
+/// The version with the commit that it was built of.
+pub(crate) fn version() -> Result<()> {
+    let pair = Pair::new()?;
+    let ended = run(&pair.client, &["--version"])?;
+    ensure!(ended.status.success(), "{}", ended.stderr);
+    let words: Vec<_> = ended.stdout.split_whitespace().collect();
+    let [name, version, commit] = words[..] else { bail!("{}", ended.stdout) };
+    ensure!((name, version) == ("otel-flow-exporter", env!("CARGO_PKG_VERSION")), "{}", ended.stdout);
+    let commit = commit.strip_prefix('(').and_then(|commit| commit.strip_suffix(')')).context("a commit")?;
+    ensure!(commit.len() >= 12 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()), "{commit}");
+    Ok(())
 }
 
 pub(crate) fn check() -> Result<()> {

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use flow_tests::harness::until;
 use semconv::attribute;
 
-use flow_tests::collector::{Collector, GRPC, GRPC_ADDRESS, requests};
+use flow_tests::collector::{Collector, GRPC, GRPC_ADDRESS, HTTP, requests};
 
 use crate::collector::{PACKETS, datagrams, exporting, records};
 use crate::program::Program;
@@ -24,6 +24,14 @@ const KILLS: usize = 4;
 
 /// The Collector has no memory at first; then it is killed several times under load, with SIGKILL.
 pub(crate) fn refused_and_killed() -> Result<()> {
+    for (endpoint, refusal) in [(GRPC, "Unavailable"), (HTTP, "HTTP 503")] {
+        is_refused_and_killed(endpoint, refusal).with_context(|| endpoint.to_owned())?;
+    }
+    Ok(())
+}
+
+/// How a refusal begins differs, and what it says does not.
+fn is_refused_and_killed(endpoint: &str, refusal: &str) -> Result<()> {
     let pair = Pair::new()?;
     let out = tempfile::tempdir()?;
     let collect = |more: &[&str]| Collector::start_with(&pair.server, GRPC_ADDRESS, out.path(), more);
@@ -35,7 +43,7 @@ pub(crate) fn refused_and_killed() -> Result<()> {
     };
 
     let mut collector = collect(&[UNBUFFERED, FULL])?;
-    let mut command = exporting(&pair, GRPC, "zstd");
+    let mut command = exporting(&pair, endpoint, "zstd");
     command.env("OTEL_METRICS_EXPORTER", "none");
     let mut program = Program::start(command)?;
     send()?;
@@ -51,6 +59,7 @@ pub(crate) fn refused_and_killed() -> Result<()> {
         })?;
     }
     let ended = program.stop()?;
+    ensure!(ended.stderr.contains(refusal), "no {refusal}: {}", ended.stderr);
     collector.end()?;
     ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
 

@@ -2,6 +2,7 @@
 
 mod captures;
 mod collector;
+mod configuration;
 mod connection;
 mod dns;
 mod drops;
@@ -9,25 +10,32 @@ mod exact;
 mod exits;
 mod facts;
 mod faults;
+mod features;
 mod filter;
+mod headers;
 mod icmp;
+mod killed;
 mod lifetime;
 mod long_hello;
 mod metrics;
 mod networks;
 mod orientation;
 mod origins;
+mod outage;
 mod output;
 mod own_traffic;
 mod path;
 mod pods;
+mod privileges;
 mod proxy;
 mod quality;
 mod quic;
 mod quic_stack;
 mod replay;
+mod reuse;
 mod sample;
 mod states;
+mod tcpdump;
 mod telemetry;
 mod timestamps;
 mod tshark;
@@ -42,13 +50,14 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 125] = [
+    let tests: [Test; 153] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
         ("a_tcp_stream_without_offloads_counts_as_the_interface_does", exact::tcp_without_offloads),
         ("what_overflows_the_map_is_told_and_adds_up", exact::overflow),
         ("ten_million_packets_under_constant_flips", exact::ten_million),
+        ("packets_under_constant_flips_without_membarrier", exact::without_membarrier),
         ("a_filter_takes_both_directions_of_a_conversation", filter::both_directions),
         ("a_stream_is_left_out_to_the_packet", filter::stream_is_left_out),
         ("a_filter_of_many_rules_comes_from_the_environment", filter::many_rules),
@@ -80,6 +89,8 @@ fn main() -> ExitCode {
         ("a_connection_that_is_refused_says_so", connection::refused),
         ("a_connection_that_is_reset_says_so", connection::reset),
         ("a_connection_that_nobody_answers_times_out", connection::timed_out),
+        ("connections_of_one_tuple_are_flows_of_their_own", reuse::one_after_the_other),
+        ("attempts_of_one_tuple_are_flows_of_their_own", reuse::refused),
         ("a_connection_that_one_side_reset_says_which", states::reset_side),
         ("a_connection_that_is_half_open_says_so", states::half_open),
         ("a_connection_that_is_half_closed_says_so", states::half_closed),
@@ -133,7 +144,15 @@ fn main() -> ExitCode {
         ("random_connections_lose_what_tshark_says", tshark_tcp::same_disorder),
         ("a_capture_at_the_sender_has_what_its_socket_sent_again", tshark_tcp::as_the_socket),
         ("an_interface_that_left_is_in_the_balance", lifetime::interface),
+        ("after_a_kill_the_next_start_says_what_is_missing", killed::by_clsact),
         ("more_interfaces_than_a_shell_allows_descriptors_are_hooked", lifetime::many_interfaces),
+        ("a_flag_goes_before_a_variable_before_the_file", configuration::precedence),
+        ("what_a_configuration_file_says_is_followed", configuration::delivers),
+        ("a_wrong_configuration_file_exits_78_with_all_mistakes", configuration::wrong_file),
+        ("the_choice_of_protocol_is_logged", configuration::protocol),
+        ("variables_name_the_observer", configuration::resource),
+        ("a_flag_names_the_receiver", configuration::flag_before_variable),
+        ("an_endpoint_alone_gets_logs_and_metrics", metrics::endpoint_alone),
         ("a_collector_receives_what_was_sent", collector::receives),
         ("a_collector_receives_over_http", collector::receives_over_http),
         ("a_collector_receives_what_is_compressed", collector::receives_compressed),
@@ -143,6 +162,10 @@ fn main() -> ExitCode {
         ("no_proxy_leads_round_the_proxy", proxy::without),
         ("a_collector_that_comes_late_still_receives", collector::comes_late),
         ("a_collector_that_refuses_and_is_killed_gets_everything", faults::refused_and_killed),
+        ("an_outage_of_all_signals_is_one_line_at_its_start_and_one_at_its_end", outage::is_two_lines),
+        ("metrics_have_what_arrived_in_records_and_what_was_lost", outage::loses_records),
+        ("metrics_that_arrived_have_what_the_balance_calls_delivered", outage::loses_metrics),
+        ("each_signal_sends_its_headers", headers::of_each_signal),
         ("the_agents_own_export_is_not_reported", own_traffic::excluded),
         ("the_agents_own_export_is_reported_on_request", own_traffic::reported),
         ("a_collector_takes_configurations_for_users", collector::takes_configurations_for_users),
@@ -151,25 +174,38 @@ fn main() -> ExitCode {
         ("metrics_go_without_records_where_only_they_are_wanted", metrics::alone),
         ("metrics_go_beside_printed_flows", metrics::beside_print),
         ("metrics_arrive_at_a_collector_that_comes_late", metrics::to_a_late_collector),
+        ("metrics_are_printed_on_request", metrics::printed),
         ("metrics_can_be_turned_off", metrics::off),
         ("what_the_agent_says_of_itself_equals_its_balance", telemetry::equals_balance),
+        ("each_temporality_is_what_the_specification_says", telemetry::temporality),
         ("the_agent_can_be_told_to_say_nothing_of_itself", telemetry::off),
         ("readiness_follows_what_arrives_at_a_collector", telemetry::readiness),
         ("an_agent_that_observes_nothing_answers_probes", telemetry::idle),
+        ("what_is_wanted_and_there_is_told", features::all_there),
+        ("what_is_not_wanted_is_not_told", features::not_wanted),
+        ("other_namespaces_that_may_not_be_entered_are_told_as_missing", features::without_sys_admin),
+        ("dropped_packets_that_are_not_told_are_told_as_missing", features::without_types),
+        ("the_memory_of_process_and_kernel_is_told_and_within_what_was_granted", features::memory),
         ("wrong_usage_exits_64", exits::usage),
         ("wrong_configuration_exits_78", exits::configuration),
         ("an_export_that_is_off_observes_nothing", exits::disabled),
         ("an_empty_variable_is_none", exits::variables),
         ("without_privilege_it_exits_77_with_the_remedy", exits::privilege),
+        ("three_capabilities_of_nobody_are_enough_by_tcx", privileges::by_tcx),
+        ("three_capabilities_of_nobody_are_enough_by_clsact", privileges::by_clsact),
+        ("a_capability_that_is_missing_is_named", privileges::without_one),
         ("a_closed_pipe_ends_the_output_quietly", exits::closed_pipe),
         ("a_full_device_exits_74_and_nothing_counts_as_delivered", output::full_device),
         ("stalled_output_holds_up_neither_hooks_nor_the_end", output::stalled),
         ("a_second_signal_ends_it_at_once", output::second_signal),
+        ("two_signals_at_once_end_it_in_order", exits::signals_at_once),
         ("a_slow_reader_gets_everything", output::slow),
         ("where_nothing_comes_it_says_what_it_waits_for", output::quiet),
         ("an_interface_that_comes_late_is_announced", output::late),
         ("an_instance_name_that_is_taken_exits_69", exits::instance),
         ("a_listener_s_address_that_is_taken_exits_69", exits::listener),
+        ("the_version_has_the_commit", exits::version),
+        ("run_prints_a_row_of_a_connection_that_lives", output::table),
         ("check_says_that_run_works", exits::check),
     ];
     run_privileged(tests)

@@ -21,7 +21,7 @@ use crate::{connection, quality};
 type Series = (String, String, u64);
 
 /// A point of a series.
-struct Point {
+pub(crate) struct Point {
     series: Series,
     attributes: Map<String, Value>,
     time: u64,
@@ -29,8 +29,8 @@ struct Point {
     cumulative: bool,
 }
 
-const LOGS: &str = "logs.jsonl";
-const METRICS: &str = "metrics.jsonl";
+pub(crate) const LOGS: &str = "logs.jsonl";
+pub(crate) const METRICS: &str = "metrics.jsonl";
 
 /// Runs the program, completed by `complete`, and sends the datagrams three times, each time until the Collector has written
 /// more of flows to `wanted`; gives what the program said and what the Collector received.
@@ -60,7 +60,7 @@ fn observe(wanted: &str, complete: impl FnOnce(&mut Command)) -> Result<(Ended, 
 }
 
 /// Every point of a counter of flows, in the order in which they came. The agent's own are in requests of their own.
-fn points(requests: &[Value]) -> Result<Vec<Point>> {
+pub(crate) fn points(requests: &[Value]) -> Result<Vec<Point>> {
     let mut points = Vec::new();
     for request in requests {
         let scope_metrics = &request["resourceMetrics"][0]["scopeMetrics"][0];
@@ -108,7 +108,7 @@ impl Last<'_> {
 }
 
 /// What the points say that was sent in all.
-fn total(points: &[Point], of: impl Fn(&Point) -> bool) -> Counts {
+pub(crate) fn total(points: &[Point], of: impl Fn(&Point) -> bool) -> Counts {
     let last = last(points, of);
     Counts { packets: last.sum(metric::NETWORK_FLOW_PACKET_COUNT), bytes: last.sum(metric::NETWORK_FLOW_IO) }
 }
@@ -127,7 +127,7 @@ fn logged(requests: &[Value], of: &[Attribute]) -> Result<u64> {
 }
 
 /// What all records say that was sent.
-fn total_of_records(requests: &[Value]) -> Result<Counts> {
+pub(crate) fn total_of_records(requests: &[Value]) -> Result<Counts> {
     Ok(Counts {
         packets: logged(requests, &[attribute::SOURCE_PACKETS, attribute::DESTINATION_PACKETS])?,
         bytes: logged(requests, &[attribute::SOURCE_BYTES, attribute::DESTINATION_BYTES])?,
@@ -167,6 +167,61 @@ pub(crate) fn equal_records() -> Result<()> {
             "{temporality}: {by_records:?} in records, {by_metrics:?} in metrics"
         );
         assert_datagrams(&points)?;
+    }
+    Ok(())
+}
+
+/// One variable and nothing else: with the defaults of everything, logs and metrics arrive and say the same as the balance.
+pub(crate) fn endpoint_alone() -> Result<()> {
+    for endpoint in [GRPC, HTTP] {
+        let pair = Pair::new()?;
+        let out = tempfile::tempdir()?;
+        let collector = Collector::start(&pair.server, out.path())?;
+        let mut command = command(&pair.server, &["run"]);
+        command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
+        let program = Program::start(command)?;
+        for _ in 0..3 {
+            datagrams(&pair)?;
+        }
+        let ended = program.stop()?;
+        ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
+        ensure!(!ended.stderr.contains("WARN") && !ended.stderr.contains("lost"), "{}", ended.stderr);
+        collector.end()?;
+        let records = total_of_records(&requests(&out.path().join(LOGS))?)?;
+        let metrics = total(&points(&requests(&out.path().join(METRICS))?)?, |_| true);
+        ensure!(records == metrics, "{endpoint}: {records:?} in records, {metrics:?} in metrics");
+        ensure!(records.packets == ended.delivered()?, "{records:?} of {}", ended.stderr);
+        ensure!(records.packets >= 3 * PACKETS && records.bytes >= 3 * PACKETS * FRAME, "{records:?}");
+    }
+    Ok(())
+}
+
+/// Points on the standard error, alone and beside printed flows: what they say is what the balance says.
+pub(crate) fn printed() -> Result<()> {
+    for logs in ["none", ""] {
+        let pair = Pair::new()?;
+        let mut command = command(&pair.server, &["run", "--interface", "s0"]);
+        command.env_remove("OTEL_EXPORTER_OTLP_ENDPOINT").env("OTEL_LOGS_EXPORTER", logs);
+        command.env("OTEL_METRICS_EXPORTER", "console").env("OTEL_METRIC_EXPORT_INTERVAL", "300");
+        let program = Program::start(command)?;
+        datagrams(&pair)?;
+        let ended = program.stop()?;
+        ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
+        ensure!(ended.stdout.contains(CLIENT) == logs.is_empty(), "flows: {}", ended.stdout);
+        ensure!(!ended.stdout.contains("network.flow."), "metrics are elsewhere: {}", ended.stdout);
+        // Of each series the last point, as they are cumulative.
+        let mut last = HashMap::new();
+        for line in ended.stderr.lines() {
+            let metric = metric::NETWORK_FLOW_PACKET_COUNT;
+            let Some((_, rest)) = line.split_once(&format!("Z {}{{", metric.name)) else { continue };
+            let (attributes, rest) = rest.split_once("} ").context("attributes")?;
+            let (value, begin) = rest.split_once(&format!(" {} since ", metric.unit)).context("a unit")?;
+            last.insert((attributes, begin), value.parse::<u64>()?);
+        }
+        let printed: u64 = last.values().sum();
+        ensure!(printed == ended.delivered()?, "{printed} of {}", ended.stderr);
+        ensure!(printed >= PACKETS, "{}", ended.stderr);
     }
     Ok(())
 }

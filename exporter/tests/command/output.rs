@@ -1,12 +1,14 @@
 //! The output and those who read it: slowly, no more, or never; and what is said where there is nothing to print.
 
-use std::fs::OpenOptions;
-use std::net::UdpSocket;
+use std::fs::{self, OpenOptions};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use flow_tests::harness::until;
 use serde_json::Value;
 
 use crate::program::{Program, command};
@@ -14,6 +16,8 @@ use crate::topology::{CLIENT, Pair, SERVER};
 
 /// As JSON, several times what a pipe and the program keep for a reader.
 const FLOWS: u16 = 8000;
+/// Longer than anything here takes on a slow machine.
+const PATIENCE: Duration = Duration::from_mins(5);
 
 fn flows(pair: &Pair, more: &[&str]) -> Command {
     let arguments = ["flows", "--interface", "s0", "--format", "json", "--interval", "200ms"];
@@ -84,8 +88,11 @@ pub(crate) fn second_signal() -> Result<()> {
     program.terminate()?;
     sleep(Duration::from_millis(500));
     ensure!(!program.has_ended()?, "it does not wait for the reader");
-    program.terminate()?;
-    program.wait_end()?;
+    // Those that come soon after the first are ignored, however soon that is for the program.
+    until("a second signal ends it", Duration::from_secs(20), || {
+        program.terminate()?;
+        program.has_ended()
+    })?;
     let ended = program.wait()?;
     ensure!(ended.status.code() == Some(130), "exit {}: {}", ended.status, ended.stderr);
     Ok(())
@@ -103,6 +110,33 @@ pub(crate) fn slow() -> Result<()> {
         ended.stderr
     );
     ensure!(!ended.stderr.contains("lost: output"), "{}", ended.stderr);
+    Ok(())
+}
+
+/// What `run` is for where there is no endpoint: a table of the flows, while they are there.
+pub(crate) fn table() -> Result<()> {
+    const PORT: u16 = 50_080;
+    let pair = Pair::new()?;
+    let output = tempfile::NamedTempFile::new()?;
+    let mut command = command(&pair.server, &["run"]);
+    command.env("COLUMNS", "200").stdout(output.reopen()?);
+    let program = Program::start(command)?;
+    let listener = pair.server.enter(|| TcpListener::bind((SERVER, PORT)))??;
+    let mut near = pair.client.enter(|| TcpStream::connect((SERVER, PORT)))??;
+    let (mut far, client) = listener.accept()?;
+    near.write_all(b"ping")?;
+    far.read_exact(&mut [0; 4])?;
+    let row = |line: &str| {
+        let has = |word: &str| line.split_whitespace().any(|cell| cell == word);
+        has("tcp") && has(&client.to_string()) && has(&format!("{SERVER}:{PORT}"))
+    };
+    let mut text = String::new();
+    until("the connection has a row", PATIENCE, || {
+        text = fs::read_to_string(output.path())?;
+        Ok(text.lines().any(row))
+    })
+    .with_context(|| text.clone())?;
+    ensure!(program.stop()?.status.success(), "its end");
     Ok(())
 }
 

@@ -9,10 +9,11 @@ use anyhow::{Context, Result, ensure};
 use flow_tests::harness::until;
 use flow_tests::netns::Netns;
 use flow_tests::program::Program;
+use flow_tests::relay::delayed;
 use semconv::{Attribute, attribute};
 use serde_json::Value;
 
-use crate::connection::{PORT, connect, delayed, flows, listen, seconds};
+use crate::connection::{PORT, connect, flows, listen, seconds};
 use crate::program::command;
 use crate::timestamps::Middle;
 use crate::topology::{FAR_SERVER, Pair};

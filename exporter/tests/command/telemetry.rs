@@ -112,6 +112,47 @@ pub(crate) fn off() -> Result<()> {
     Ok(())
 }
 
+/// What each temporality is for: counters that observe a sum, and what is counted. Of flows all is counted.
+pub(crate) fn temporality() -> Result<()> {
+    const DELTA: u64 = 1;
+    const CUMULATIVE: u64 = 2;
+    for (preference, flows, observed) in
+        [("cumulative", CUMULATIVE, CUMULATIVE), ("delta", DELTA, DELTA), ("lowmemory", DELTA, CUMULATIVE)]
+    {
+        let pair = Pair::new()?;
+        let out = tempfile::tempdir()?;
+        let collector = Collector::start(&pair.server, out.path())?;
+        let mut command = exporting(&pair, GRPC, "none");
+        command.env("OTEL_METRIC_EXPORT_INTERVAL", "300");
+        command.env("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", preference);
+        let program = Program::start_until(command, "metrics of the agent itself")?;
+        datagrams(&pair)?;
+        let ended = program.stop()?;
+        ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
+        collector.end()?;
+        let requests = requests(&out.path().join("metrics.jsonl"))?;
+        let metrics: Vec<&Value> = requests
+            .iter()
+            .flat_map(|request| list(&request["resourceMetrics"][0]["scopeMetrics"]))
+            .flat_map(|scope| list(&scope["metrics"]))
+            .collect();
+        for (metric, kind, expected) in [
+            (metric::NETWORK_FLOW_IO, "sum", flows),
+            (metric::FLOW_EXPORTER_PACKET_SEEN, "sum", observed),
+            (metric::OTEL_SDK_EXPORTER_OPERATION_DURATION, "histogram", flows),
+        ] {
+            let found: Vec<_> = metrics
+                .iter()
+                .filter(|found| found["name"] == metric.name)
+                .map(|found| found[kind]["aggregationTemporality"].as_u64())
+                .collect();
+            let as_expected = found.iter().all(|found| *found == Some(expected));
+            ensure!(!found.is_empty() && as_expected, "{preference}: {} is {found:?}", metric.name);
+        }
+    }
+    Ok(())
+}
+
 /// The status and the body. On a slow machine an answer may take longer than a connection has; another is no worse.
 pub(crate) fn get(namespace: &Netns, path: &str) -> Result<(u16, String)> {
     let mut answer = None;
@@ -165,7 +206,7 @@ pub(crate) fn readiness() -> Result<()> {
     })?;
     let ended = program.stop()?;
     ensure!(ended.status.success() && ended.stderr.contains("balances"), "{}", ended.stderr);
-    collector.end()
+    collector.end().map(drop)
 }
 
 /// Where nothing is to be observed, a supervisor's probes find nothing wrong.

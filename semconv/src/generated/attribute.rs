@@ -104,12 +104,23 @@ pub const FLOW_EXPORTER_DROP_FATE: Attribute = Attribute {
     brief: "What became of what is known of a packet that the kernel dropped.",
 };
 
+/// What the exporter can do without, and then does less.
+pub const FLOW_EXPORTER_FEATURE_NAME: Attribute = Attribute {
+    key: "flow_exporter.feature.name",
+    kind: Kind::String,
+    brief: "What the exporter can do without, and then does less.",
+};
+
 /// Map of the kernel programs.
 pub const FLOW_EXPORTER_KERNEL_MAP_NAME: Attribute = Attribute {
     key: "flow_exporter.kernel.map.name",
     kind: Kind::String,
     brief: "Map of the kernel programs.",
 };
+
+/// Whose memory it is.
+pub const FLOW_EXPORTER_MEMORY_KIND: Attribute =
+    Attribute { key: "flow_exporter.memory.kind", kind: Kind::String, brief: "Whose memory it is." };
 
 /// What became of a payload that was to be looked at.
 pub const FLOW_EXPORTER_PAYLOAD_FATE: Attribute = Attribute {

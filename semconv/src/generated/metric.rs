@@ -175,6 +175,33 @@ pub const FLOW_EXPORTER_FLOW_LIMIT: Metric = Metric {
     attributes: &[],
 };
 
+/// Memory that the exporter takes, in the process and in the kernel.
+pub const FLOW_EXPORTER_MEMORY_USAGE: Metric = Metric {
+    name: "flow_exporter.memory.usage",
+    instrument: Instrument::UpDownCounter,
+    unit: "By",
+    brief: "Memory that the exporter takes, in the process and in the kernel.",
+    attributes: &[attribute::FLOW_EXPORTER_MEMORY_KIND],
+};
+
+/// Memory that the exporter is to take at most, in the process and in the kernel together.
+pub const FLOW_EXPORTER_MEMORY_LIMIT: Metric = Metric {
+    name: "flow_exporter.memory.limit",
+    instrument: Instrument::UpDownCounter,
+    unit: "By",
+    brief: "Memory that the exporter is to take at most, in the process and in the kernel together.",
+    attributes: &[],
+};
+
+/// 1 for a feature that is wanted and there, 0 for one that is wanted and missing.
+pub const FLOW_EXPORTER_FEATURE_AVAILABLE: Metric = Metric {
+    name: "flow_exporter.feature.available",
+    instrument: Instrument::UpDownCounter,
+    unit: "{feature}",
+    brief: "1 for a feature that is wanted and there, 0 for one that is wanted and missing.",
+    attributes: &[attribute::FLOW_EXPORTER_FEATURE_NAME],
+};
+
 /// Time that the thread that reads flows spent, by step.
 pub const FLOW_EXPORTER_STAGE_TIME: Metric = Metric {
     name: "flow_exporter.stage.time",

@@ -77,6 +77,24 @@ pub mod flow_exporter_drop_fate {
     pub const MISSED: &str = "missed";
 }
 
+/// Values of `flow_exporter.feature.name`.
+pub mod flow_exporter_feature_name {
+    /// Hooks are TCX links, of which nothing is left however the process ends; else they are clsact filters.
+    pub const TCX: &str = "tcx";
+
+    /// All network namespaces are observed; else the agent's own alone.
+    pub const NAMESPACES: &str = "namespaces";
+
+    /// What the kernel drops is told.
+    pub const DROPS: &str = "drops";
+
+    /// A listening socket may tell who began a flow.
+    pub const LISTENING_SOCKET: &str = "listening_socket";
+
+    /// The kernel's connection tracking may tell who began a flow.
+    pub const CONNTRACK: &str = "conntrack";
+}
+
 /// Values of `flow_exporter.kernel.map.name`.
 pub mod flow_exporter_kernel_map_name {
     /// One entry for what a hook sees of a flow; of the generation that the programs write.
@@ -84,6 +102,15 @@ pub mod flow_exporter_kernel_map_name {
 
     /// One entry for each hook and reason of a loss.
     pub const LOSSES: &str = "losses";
+}
+
+/// Values of `flow_exporter.memory.kind`.
+pub mod flow_exporter_memory_kind {
+    /// Anonymous memory of the process that is resident: pages of files are not in it, which the kernel can take back.
+    pub const ANONYMOUS: &str = "anonymous";
+
+    /// The maps of the kernel programs, as the kernel accounts for them.
+    pub const KERNEL_MAPS: &str = "kernel_maps";
 }
 
 /// Values of `flow_exporter.payload.fate`.

@@ -4,3 +4,4 @@ mod generated;
 #[path = "../../generator/mod.rs"]
 mod generator;
 mod rules;
+mod users;

@@ -3,7 +3,7 @@
 //! The process is this test again, told by its environment what to do. It takes one command a line, and ends each answer with a
 //! line of a dot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -19,6 +19,7 @@ use exporter::kernel::{
 };
 use flow_tests::isolated::{self, Isolated};
 use flow_tests::netns::Netns;
+use rustix::process::{Pid, Signal, kill_process};
 
 const SETTINGS: &str = "HOOKS_TEST_AGENT";
 
@@ -37,6 +38,20 @@ impl Settings {
     pub(crate) fn of(method: Method) -> Self {
         Self { instance: "default", method, include: "*", exclude: "no*", all_namespaces: false }
     }
+}
+
+/// Exit code of a Rust program whose main thread panicked.
+const PANICKED: i32 = 101;
+
+/// What an agent has open.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Descriptors {
+    /// All of them.
+    pub(crate) all: usize,
+    /// Those that are links of eBPF programs.
+    pub(crate) links: usize,
+    /// Ids of the maps.
+    pub(crate) maps: BTreeSet<u32>,
 }
 
 /// A running agent; killed when dropped.
@@ -110,16 +125,35 @@ impl Agent {
         Ok(())
     }
 
-    /// Open descriptors, and how many of them are links of eBPF programs.
-    pub(crate) fn descriptors(&self) -> Result<(usize, usize)> {
-        let directory = format!("/proc/{}/fdinfo", self.child.id());
-        let (mut all, mut links) = (0, 0);
-        for entry in fs::read_dir(directory)? {
-            all += 1;
-            links +=
-                usize::from(fs::read_to_string(entry?.path()).is_ok_and(|info| info.contains("link_type:")));
+    /// Ends it by a panic.
+    pub(crate) fn panic(mut self) -> Result<()> {
+        writeln!(self.input, "panic")?;
+        let status = self.child.wait()?;
+        ensure!(status.code() == Some(PANICKED), "the agent did not panic: {status}");
+        Ok(())
+    }
+
+    /// Its process does nothing while this is done.
+    pub(crate) fn while_paused<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let process = Pid::from_child(&self.child);
+        kill_process(process, Signal::STOP)?;
+        let done = work();
+        kill_process(process, Signal::CONT)?;
+        done
+    }
+
+    /// Open descriptors.
+    pub(crate) fn descriptors(&self) -> Result<Descriptors> {
+        let mut descriptors = Descriptors::default();
+        for entry in fs::read_dir(format!("/proc/{}/fdinfo", self.child.id()))? {
+            descriptors.all += 1;
+            // One that was closed meanwhile has nothing to say.
+            let Ok(info) = fs::read_to_string(entry?.path()) else { continue };
+            let value = |key| info.lines().find_map(|line| line.strip_prefix(key));
+            descriptors.links += usize::from(value("link_type:").is_some());
+            descriptors.maps.extend(value("map_id:").map(|id| id.trim().parse::<u32>()).transpose()?);
         }
-        Ok((all, links))
+        Ok(descriptors)
     }
 
     /// Anonymous resident memory in KiB.
@@ -225,6 +259,7 @@ fn run(settings: &str) -> Result<()> {
                 })?;
                 answer(counts.into_iter().map(|(hook, packets)| format!("{hook} {packets}")))?;
             }
+            "panic" => panic!("told to"),
             _ => break,
         }
     }

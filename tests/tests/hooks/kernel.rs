@@ -1,10 +1,12 @@
 //! What the kernel says of programs on an interface, and programs of others.
 
+use std::collections::BTreeSet;
+
 use abi::Direction;
 use anyhow::{Context, Result};
 use aya::programs::links::LinkOrder;
 use aya::programs::tc::{NlOptions, TcAttachOptions};
-use aya::programs::{SchedClassifier, TcAttachType};
+use aya::programs::{SchedClassifier, TcAttachType, loaded_programs};
 use aya::{Ebpf, EbpfLoader};
 use flow_tests::netns::Netns;
 use object::write::{Object, Symbol, SymbolSection};
@@ -43,14 +45,43 @@ pub(crate) fn has_qdisc(namespace: &Netns, interface: &str) -> Result<bool> {
     Ok(namespace.tc(&format!("qdisc show dev {interface}"))?.contains("parent ffff:fff1"))
 }
 
-/// Another program that gives the same verdict on every packet.
+/// Ids of all loaded programs that use one of these maps: those of one agent, whatever keeps them loaded.
+pub(crate) fn programs_using(maps: &BTreeSet<u32>) -> Result<BTreeSet<u32>> {
+    let mut using = BTreeSet::new();
+    for program in loaded_programs() {
+        // A program of somebody else may be gone before it is asked.
+        let Ok(program) = program else { continue };
+        let Ok(ids) = program.map_ids() else { continue };
+        if ids.context("this kernel does not tell the maps of a program")?.iter().any(|id| maps.contains(id))
+        {
+            using.insert(program.id());
+        }
+    }
+    Ok(using)
+}
+
+/// Another program.
 pub(crate) struct Foreign {
     ebpf: Ebpf,
 }
 
 impl Foreign {
+    /// One that gives the same verdict on every packet.
     pub(crate) fn load(verdict: i32) -> Result<Self> {
-        let mut ebpf = EbpfLoader::new().load(&constant_program(verdict)?)?;
+        Self::of(&give(verdict))
+    }
+
+    /// One that drops frames of more than so many bytes.
+    pub(crate) fn load_limit(bytes: i32) -> Result<Self> {
+        // r0 = skb->len; if r0 > bytes skip the 2 instructions of the first verdict
+        let mut code = vec![0x61, 0x10, 0, 0, 0, 0, 0, 0, 0x25, 0, 2, 0];
+        code.extend(bytes.to_le_bytes());
+        code.extend([give(UNSPEC), give(SHOT)].concat());
+        Self::of(&code)
+    }
+
+    fn of(code: &[u8]) -> Result<Self> {
+        let mut ebpf = EbpfLoader::new().load(&object_file(code)?)?;
         program(&mut ebpf)?.load()?;
         Ok(Self { ebpf })
     }
@@ -99,16 +130,21 @@ fn program(ebpf: &mut Ebpf) -> Result<&mut SchedClassifier> {
     Ok(ebpf.program_mut("foreign").context("no program")?.try_into()?)
 }
 
-/// `r0 = verdict; exit` as an object file.
-fn constant_program(verdict: i32) -> Result<Vec<u8>> {
+/// `r0 = verdict; exit`
+fn give(verdict: i32) -> Vec<u8> {
     let mut code = vec![0xb7, 0, 0, 0];
     code.extend(verdict.to_le_bytes());
     code.extend([0x95, 0, 0, 0, 0, 0, 0, 0]);
+    code
+}
+
+/// Code as an object file.
+fn object_file(code: &[u8]) -> Result<Vec<u8>> {
     let mut object = Object::new(BinaryFormat::Elf, Architecture::Bpf, Endianness::Little);
     let license = object.add_section(Vec::new(), b"license".to_vec(), SectionKind::Data);
     object.append_section_data(license, b"GPL\0", 1);
     let section = object.add_section(Vec::new(), b"classifier".to_vec(), SectionKind::Text);
-    object.append_section_data(section, &code, 8);
+    object.append_section_data(section, code, 8);
     object.add_symbol(Symbol {
         name: b"foreign".to_vec(),
         value: 0,

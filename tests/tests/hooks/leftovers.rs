@@ -1,16 +1,20 @@
 //! What a killed agent leaves behind, and agents side by side.
 
+use std::time::Duration;
+
 use abi::Direction;
 use anyhow::{Result, bail, ensure};
 use exporter::kernel::{InstanceError, InstanceLock, Method};
-use flow_tests::harness::Test;
+use flow_tests::harness::{Test, until};
 use flow_tests::netns::Netns;
 
 use crate::agent::{Agent, Settings};
-use crate::kernel::{DIRECTIONS, clsact, has_qdisc, tcx};
+use crate::kernel::{DIRECTIONS, clsact, has_qdisc, programs_using, tcx};
 
 pub(crate) const TESTS: &[Test] = &[
     ("a_killed_agent_with_tcx_leaves_nothing", tcx_leaves_nothing),
+    ("an_agent_that_panics_leaves_nothing_by_tcx", || panics(Method::Tcx)),
+    ("an_agent_that_panics_leaves_nothing_by_clsact", || panics(Method::Clsact)),
     ("clsact_left_overs_are_taken_over", taken_over),
     ("left_overs_are_swept_when_tcx_is_used", || swept(Settings::of(Method::Tcx))),
     ("left_overs_of_other_interfaces_are_swept", || {
@@ -21,6 +25,9 @@ pub(crate) const TESTS: &[Test] = &[
     ("two_agents_share_an_interface_by_clsact", two_by_clsact),
     ("an_instance_runs_once_per_namespace", once),
 ];
+
+/// Waits for what takes no time on an idle machine.
+const SOON: Duration = Duration::from_mins(1);
 
 const CLSACT: Settings = Settings {
     instance: "default",
@@ -45,6 +52,24 @@ fn tcx_leaves_nothing() -> Result<()> {
         ensure!(tcx(&namespace, "one", direction)?.is_empty());
     }
     Ok(())
+}
+
+/// Its filters and qdiscs would stay with their interfaces: unwinding takes them away. Others keep theirs.
+fn panics(method: Method) -> Result<()> {
+    let namespace = pair("panic")?;
+    namespace.tc("qdisc add dev two clsact")?;
+    let agent = Agent::start(&namespace, Settings::of(method))?;
+    let maps = agent.descriptors()?.maps;
+    ensure!(!programs_using(&maps)?.is_empty());
+    agent.panic()?;
+    for interface in ["one", "two"] {
+        for direction in DIRECTIONS {
+            ensure!(tcx(&namespace, interface, direction)?.is_empty(), "{interface} {direction:?}");
+            ensure!(clsact(&namespace, interface, direction)?.is_empty(), "{interface} {direction:?}");
+        }
+    }
+    ensure!(!has_qdisc(&namespace, "one")? && has_qdisc(&namespace, "two")?);
+    until("the kernel frees the programs", SOON, || Ok(programs_using(&maps)?.is_empty()))
 }
 
 fn taken_over() -> Result<()> {

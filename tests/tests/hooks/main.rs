@@ -7,6 +7,7 @@ mod kernel;
 mod leftovers;
 mod namespaces;
 mod order;
+mod verdicts;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -16,7 +17,8 @@ use flow_tests::harness;
 fn main() -> ExitCode {
     match agent::run_if_told() {
         None => harness::run_privileged(
-            [order::TESTS, leftovers::TESTS, follow::TESTS, churn::TESTS, namespaces::TESTS].concat(),
+            [order::TESTS, verdicts::TESTS, leftovers::TESTS, follow::TESTS, churn::TESTS, namespaces::TESTS]
+                .concat(),
         ),
         Some(Ok(())) => ExitCode::SUCCESS,
         Some(Err(error)) => {

@@ -11,7 +11,7 @@ use http::uri::Scheme;
 
 use crate::command::check::{Cause, Item};
 use crate::export::{
-    Destination, MetricsSettings, Otlp, Protocol, Proxy, Route, Settings, Signal, UnixAddress,
+    Destination, MetricsSettings, Otlp, Protocol, Proxy, Route, Settings, Signal, Source, UnixAddress,
 };
 
 /// Name look-up and connection together.
@@ -20,13 +20,22 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const SUBJECT: &str = "endpoint";
 const METRICS: &str = "metrics endpoint";
 
-/// One item for each receiver, or one that says why there is none.
-pub(super) fn items(variable: &dyn Fn(&str) -> Option<String>) -> Vec<Item> {
-    let metrics = Destination::read(Signal::Metrics, variable).and_then(|metrics| match metrics {
-        Destination::Otlp(settings) => MetricsSettings::read(variable).map(|_| Some(*settings)),
-        Destination::Console | Destination::Unset | Destination::Nothing { .. } => Ok(None),
+/// One item for each receiver, or one that says why there is none; and one if metrics are printed.
+pub(super) fn items(source: &dyn Source) -> Vec<Item> {
+    let mut items = receivers(source);
+    if matches!(Destination::read(Signal::Metrics, source), Ok(Destination::Console)) {
+        items.push(Item::ok("metrics", "they are printed to the standard error"));
+    }
+    items
+}
+
+fn receivers(source: &dyn Source) -> Vec<Item> {
+    let metrics = Destination::read(Signal::Metrics, source).and_then(|metrics| match metrics {
+        Destination::Otlp(settings) => MetricsSettings::read(source).map(|_| Some(*settings)),
+        Destination::Console => MetricsSettings::read(source).map(|_| None),
+        Destination::Unset | Destination::Nothing { .. } => Ok(None),
     });
-    let (logs, metrics) = match (Destination::read(Signal::Logs, variable), metrics) {
+    let (logs, metrics) = match (Destination::read(Signal::Logs, source), metrics) {
         (Ok(logs), Ok(metrics)) => (logs, metrics),
         (Err(error), _) | (_, Err(error)) => {
             return vec![Item::missing(SUBJECT, Cause::Configuration, error.to_string())];
@@ -73,9 +82,7 @@ fn receiver(subject: &'static str, settings: Settings) -> Item {
         Ok(()) => Item::ok(subject, format!("{host}:{port} accepts connections; the protocol is {protocol}")),
         Err(error) => {
             Item::missing(subject, Cause::Unavailable, format!("{host}:{port} cannot be reached ({error})"))
-                .with_remedy(
-                    "start the OpenTelemetry Collector there, or correct OTEL_EXPORTER_OTLP_ENDPOINT",
-                )
+                .with_remedy("start the OpenTelemetry Collector there, or correct the endpoint")
         }
     }
 }
@@ -107,9 +114,7 @@ fn by_socket(subject: &'static str, address: &UnixAddress, protocol: Protocol) -
         Ok(()) => Item::ok(subject, format!("{address} accepts connections; the protocol is {protocol}")),
         Err(error) => {
             Item::missing(subject, Cause::Unavailable, format!("{address} cannot be reached ({error})"))
-                .with_remedy(
-                    "start the OpenTelemetry Collector there, or correct OTEL_EXPORTER_OTLP_ENDPOINT",
-                )
+                .with_remedy("start the OpenTelemetry Collector there, or correct the endpoint")
         }
     }
 }
@@ -166,7 +171,7 @@ mod tests {
 
     /// The only item.
     fn item(variable: &dyn Fn(&str) -> Option<String>) -> Item {
-        let [item] = <[Item; 1]>::try_from(items(variable)).unwrap();
+        let [item] = <[Item; 1]>::try_from(items(&variable)).unwrap();
         item
     }
 
@@ -230,7 +235,7 @@ mod tests {
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let found = item(&|asked| (asked == "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT").then(|| endpoint.clone()));
         assert_eq!((found.level, found.subject), (Level::Ok, METRICS), "{}", found.finding);
-        let both = items(&|asked| match asked {
+        let both = items(&|asked: &str| match asked {
             "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT" => Some("http://127.0.0.1:1".to_owned()),
             "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.clone()),
             _ => None,
@@ -268,6 +273,21 @@ mod tests {
         let address = proxy.local_addr().unwrap().to_string();
         drop(proxy);
         assert_eq!(by_proxy(address).level, Level::Missing(Cause::Unavailable));
+    }
+
+    #[test]
+    fn metrics_that_are_printed_need_nobody() {
+        let all = |interval: &str| {
+            items(&|asked: &str| match asked {
+                "OTEL_METRICS_EXPORTER" => Some("console".to_owned()),
+                "OTEL_METRIC_EXPORT_INTERVAL" => Some(interval.to_owned()),
+                _ => None,
+            })
+        };
+        let found = all("1000");
+        assert!(found.iter().all(|item| item.level == Level::Ok), "{found:?}");
+        assert_eq!(found.iter().map(|item| item.subject).collect::<Vec<_>>(), [SUBJECT, "metrics"]);
+        assert!(all("never").iter().any(|item| item.level == Level::Missing(Cause::Configuration)));
     }
 
     #[test]

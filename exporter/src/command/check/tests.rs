@@ -6,6 +6,7 @@ use clap::Parser;
 
 use super::*;
 use crate::command::{Cli, Command};
+use crate::export::Given;
 use crate::kernel::probe::fixture::Fixture;
 use crate::kernel::{DropsError, GracePeriod, SocketsError};
 
@@ -44,7 +45,17 @@ fn report(host: &Fixture, calls: &Answers, arguments: &[&str]) -> Report {
     let mut selection = observe::selection(&options.common).unwrap();
     selection.exclude.push("veth*".parse().unwrap());
     let (proc, sys) = (host.proc(), host.sys());
-    check(&options, &Host { proc: &proc, sys: &sys, calls, selection: &selection, variable: &|_| None })
+    check(
+        &options,
+        &Host {
+            proc: &proc,
+            sys: &sys,
+            calls,
+            selection: &selection,
+            settings: &Given::default(),
+            file: &ConfigFile::default(),
+        },
+    )
 }
 
 fn code(report: &Report) -> Option<u8> {
@@ -181,8 +192,14 @@ fn the_report_is_written_before_the_failure() {
     let host = Fixture::new();
     let Command::Check(options) = Cli::parse_from(["x", "check"]).command else { panic!("check") };
     let (proc, sys) = (host.proc(), host.sys());
-    let host =
-        Host { proc: &proc, sys: &sys, calls: &GOOD, selection: &Selection::default(), variable: &|_| None };
+    let host = Host {
+        proc: &proc,
+        sys: &sys,
+        calls: &GOOD,
+        selection: &Selection::default(),
+        settings: &Given::default(),
+        file: &ConfigFile::default(),
+    };
     let mut out = Vec::new();
     let failure = run(&options, &host, &mut out).unwrap_err();
     assert_eq!(failure.code(), 77);
@@ -197,7 +214,8 @@ fn this_machine_is_understood() {
         sys: Path::new("/sys"),
         calls: &crate::kernel::probe::ThisKernel,
         selection: &Selection::default(),
-        variable: &|_| None,
+        settings: &Given::default(),
+        file: &ConfigFile::default(),
     };
     let report = check(&options, &host);
     assert!(report.items.len() >= 10);

@@ -1,6 +1,6 @@
 //! What can go wrong with a receiver, each with the script of a receiver that does so.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use prost::Message;
 use tonic::Code;
@@ -15,7 +15,7 @@ use crate::export::words::tests::status;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Script {
     pub(super) steps: Vec<Step>,
-    /// The steps go on until the batch is too old.
+    /// The last step goes on until the batch is too old.
     pub(super) for_ever: bool,
     /// It listens only after an attempt has failed; with `for_ever` never.
     pub(super) late: bool,
@@ -37,7 +37,10 @@ pub(super) enum Tls {
 /// A row of the table: what happens, and the script for a protocol, if it can happen there.
 pub(super) type Case = (&'static str, fn(Protocol) -> Option<Script>);
 
-pub(super) const CASES: [Case; 32] = [
+/// Longer than [`NAMED`](super::NAMED), also where a date has whole seconds.
+const WAIT: Duration = Duration::from_secs(12);
+
+pub(super) const CASES: [Case; 35] = [
     ("nobody listens, later somebody does", |_| Some(Script { late: true, ..Script::default() })),
     ("nobody listens", |_| Some(Script { late: true, for_ever: true, ..Script::default() })),
     ("the connection is accepted and nothing follows", |_| {
@@ -83,15 +86,13 @@ pub(super) const CASES: [Case; 32] = [
     ("`DATA_LOSS`", |protocol| grpc(protocol, Code::DataLoss, "no", None)),
     ("`RESOURCE_EXHAUSTED`, 429", |protocol| answers(protocol, Code::ResourceExhausted, 429)),
     ("the same, with `RetryInfo` or `Retry-After` in seconds", |protocol| match protocol {
-        Protocol::Grpc => grpc(protocol, Code::ResourceExhausted, "busy", Some((3, 0))),
-        Protocol::HttpProtobuf => http(protocol, 429, Some("3".to_owned())),
+        Protocol::Grpc => grpc(protocol, Code::ResourceExhausted, "busy", seconds(WAIT)),
+        Protocol::HttpProtobuf => http(protocol, 429, Some(WAIT.as_secs().to_string())),
     }),
+    ("429 with `Retry-After` as a date", |protocol| dated(protocol, 429)),
     ("`UNAVAILABLE` with `RetryInfo`, 503 with `Retry-After` as a date", |protocol| match protocol {
-        Protocol::Grpc => grpc(protocol, Code::Unavailable, "busy", Some((3, 0))),
-        Protocol::HttpProtobuf => {
-            let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(12));
-            http(protocol, 503, Some(date))
-        }
+        Protocol::Grpc => grpc(protocol, Code::Unavailable, "busy", seconds(WAIT)),
+        Protocol::HttpProtobuf => dated(protocol, 503),
     }),
     ("a wait is named that is longer than the age limit", |protocol| {
         let script = match protocol {
@@ -100,11 +101,16 @@ pub(super) const CASES: [Case; 32] = [
         };
         script.map(|script| Script { for_ever: true, ..script })
     }),
-    ("`RESOURCE_EXHAUSTED` about the size, 413", |protocol| match protocol {
-        Protocol::Grpc => {
-            grpc(protocol, Code::ResourceExhausted, "grpc: received message larger than max (9 vs. 8)", None)
-        }
-        Protocol::HttpProtobuf => http(protocol, 413, None),
+    ("`RESOURCE_EXHAUSTED` about the size, 413", too_large),
+    ("the same, and one half is refused (`INVALID_ARGUMENT`, 400)", |protocol| {
+        let refused = answers(protocol, Code::InvalidArgument, 400);
+        Some(Script { steps: [too_large(protocol)?.steps, refused?.steps].concat(), ..Script::default() })
+    }),
+    ("the same, and after one half the receiver is away (`UNAVAILABLE`, 503)", |protocol| {
+        let (taken, away) =
+            (of(Step::Reply(taken(protocol, &[]))), answers(protocol, Code::Unavailable, 503)?);
+        let steps = [too_large(protocol)?.steps, taken.steps, away.steps].concat();
+        Some(Script { steps, for_ever: true, ..Script::default() })
     }),
     ("an answer of HTTP without a status of gRPC: 503", |protocol| {
         (protocol == Protocol::Grpc).then(|| of(Step::Reply(Reply { status: 503, ..Reply::default() })))
@@ -127,6 +133,26 @@ fn of(step: Step) -> Script {
 
 fn taken(protocol: Protocol, message: &[u8]) -> Reply {
     Reply::taken(protocol == Protocol::Grpc, message)
+}
+
+fn too_large(protocol: Protocol) -> Option<Script> {
+    match protocol {
+        Protocol::Grpc => {
+            grpc(protocol, Code::ResourceExhausted, "grpc: received message larger than max (9 vs. 8)", None)
+        }
+        Protocol::HttpProtobuf => http(protocol, 413, None),
+    }
+}
+
+/// A wait as `RetryInfo` has it: seconds and nanoseconds.
+fn seconds(wait: Duration) -> Option<(i64, i32)> {
+    Some((wait.as_secs().try_into().ok()?, 0))
+}
+
+/// A failure with a date.
+fn dated(protocol: Protocol, status: u16) -> Option<Script> {
+    let reply = Reply { status, retry_after_date: Some(WAIT), ..Reply::default() };
+    (protocol == Protocol::HttpProtobuf).then(|| of(Step::Reply(reply)))
 }
 
 /// A failure with no more than its code.

@@ -13,12 +13,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::net::TcpSocket;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use self::cases::{CASES, Case, Script, Tls};
 pub(super) use self::certificates::{Authority, Shown};
 pub(super) use self::receiver::Receiver;
-use super::delivery_tests::{PATIENCE, batch};
+use super::delivery_tests::{PATIENCE, batch, counts};
 use super::*;
 use crate::accounts::Accounts;
 use crate::clock::Clock;
@@ -27,8 +27,8 @@ use crate::ledger::{Ledger, LossReason, Row};
 
 /// The hook of [`batch`].
 const HOOK: HookId = HookId(3);
-/// Longer than the waits of a delivery without a wish of the receiver, shorter than those with one.
-const NAMED: Duration = Duration::from_secs(2);
+/// Longer than the waits of a delivery without a wish of the receiver, also on a slow machine, and shorter than those with one.
+const NAMED: Duration = Duration::from_secs(10);
 
 /// Keeps what the delivery task does.
 struct Observed {
@@ -40,8 +40,6 @@ struct Observed {
 #[derive(Default)]
 struct Seen {
     attempts: u32,
-    longest_wait: Duration,
-    last_failure: Option<Instant>,
 }
 
 impl Transport for Observed {
@@ -51,15 +49,11 @@ impl Transport for Observed {
 
     async fn send(&mut self, payload: &Payload) -> Result<PartialSuccess, Failure> {
         {
-            let mut seen = self.seen.lock().unwrap();
-            seen.attempts += 1;
-            let wait = seen.last_failure.take().map_or(Duration::ZERO, |failure| failure.elapsed());
-            seen.longest_wait = seen.longest_wait.max(wait);
+            self.seen.lock().unwrap().attempts += 1;
         }
         let result = self.transport.send(payload).await;
         if let Err(failure) = &result {
             assert!(!failure.cause.is_empty() && !failure.remedy.is_empty());
-            self.seen.lock().unwrap().last_failure = Some(Instant::now());
             self.failed.notify_one();
         }
         result
@@ -150,10 +144,11 @@ async fn play(protocol: Protocol, script: Script) -> String {
     };
     let accounts = Accounts::new(&ledger);
     let rejected = accounts.rejected();
-    let run = run(&queue, transport, accounts, limits, || Clock::now().monotonic());
+    let now = || Clock::now().monotonic();
+    let run = run(&queue, transport, accounts, limits, Outage::default(), now);
     let feed = async {
         for batch in batches {
-            let counts = batch.accounted[0].1;
+            let counts = batch.accounted.by_hook()[&HOOK];
             ledger.observed(HOOK, counts);
             ledger.queued(HOOK, counts);
             assert!(queue.push(batch).is_empty());
@@ -179,7 +174,10 @@ fn done(script: &Script, seen: &Seen, sent: &[Bytes], receiver: &Receiver) -> &'
         1 => "sent once",
         _ if halves => "sent in halves",
         _ if script.for_ever => "sent again until it is too old",
-        2 if seen.longest_wait >= NAMED => "sent again after the time that is named",
+        // As the receiver sees it, so that no delay in between makes a wait shorter than it is.
+        2 if matches!(&*asked, [first, second, ..] if second.at - first.at >= NAMED) => {
+            "sent again after the time that is named"
+        }
         2 => "sent again",
         // How often nobody listens until somebody does is for the clock to say.
         _ if script.late => "sent again",
@@ -191,13 +189,19 @@ fn done(script: &Script, seen: &Seen, sent: &[Bytes], receiver: &Receiver) -> &'
 fn account(ledger: &Ledger, rejected: u64) -> String {
     let row = row_of(ledger);
     assert!(row.balances() && row.queued.is_zero(), "{row:?}");
-    let lost = |reason: LossReason| row.lost[reason as usize];
-    for reason in LossReason::ALL {
-        if lost(reason) == batch(1).accounted[0].1 {
-            return format!("lost: {}", reason.name());
-        }
+    let (all, half) = (counts(1, 100), counts(1, 50));
+    if !row.all_lost().is_zero() {
+        let lost = |reason: &LossReason| row.lost[*reason as usize] == row.all_lost();
+        let reason = LossReason::ALL.into_iter().find(lost).expect("one reason").name();
+        let lost = row.all_lost();
+        assert!(rejected == 0 && (lost == all || lost == half), "{row:?}");
+        return if lost == all {
+            format!("lost: {reason}")
+        } else {
+            format!("half delivered, half lost: {reason}")
+        };
     }
-    assert!(row.all_lost().is_zero() && row.delivered == row.seen, "{row:?}");
+    assert!(row.delivered == row.seen, "{row:?}");
     if rejected > 0 { format!("delivered, {rejected} records rejected") } else { "delivered".to_owned() }
 }
 
@@ -211,7 +215,7 @@ async fn row((what, script): Case) -> String {
     for protocol in [Protocol::Grpc, Protocol::HttpProtobuf] {
         match script(protocol) {
             Some(script) => write!(row, "| {} ", play(protocol, script).await).unwrap(),
-            None => row.push_str("| | | "),
+            None => row.push_str("| | "),
         }
     }
     row.push('|');

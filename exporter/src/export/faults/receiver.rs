@@ -7,9 +7,10 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
@@ -43,6 +44,8 @@ pub(in crate::export) struct Reply {
     pub(in crate::export) headers: Vec<(&'static str, String)>,
     pub(in crate::export) body: Vec<u8>,
     pub(in crate::export) trailers: Vec<(&'static str, String)>,
+    /// A `Retry-After` with the date that is so long after the reply.
+    pub(in crate::export) retry_after_date: Option<Duration>,
     pub(in crate::export) end: End,
 }
 
@@ -65,12 +68,15 @@ pub(in crate::export) struct Asked {
     pub(in crate::export) path: String,
     pub(in crate::export) version: Version,
     pub(in crate::export) headers: HeaderMap,
+    /// When the whole request was there.
+    pub(in crate::export) at: Instant,
     pub(in crate::export) body: Bytes,
 }
 
 #[derive(Clone, Default)]
 pub(in crate::export) struct Receiver {
     steps: Arc<Mutex<VecDeque<Step>>>,
+    /// The last step goes on.
     for_ever: bool,
     /// What the connections show, the last of them for ever; without any there is no TLS.
     tls: Arc<Mutex<VecDeque<Arc<ServerConfig>>>>,
@@ -129,7 +135,7 @@ impl Receiver {
     fn next(&self, meant: impl Fn(&Step) -> bool) -> Option<Step> {
         let mut steps = self.steps.lock().unwrap();
         let step = steps.front().filter(|step| meant(step)).cloned()?;
-        if !self.for_ever {
+        if !self.for_ever || steps.len() > 1 {
             steps.pop_front();
         }
         Some(step)
@@ -171,6 +177,7 @@ impl Receiver {
             path: head.uri.path().to_owned(),
             version: head.version,
             headers: head.headers,
+            at: Instant::now(),
             body: body.to_bytes(),
         });
         let reply = match self.next(|step| matches!(step, Step::Reply(_))) {
@@ -196,7 +203,7 @@ impl Reply {
             headers: vec![("content-type", "application/grpc".to_owned())],
             body: [&[0], &length[..], message].concat(),
             trailers: vec![("grpc-status", "0".to_owned())],
-            end: End::Whole,
+            ..Self::default()
         }
     }
 
@@ -213,6 +220,10 @@ impl Reply {
         let mut response = Response::new(body);
         *response.status_mut() = self.status.try_into().unwrap();
         *response.headers_mut() = headers(self.headers);
+        if let Some(after) = self.retry_after_date {
+            let date = httpdate::fmt_http_date(SystemTime::now() + after);
+            response.headers_mut().insert(RETRY_AFTER, date.try_into().unwrap());
+        }
         response
     }
 }

@@ -1,4 +1,4 @@
-//! Why variables cannot be followed.
+//! Why settings cannot be followed. What is called a variable here may be a flag or a place in the configuration file.
 
 use crate::export::settings::{EndpointProblem, HeaderProblem, ProxyProblem};
 
@@ -87,17 +87,15 @@ pub enum SettingsError {
     #[error("{variable} is set, and OTEL_EXPORTER_OTLP_HEADERS has an authorization: remove one of them")]
     Authorization {
         /// The variable.
-        variable: &'static str,
+        variable: String,
     },
     /// An exporter that there is not.
-    #[error("{variable} is {value:?}: write one of {known}")]
+    #[error("{variable} is {value:?}: write one of otlp, console, none")]
     Exporter {
         /// The variable.
-        variable: &'static str,
+        variable: String,
         /// Its value.
         value: String,
-        /// The values that there are.
-        known: &'static str,
     },
     /// A temporality that the specification does not have.
     #[error("{variable} is {value:?}: write one of cumulative, delta, lowmemory")]

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use crate::export::settings::{SettingsError, Variable, Variables, timeout};
+use crate::export::settings::{SettingsError, Source, Variable, Variables, names, timeout};
 use crate::export::signal::Signal;
 use crate::flow::{HistogramKind, Temporality};
 
-const INTERVAL: &str = "OTEL_METRIC_EXPORT_INTERVAL";
 /// The specification's, "Periodic exporting `MetricReader`".
 const DEFAULT_INTERVAL: Duration = Duration::from_mins(1);
 
@@ -17,33 +16,39 @@ pub struct MetricsSettings {
     pub interval: Duration,
     /// What a point is the sum of.
     pub temporality: Temporality,
+    /// The same of asynchronous counters, which observe a sum that somebody else keeps: metrics of flows are none.
+    pub asynchronous: Temporality,
     /// How a distribution is told.
     pub histogram: HistogramKind,
 }
 
 impl MetricsSettings {
-    /// Reads the variables through a look-up by name.
+    /// Reads what is said of metrics.
     ///
     /// # Errors
-    /// [`SettingsError`], a sentence for the user that names the variable and the remedy.
-    pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
-        let variables = Variables { signal: Signal::Metrics, lookup };
-        // The specification has no such variables for all signals.
-        let [preference, _] = Signal::Metrics.variables("TEMPORALITY_PREFERENCE");
-        let [aggregation, _] = Signal::Metrics.variables("DEFAULT_HISTOGRAM_AGGREGATION");
+    /// [`SettingsError`], a sentence for the user that names the place and the remedy.
+    pub fn read(source: &dyn Source) -> Result<Self, SettingsError> {
+        let variables = Variables { signal: Signal::Metrics, source };
+        let (interval, preference) =
+            (variables.variable(names::INTERVAL), variables.variable(names::TEMPORALITY));
+        let aggregation = variables.variable(names::HISTOGRAM);
+        let preference = preference.map(temporality).transpose()?.unwrap_or_default();
+        let [temporality, asynchronous] = preference;
         Ok(Self {
-            interval: variables.variable(INTERVAL).map(timeout).transpose()?.unwrap_or(DEFAULT_INTERVAL),
-            temporality: variables.variable(&preference).map(temporality).transpose()?.unwrap_or_default(),
-            histogram: variables.variable(&aggregation).map(histogram).transpose()?.unwrap_or_default(),
+            interval: interval.map(timeout).transpose()?.unwrap_or(DEFAULT_INTERVAL),
+            temporality,
+            asynchronous,
+            histogram: aggregation.map(histogram).transpose()?.unwrap_or_default(),
         })
     }
 }
 
-/// Every metric is a counter or a histogram, of which `lowmemory` wants deltas.
-fn temporality(Variable { name, value, .. }: Variable) -> Result<Temporality, SettingsError> {
+/// Of what is counted, and of asynchronous counters: `lowmemory` wants what takes no memory for either.
+fn temporality(Variable { name, value, .. }: Variable) -> Result<[Temporality; 2], SettingsError> {
     match value.to_ascii_lowercase().as_str() {
-        "cumulative" => Ok(Temporality::Cumulative),
-        "delta" | "lowmemory" => Ok(Temporality::Delta),
+        "cumulative" => Ok([Temporality::Cumulative; 2]),
+        "delta" => Ok([Temporality::Delta; 2]),
+        "lowmemory" => Ok([Temporality::Delta, Temporality::Cumulative]),
         _ => Err(SettingsError::Temporality { variable: name, value }),
     }
 }

@@ -1,4 +1,4 @@
-//! Where and how to deliver, by the standard variables.
+//! Where and how to deliver, by the standard variables, and by flags and a file that say the same.
 //!
 //! OpenTelemetry specification, "OpenTelemetry Protocol Exporter": a variable for one signal goes before the one for all, and an
 //! empty value is the same as none. What cannot be followed is an error, never ignored.
@@ -8,7 +8,9 @@ mod endpoint;
 mod error;
 mod headers;
 mod metrics;
+mod names;
 mod route;
+mod source;
 #[cfg(test)]
 mod tests;
 mod unix;
@@ -26,15 +28,15 @@ pub use self::endpoint::EndpointProblem;
 pub use self::error::SettingsError;
 pub use self::headers::HeaderProblem;
 pub use self::metrics::MetricsSettings;
+pub use self::names::{FileSetting, Form, Setting};
 pub use self::route::{Proxy, ProxyProblem, Route};
+pub use self::source::{Given, Said, Source, Sources};
 pub use self::unix::UnixAddress;
 use crate::export::payload::Encoding;
 use crate::export::signal::Signal;
 use crate::export::tls::{Identity, TlsFiles};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-/// There is no standard variable for a token in a file.
-const TOKEN: &str = "OTEL_FLOW_EXPORTER_BEARER_TOKEN_FILE";
 
 /// Where and how to deliver one signal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,23 +79,19 @@ impl fmt::Display for Protocol {
 }
 
 impl Settings {
-    /// Reads the settings of a signal through a look-up of variables by name. `None` if there is no endpoint: nothing is
-    /// exported, and the other variables do not matter.
+    /// Reads the settings of a signal. `None` if there is no endpoint: nothing is exported, and the other settings do not matter.
     ///
     /// # Errors
-    /// [`SettingsError`], a sentence for the user that names the variable and the remedy.
-    pub fn read(
-        signal: Signal,
-        lookup: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Option<Self>, SettingsError> {
-        let variables = Variables { signal, lookup };
-        let endpoint = variables.setting("ENDPOINT");
+    /// [`SettingsError`], a sentence for the user that names the place and the remedy.
+    pub fn read(signal: Signal, source: &dyn Source) -> Result<Option<Self>, SettingsError> {
+        let variables = Variables { signal, source };
+        let endpoint = variables.setting(names::ENDPOINT);
         endpoint.map(|endpoint| Self::of(&variables, &endpoint)).transpose()
     }
 
     fn of(variables: &Variables<'_>, endpoint: &Variable) -> Result<Self, SettingsError> {
-        let protocol = variables.setting("PROTOCOL").map(protocol).transpose()?;
-        let insecure = variables.setting("INSECURE").map(boolean).transpose()?.unwrap_or_default();
+        let protocol = variables.setting(names::PROTOCOL).map(protocol).transpose()?;
+        let insecure = variables.setting(names::INSECURE).map(boolean).transpose()?.unwrap_or_default();
         let wrong =
             |problem| SettingsError::Endpoint { variable: endpoint.name.clone(), problem: Box::new(problem) };
         let (endpoint, protocol, route) = if let Some(address) = UnixAddress::of(&endpoint.value) {
@@ -106,11 +104,13 @@ impl Settings {
             let route = route::route(variables, &uri)?;
             (uri, protocol, route)
         };
-        let timeout = variables.setting("TIMEOUT").map(timeout).transpose()?.unwrap_or(DEFAULT_TIMEOUT);
-        let headers = variables.setting("HEADERS").map(headers).transpose()?.unwrap_or_default();
-        let token = variables.variable(TOKEN).map(|variable| PathBuf::from(variable.value));
-        if token.is_some() && headers.contains_key(AUTHORIZATION) {
-            return Err(SettingsError::Authorization { variable: TOKEN });
+        let timeout = variables.setting(names::TIMEOUT).map(timeout).transpose()?.unwrap_or(DEFAULT_TIMEOUT);
+        let headers = variables.setting(names::HEADERS).map(headers).transpose()?.unwrap_or_default();
+        let token = variables.variable(names::TOKEN);
+        if let Some(Variable { name, .. }) = &token
+            && headers.contains_key(AUTHORIZATION)
+        {
+            return Err(SettingsError::Authorization { variable: name.clone() });
         }
         Ok(Self {
             endpoint,
@@ -118,9 +118,13 @@ impl Settings {
             protocol,
             timeout,
             headers,
-            compression: variables.setting("COMPRESSION").map(compression).transpose()?.unwrap_or_default(),
+            compression: variables
+                .setting(names::COMPRESSION)
+                .map(compression)
+                .transpose()?
+                .unwrap_or_default(),
             tls: tls(variables)?,
-            token,
+            token: token.map(|token| token.value.into()),
         })
     }
 
@@ -143,14 +147,15 @@ impl Settings {
     }
 }
 
-/// The environment, as far as it is about a signal.
+/// All that is said, as far as it is about a signal.
 struct Variables<'a> {
     signal: Signal,
-    lookup: &'a dyn Fn(&str) -> Option<String>,
+    source: &'a dyn Source,
 }
 
-/// A variable that is set.
+/// A variable that is set, or what says the same.
 struct Variable {
+    /// Where it was said.
     name: String,
     value: String,
     /// Whether it is about this signal alone.
@@ -158,15 +163,15 @@ struct Variable {
 }
 
 impl Variables<'_> {
-    fn setting(&self, setting: &str) -> Option<Variable> {
-        let [of_signal, of_all] = self.signal.variables(setting);
-        let variable = self.variable(&of_signal).map(|variable| Variable { of_signal: true, ..variable });
-        variable.or_else(|| self.variable(&of_all))
+    fn setting(&self, setting: Setting) -> Option<Variable> {
+        let [of_signal, of_all] = self.signal.variables(setting.suffix);
+        let said = self.source.first(&[&of_signal, &of_all])?;
+        Some(Variable { name: said.place, value: said.value, of_signal: said.asked == 0 })
     }
 
     fn variable(&self, name: &str) -> Option<Variable> {
-        let value = (self.lookup)(name)?.trim().to_owned();
-        (!value.is_empty()).then(|| Variable { name: name.to_owned(), value, of_signal: false })
+        let said = self.source.first(&[name])?;
+        Some(Variable { name: said.place, value: said.value, of_signal: false })
     }
 }
 
@@ -214,7 +219,7 @@ fn headers(Variable { name, value, .. }: Variable) -> Result<HeaderMap, Settings
 fn tls(variables: &Variables<'_>) -> Result<TlsFiles, SettingsError> {
     let file =
         |setting| variables.setting(setting).map(|variable| (variable.name, PathBuf::from(variable.value)));
-    let identity = match (file("CLIENT_CERTIFICATE"), file("CLIENT_KEY")) {
+    let identity = match (file(names::CLIENT_CERTIFICATE), file(names::CLIENT_KEY)) {
         (Some((_, certificate)), Some((_, key))) => Some(Identity { certificate, key }),
         (None, None) => None,
         (Some((variable, _)), None) => {
@@ -227,5 +232,5 @@ fn tls(variables: &Variables<'_>) -> Result<TlsFiles, SettingsError> {
             });
         }
     };
-    Ok(TlsFiles { authority: file("CERTIFICATE").map(|(_, path)| path), identity })
+    Ok(TlsFiles { authority: file(names::CERTIFICATE).map(|(_, path)| path), identity })
 }

@@ -288,7 +288,7 @@ fn the_destination_is_what_the_variables_say() {
     let exporter = |value| ("OTEL_LOGS_EXPORTER", value);
     let disabled = |value| ("OTEL_SDK_DISABLED", value);
     let otlp = Destination::Otlp(Box::new(read(&[endpoint]).unwrap().unwrap()));
-    let nothing = |variable| Destination::Nothing { variable };
+    let nothing = |variable: &str| Destination::Nothing { variable: variable.to_owned() };
     for (variables, expected) in [
         (&[][..], Destination::Unset),
         (&[exporter(""), disabled("")], Destination::Unset),
@@ -352,14 +352,15 @@ fn metrics_have_their_own_paths_and_variables() {
 }
 
 #[test]
-fn the_exporter_of_metrics_is_otlp_or_none() {
+fn metrics_can_be_exported_printed_or_left_out() {
     let of = |value| {
         let variables = [(ENDPOINT, "http://a"), ("OTEL_METRICS_EXPORTER", value)];
         Destination::read(Signal::Metrics, &lookup(&variables))
     };
     assert!(matches!(of("otlp").unwrap(), Destination::Otlp(_)));
-    assert_eq!(of("none").unwrap(), Destination::Nothing { variable: "OTEL_METRICS_EXPORTER" });
-    assert!(of("console").unwrap_err().to_string().ends_with("write one of otlp, none"));
+    assert_eq!(of("none").unwrap(), Destination::Nothing { variable: "OTEL_METRICS_EXPORTER".to_owned() });
+    assert_eq!(of("console").unwrap(), Destination::Console);
+    assert!(of("prometheus").unwrap_err().to_string().ends_with("write one of otlp, console, none"));
 }
 
 #[test]
@@ -371,12 +372,14 @@ fn metrics_are_cumulative_and_sent_each_minute_unless_told_otherwise() {
     let default = MetricsSettings {
         interval: Duration::from_mins(1),
         temporality: Temporality::Cumulative,
+        asynchronous: Temporality::Cumulative,
         histogram: HistogramKind::Explicit,
     };
     assert_eq!(read(&[]).unwrap(), default);
     assert_eq!(read(&[(PREFERENCE, "Cumulative")]).unwrap(), default);
-    for value in ["delta", "LowMemory"] {
-        assert_eq!(read(&[(PREFERENCE, value)]).unwrap().temporality, Temporality::Delta);
+    for (value, asynchronous) in [("delta", Temporality::Delta), ("LowMemory", Temporality::Cumulative)] {
+        let read = read(&[(PREFERENCE, value)]).unwrap();
+        assert_eq!((read.temporality, read.asynchronous), (Temporality::Delta, asynchronous), "{value}");
     }
     assert_eq!(read(&[(INTERVAL, "250")]).unwrap().interval, Duration::from_millis(250));
     assert_eq!(read(&[(AGGREGATION, "explicit_bucket_histogram")]).unwrap(), default);

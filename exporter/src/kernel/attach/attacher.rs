@@ -61,6 +61,9 @@ pub struct Summary {
     pub failed: Vec<HookError>,
     /// Filters that earlier processes left behind, and that were removed.
     pub swept: usize,
+    /// Whether an earlier process of this instance left filters behind in this namespace, so that it was killed. TCX leaves nothing that
+    /// would tell.
+    pub was_killed: bool,
 }
 
 /// What the end left.

@@ -90,16 +90,33 @@ impl Clsact {
 
     /// Removes what a process of this instance left behind, or a temporary instance that has ended; `is_hook` knows what has to stay.
     pub(super) fn sweep(&self, is_hook: impl Fn(u32, Direction) -> bool) -> Result<usize, NetlinkError> {
+        let mut removed = 0;
+        for (ifindex, direction) in self.sides()? {
+            removed += self.sweep_side(ifindex, direction, is_hook(ifindex, direction))?;
+        }
+        Ok(removed)
+    }
+
+    /// Whether there is a filter of this instance. Before the first hook: whether a process of this instance was killed.
+    pub(super) fn has_own(&self) -> Result<bool, NetlinkError> {
+        for (ifindex, direction) in self.sides()? {
+            let filters = self.filters(ifindex, direction)?;
+            if filters.iter().any(|filter| place::instance(filter) == Some(&self.instance)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Where there can be filters.
+    fn sides(&self) -> Result<Vec<(u32, Direction)>, NetlinkError> {
         let qdiscs = self.socket.borrow_mut().dump(&filter::list_qdiscs(), |kind, body| {
             (kind == filter::RTM_NEWQDISC).then(|| filter::filterable(body)).flatten()
         })?;
-        let mut removed = 0;
-        for (ifindex, directions) in qdiscs {
-            for &direction in directions {
-                removed += self.sweep_side(ifindex, direction, is_hook(ifindex, direction))?;
-            }
-        }
-        Ok(removed)
+        let sides = |(ifindex, directions): (u32, &'static [Direction])| {
+            directions.iter().map(move |&direction| (ifindex, direction))
+        };
+        Ok(qdiscs.into_iter().flat_map(sides).collect())
     }
 
     fn sweep_side(&self, ifindex: u32, direction: Direction, is_hook: bool) -> Result<usize, NetlinkError> {

@@ -1,7 +1,7 @@
 //! What the attaching thread counts, for whoever asks.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use super::hook::Failure;
@@ -16,6 +16,8 @@ pub struct AttachCounters {
     pub failures: [u64; Failure::ALL.len()],
     /// Times that interface events were lost, and the interfaces listed anew.
     pub overruns: u64,
+    /// Whether hooks are attached by clsact for want of TCX.
+    pub lacks_tcx: bool,
 }
 
 /// Reads the counters for as long as it is kept, also when the thread has ended.
@@ -40,6 +42,7 @@ pub(super) struct Shared {
     attached: AtomicU64,
     failures: [AtomicU64; Failure::ALL.len()],
     overruns: AtomicU64,
+    lacks_tcx: AtomicBool,
     /// Interfaces with both hooks.
     hooked: Mutex<BTreeSet<u32>>,
     /// Counts this namespace together with others.
@@ -82,11 +85,19 @@ impl Shared {
         }
     }
 
+    pub(super) fn lacks_tcx(&self) {
+        self.lacks_tcx.store(true, Relaxed);
+        if let Some(total) = &self.total {
+            total.lacks_tcx();
+        }
+    }
+
     pub(super) fn read(&self) -> AttachCounters {
         AttachCounters {
             attached: self.attached.load(Relaxed),
             failures: std::array::from_fn(|failure| self.failures[failure].load(Relaxed)),
             overruns: self.overruns.load(Relaxed),
+            lacks_tcx: self.lacks_tcx.load(Relaxed),
         }
     }
 }

@@ -119,6 +119,11 @@ impl Hooker {
         self.decided
     }
 
+    /// Whether that is for want of TCX.
+    pub(super) fn lacks_tcx(&self) -> bool {
+        self.method == Method::Auto && self.decided == Some(Mechanism::Clsact)
+    }
+
     /// Attaches a program. The first try decides for all: one mechanism per namespace keeps the order of hooks plain.
     pub(super) fn attach(
         &mut self,
@@ -151,6 +156,11 @@ impl Hooker {
             );
         }
         Ok(Hook(Some(Attached::Clsact(hook))))
+    }
+
+    /// Whether an earlier process of this instance left clsact filters behind. To be asked before the first hook.
+    pub(super) fn has_left_overs(&self) -> Result<bool, NetlinkError> {
+        self.clsact.has_own()
     }
 
     /// Removes clsact filters that earlier processes left behind.

@@ -113,6 +113,10 @@ impl Worker {
 
     fn first_pass(&mut self) -> Summary {
         let mut summary = Summary::default();
+        match self.hooker.has_left_overs() {
+            Ok(was_killed) => summary.was_killed = was_killed,
+            Err(error) => tracing::debug!("cannot tell how the last run ended: {error}"),
+        }
         for ifindex in mem::take(&mut self.pending) {
             let Some(interface) = self.interfaces.get(&ifindex).cloned() else { continue };
             match self.settle(&interface) {
@@ -276,6 +280,9 @@ impl Worker {
                     lock(&self.registry).attach(self.scope, interface.ifindex, direction, now);
                     self.attached.insert((interface.ifindex, direction), hook);
                     self.shared.set_attached(self.attached.len());
+                    if self.hooker.lacks_tcx() {
+                        self.shared.lacks_tcx();
+                    }
                 }
                 Err(cause) => failed.extend(self.note_failure(HookError {
                     interface: called.clone(),

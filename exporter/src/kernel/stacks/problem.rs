@@ -1,7 +1,10 @@
 //! What a stack does not tell, said once.
 
+use std::sync::Arc;
+
 use super::conntrack::ConntrackError;
 use super::sockets::SocketsError;
+use crate::features::{Feature, Features};
 use crate::kernel::namespaces::EnterError;
 use crate::kernel::netlink::NetlinkError;
 
@@ -23,6 +26,8 @@ pub(super) enum Problem {
 pub(super) struct Said {
     kinds: Vec<std::mem::Discriminant<Problem>>,
     full: bool,
+    /// Where it also is for metrics.
+    pub(super) features: Arc<Features>,
 }
 
 impl Said {
@@ -33,6 +38,12 @@ impl Said {
             return;
         }
         self.kinds.push(kind);
+        match problem {
+            Problem::Sockets(_) => self.features.lacks(Feature::ListeningSocket),
+            Problem::Conntrack(_) => self.features.lacks(Feature::Conntrack),
+            // Of some namespaces: the others tell.
+            Problem::Addresses(_) | Problem::Enter(_) => {}
+        }
         match problem {
             Problem::Sockets(_) => tracing::warn!(
                 cause = %problem,

@@ -1,6 +1,7 @@
 //! All stacks, and which of them to ask.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -9,6 +10,7 @@ use super::problem::Said;
 use super::servers::Servers;
 use super::sockets::{End, Sockets};
 use super::stack::Stack;
+use crate::features::{Feature, Features};
 use crate::flow::{Hooks, NetworkId, Tuple, Unopened};
 use crate::kernel::namespaces::EnterError;
 use crate::kernel::netlink::NetlinkError;
@@ -36,6 +38,12 @@ impl Stacks {
         }
     }
 
+    /// Whether they tell is noted there.
+    pub(crate) fn noting(mut self, features: &Arc<Features>) -> Self {
+        self.said.features = Arc::clone(features);
+        self
+    }
+
     /// With the agent's own, of this number. If it does not tell, that is said, and others are asked all the same.
     #[must_use]
     pub fn with_own(mut self, scope: u32) -> Self {
@@ -43,8 +51,9 @@ impl Stacks {
             Ok(stack) => self.add(stack),
             Err(error) => self.said.problem(&error.into()),
         }
-        if let Err(error) = Sockets::open().and_then(|mut sockets| sockets.probe()) {
-            self.said.problem(&error.into());
+        match Sockets::open().and_then(|mut sockets| sockets.probe()) {
+            Ok(()) => self.said.features.has(Feature::ListeningSocket),
+            Err(error) => self.said.problem(&error.into()),
         }
         self
     }
@@ -107,8 +116,12 @@ impl Stacks {
                 continue;
             };
             match stack.opener(&connection.packets) {
-                Ok(None) => {}
-                Ok(opener) => return opener,
+                Ok(opener) => {
+                    self.said.features.has(Feature::Conntrack);
+                    if opener.is_some() {
+                        return opener;
+                    }
+                }
                 Err(problem) => self.said.problem(&problem),
             }
         }

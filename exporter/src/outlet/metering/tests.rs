@@ -3,9 +3,10 @@ use opentelemetry_proto::tonic::metrics::v1::{metric, number_data_point};
 use prost::Message;
 
 use super::*;
+use crate::accounts::MetricsAccounts;
 use crate::aggregate::Config;
 use crate::clock::WallTime;
-use crate::export::Encoding;
+use crate::export::{Encoding, Outcome, Settle};
 use crate::flow::{HistogramKind, samples};
 use crate::ledger::Row;
 
@@ -70,7 +71,7 @@ fn points_are_given_every_interval_and_at_the_end() {
     metering.flush(&clock(62));
     let batches = waiting(&queue);
     assert_eq!(batches.len(), 1);
-    assert_eq!((batches[0].records, batches[0].accounted.len(), bytes(&batches[0])), (7, 0, 14_345));
+    assert_eq!((batches[0].records, batches[0].accounted.size(), bytes(&batches[0])), (7, 0, 14_345));
     // Late by a second, the next is not.
     metering.flush(&clock(119));
     assert_eq!(waiting(&queue), []);
@@ -105,8 +106,9 @@ fn alone_each_packet_waits_with_one_request() {
     metering.flush(&clock(61));
     record(&mut metering);
     metering.finish(&clock(62));
-    let accounted: Vec<_> = waiting(&queue).into_iter().map(|batch| batch.accounted).collect();
-    assert_eq!(accounted, [[(HOOK, COUNTS)], [(HOOK, COUNTS)]]);
+    let accounted: Vec<_> = waiting(&queue).into_iter().map(|batch| batch.accounted.by_hook()).collect();
+    let each = HashMap::from_iter([(HOOK, COUNTS)]);
+    assert_eq!(accounted, [each.clone(), each]);
     assert_eq!(ledger.snapshot()[0].1.queued, COUNTS + COUNTS);
 }
 
@@ -128,7 +130,7 @@ fn of_a_full_queue_the_later_request_has_what_an_earlier_one_had_unless_they_are
                 assert_eq!((bytes(&batches[0]), row.queued), (2 * 14_345, COUNTS + COUNTS));
                 // They wait for the next request.
                 metering.finish(&clock(122));
-                assert_eq!(waiting(&queue)[0].accounted, [(HOOK, COUNTS)]);
+                assert_eq!(waiting(&queue)[0].accounted.by_hook(), HashMap::from_iter([(HOOK, COUNTS)]));
             }
             Temporality::Delta => {
                 assert_eq!((bytes(&batches[0]), row.queued), (14_345, COUNTS));
@@ -148,4 +150,40 @@ fn alone_what_never_found_room_is_lost_at_the_end() {
     metering.finish(&clock(1));
     assert_eq!(waiting(&queue), []);
     assert_eq!(ledger.snapshot()[0].1.lost[LossReason::QueueFull as usize], COUNTS);
+}
+
+#[test]
+fn what_a_series_counted_while_the_receiver_was_away_is_never_lost_silently() {
+    for comes_back in [true, false] {
+        let (metering, queue) = metering(Temporality::Cumulative, usize::MAX);
+        let ledger = ledger();
+        let mut metering = metering.alone(&ledger);
+        let mut accounts =
+            MetricsAccounts::new(&ledger, Temporality::Cumulative, metering.arrivals().clone());
+        // Of the request that waits; gives the bytes in its points.
+        let mut settle = |outcome| {
+            let [batch] = waiting(&queue).try_into().expect("one request");
+            let bytes = bytes(&batch);
+            accounts.settle(outcome, batch);
+            bytes
+        };
+        record(&mut metering);
+        // Longer than the idle timeout.
+        for minute in 1..30 {
+            metering.flush(&clock(60 * minute + 1));
+            settle(Outcome::Undelivered);
+        }
+        if comes_back {
+            record(&mut metering);
+            metering.finish(&clock(1801));
+            // Both records are in the points of one request.
+            assert_eq!(settle(Outcome::Delivered { rejected_records: 0 }), 2 * 14_345);
+        }
+        drop(accounts);
+        let row = ledger.snapshot()[0].1;
+        let (delivered, lost) = (row.delivered, row.lost[LossReason::Undelivered as usize]);
+        let none = Counts::default();
+        assert_eq!((delivered, lost), if comes_back { (COUNTS + COUNTS, none) } else { (none, COUNTS) });
+        assert_eq!(queue.fill().batches, 0);
+    }
 }

@@ -4,7 +4,7 @@ use crate::clock::MonotonicTime;
 use crate::flow::Observation;
 use crate::table::conversation::{Side, Sides};
 use crate::table::flow::Flow;
-use crate::table::reuse::{self, Reading};
+use crate::table::reuse::{self, Initial, Reading};
 
 /// How long a closed connection may still get packets of one end if every drain brings some, in nanoseconds.
 const LINGER: u64 = 5_000_000_000;
@@ -26,9 +26,16 @@ impl Flow {
     }
 
     /// Whether these packets may be those of a new connection: see [`reuse`].
-    pub(in crate::table) fn may_give_way(&self, observation: &Observation, reading: Reading) -> bool {
+    pub(in crate::table) fn may_give_way(
+        &self,
+        side: Side,
+        observation: &Observation,
+        reading: Reading,
+    ) -> bool {
         let is_past_opening = || Side::BOTH.into_iter().any(|side| self.tcp.is_past_opening(side, reading));
-        self.closed < reading || (reuse::opening(observation).is_some() && is_past_opening())
+        self.closed < reading
+            || (reuse::opening(observation).is_some() && is_past_opening())
+            || self.tcp.is_another(Initial::of(side, observation))
     }
 
     /// When the packets that `side` sent opened a new connection, if they did.
@@ -38,8 +45,12 @@ impl Flow {
         observation: &Observation,
         reading: Reading,
     ) -> Option<MonotonicTime> {
-        let is_replaced = self.closed < reading || self.tcp.is_past_opening(side, reading);
-        reuse::opening(observation).filter(|_| is_replaced)
+        let opened = reuse::opening(observation)?;
+        // Not by one that opened before it, which another namespace saw.
+        let is_replaced = self.closed < reading
+            || self.tcp.is_past_opening(side, reading)
+            || (self.tcp.is_another(Initial::of(side, observation)) && opened > self.first);
+        is_replaced.then_some(opened)
     }
 
     /// The connection is over. The flow takes its last packets until a drain brings none, for [`LINGER`] at most.

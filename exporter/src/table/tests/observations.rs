@@ -57,6 +57,7 @@ pub(in crate::table) fn seen(tuple: Tuple) -> Observation {
         first: milliseconds(0),
         last: milliseconds(0),
         handshake: Handshake { ack: tuple.is_tcp().then_some(milliseconds(0)), ..Handshake::default() },
+        initial: None,
         macs: Some((Mac([2, 0, 0, 0, 0, 1]), Mac([2, 0, 0, 0, 0, 2]))),
         vlan: Vlan::default(),
         tcp_flags: TcpFlags(if tuple.is_tcp() { ACK } else { 0 }),
@@ -76,6 +77,8 @@ pub(in crate::table) trait Build: Sized {
     fn packets(self, packets: u64) -> Self;
     /// SYN, SYN-ACK or ACK, if it is among the flags, is the first packet.
     fn flags(self, flags: u16) -> Self;
+    /// Of the connection with this initial sequence number.
+    fn numbered(self, initial: u32) -> Self;
     /// A new connection's SYN (or SYN-ACK) at a moment, with what was seen of the old one before.
     fn opens_at(self, moment: u64) -> Self;
 }
@@ -109,6 +112,10 @@ impl Build for Observation {
             again: None,
         };
         Self { tcp_flags: TcpFlags(flags), handshake, ..self }
+    }
+
+    fn numbered(self, initial: u32) -> Self {
+        Self { initial: std::num::NonZeroU32::new(initial), ..self }
     }
 
     fn opens_at(self, moment: u64) -> Self {

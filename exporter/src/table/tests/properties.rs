@@ -1,16 +1,17 @@
 //! What holds for any traffic.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use crate::clock::MonotonicTime;
-use crate::flow::{Counts, EndReason, Handshake, Mac, Observation, Tuple};
+use crate::flow::{Counts, DropReason, Dropped, EndReason, Handshake, Mac, Observation, Tuple};
 use crate::ledger::Account;
 use crate::table::tests::orientation::{server, unknown};
 use crate::table::tests::support::*;
-use crate::table::{Config, reuse};
+use crate::table::{Config, DropFates, reuse};
 
 /// Drains at least an interval apart, in milliseconds: all that is pending is due, whatever the flow's phase.
 const STEP: u64 = 1_100;
@@ -54,6 +55,25 @@ fn drains() -> impl Strategy<Value = Vec<Vec<Observation>>> {
     prop::collection::vec(prop::collection::vec(observation(), 0..12), 1..30)
 }
 
+/// What the kernel dropped, of flows that hooks see, saw, will see or never see.
+fn dropped() -> impl Strategy<Value = Dropped> {
+    (tuple(), any::<bool>(), (0..20_u64, 0..20_u64), 1..100_u64, 0..20_u8).prop_map(
+        |(tuple, back, (first, length), packets, reason)| Dropped {
+            tuple: if back { tuple.reverse().unwrap_or(tuple) } else { tuple },
+            scope: None,
+            reason: DropReason(Arc::from(format!("R{reason}"))),
+            counts: Counts { packets, bytes: packets * 40 },
+            first: milliseconds(first),
+            last: milliseconds(first + length),
+        },
+    )
+}
+
+/// What each drain brings beside observations.
+fn drops() -> impl Strategy<Value = Vec<Vec<Dropped>>> {
+    prop::collection::vec(prop::collection::vec(dropped(), 0..6), 30)
+}
+
 /// Moves a drain's observations to its place in time.
 fn placed(drain: &[Observation], number: usize) -> (u64, Vec<Observation>) {
     let begin = number as u64 * STEP;
@@ -93,9 +113,18 @@ fn servers() -> [Server; 4] {
 }
 
 fn run(drains: &[Vec<Observation>], max_flows: usize) -> Bench {
-    let mut bench = Bench::with(&config(max_flows)).listening(&servers());
+    run_with(drains, &[], &config(max_flows))
+}
+
+fn run_with(drains: &[Vec<Observation>], drops: &[Vec<Dropped>], config: &Config) -> Bench {
+    let mut bench = Bench::with(config).listening(&servers());
     for (number, drain) in drains.iter().enumerate() {
         let (moment, observations) = placed(drain, number);
+        let begin = milliseconds(number as u64 * STEP).0;
+        for dropped in drops.get(number).into_iter().flatten() {
+            let (first, last) = (dropped.first.after(begin), dropped.last.after(begin));
+            bench.table.note_dropped(&Dropped { first, last, ..dropped.clone() });
+        }
         bench.drain(moment, &observations);
     }
     bench.finish(drains.len() as u64 * STEP);
@@ -193,8 +222,13 @@ proptest! {
     }
 
     #[test]
-    fn a_tcp_flow_has_one_end_and_every_sequence_is_whole(drains in drains(), max_flows in 1..20_usize) {
-        let bench = run(&drains, max_flows);
+    fn a_tcp_flow_has_one_end_and_every_sequence_is_whole(
+        drains in drains(),
+        drops in drops(),
+        flows_of_drops in any::<bool>(),
+        max_flows in 1..20_usize,
+    ) {
+        let bench = run_with(&drains, &drops, &Config { flows_of_drops, ..config(max_flows) });
         let mut flows: HashMap<_, Vec<&Seen>> = HashMap::new();
         for record in &bench.records {
             flows.entry(record.id).or_default().push(record);
@@ -205,22 +239,44 @@ proptest! {
                 prop_assert_eq!(record.sequence, sequence);
                 let flow = record.flow();
                 prop_assert_eq!(
-                    (flow.source, flow.destination, flow.evidence, &flow.hook, flow.vlan, record.start),
-                    (first.source, first.destination, first.evidence, &first.hook, first.vlan, records[0].start)
+                    (flow.source, flow.destination, flow.evidence, flow.vlan, record.start),
+                    (first.source, first.destination, first.evidence, first.vlan, records[0].start)
                 );
                 prop_assert!(first.macs.0.is_none_or(|mac| flow.macs.0 == Some(mac)));
                 prop_assert!(record.interval_start <= record.timestamp);
             }
+            // A flow that was dropped before a hook saw it has none at first.
+            let mut hooks = records.iter().map(|record| &record.flow().hook).skip_while(|hook| hook.is_empty());
+            let hook = hooks.next();
+            prop_assert!(hooks.all(|later| Some(later) == hook));
+            prop_assert!(hook.is_some() || flows_of_drops);
             let ends = records.iter().filter(|record| record.end_reason != EndReason::ActiveTimeout).count();
             if first.flags.is_some() {
                 prop_assert_eq!(ends, 1);
             } else {
                 prop_assert!(ends <= 1);
-                prop_assert!(records.iter().all(|record| record.packets != (0, 0)));
+                // Of others, none without a packet: one that a hook saw, or one that was dropped.
+                let has_packets = |record: &&Seen| record.packets != (0, 0) || !record.flow().drops.is_empty();
+                prop_assert!(records.iter().all(has_packets));
             }
             let is_last = |record: &&&Seen| record.end_reason != EndReason::ActiveTimeout;
             prop_assert!(records[..records.len() - 1].iter().find(is_last).is_none());
         }
+    }
+
+    #[test]
+    fn every_dropped_packet_is_in_one_record_or_counted(
+        drains in drains(),
+        drops in drops(),
+        flows_of_drops in any::<bool>(),
+        max_flows in 1..20_usize,
+    ) {
+        let bench = run_with(&drains, &drops, &Config { flows_of_drops, ..config(max_flows) });
+        let given: u64 = drops.iter().take(drains.len()).flatten().map(|dropped| dropped.counts.packets).sum();
+        let told: u64 = bench.records.iter().flat_map(|record| &record.flow().drops).map(|drop| drop.packets).sum();
+        let DropFates { placed, unplaced, refused } = bench.table.drop_fates();
+        prop_assert_eq!(told, placed);
+        prop_assert_eq!(placed + unplaced + refused, given);
     }
 
     #[test]

@@ -200,3 +200,78 @@ fn a_reading_that_ends_early_tells_two_connections_apart_and_ends_none() {
     assert_eq!((bench.table.len(), bench.records.len()), (1, 1));
     assert_two_flows(bench, 2_000, (5, 4), (2, 2));
 }
+
+/// A connection within one reading, broken off by the client, at the interfaces of both ends.
+fn reset(number: u32, moment: u64) -> [Observation; 4] {
+    let client = from_client().at(moment).until(moment + 8).packets(5).flags(SYN).numbered(number);
+    let client = Observation { tcp_flags: crate::flow::TcpFlags(SYN | ACK | RST), ..client };
+    let server = from_server().at(moment + 1).until(moment + 8).packets(4).flags(SYN | ACK).numbered(number);
+    [client, server, Observation { first: client.first, ..client.hook(2) }, server.hook(3)]
+}
+
+#[test]
+fn connections_one_after_the_other_within_a_reading_are_flows_of_their_own() {
+    let seen: Vec<Observation> = (1..6).flat_map(|number| reset(number, 100 * u64::from(number))).collect();
+    for step in [1, 7, 11, 19] {
+        let mut bench = Bench::new();
+        // In whatever order the namespaces are read: the first connection of each first.
+        let order: Vec<_> = (0..seen.len()).map(|at| seen[at * step % seen.len()]).collect();
+        bench.drain(1_000, &order);
+        bench.finish(2_000);
+        let ends: Vec<_> = bench.records.iter().map(|record| (record.packets, record.end_reason)).collect();
+        assert_eq!(ends, [((5, 4), EndReason::EndOfFlow); 5], "step {step}");
+        assert!(bench.records.iter().all(client), "step {step}");
+        let mut ids: Vec<_> = bench.records.iter().map(|record| record.id).collect();
+        ids.dedup();
+        assert_eq!(ids.len(), 5, "step {step}");
+    }
+}
+
+#[test]
+fn what_is_refused_again_and_again_within_a_reading_is_a_flow_each_time() {
+    let mut bench = Bench::new();
+    let tries: Vec<_> = (1..4)
+        .flat_map(|number| {
+            let moment = 100 * u64::from(number);
+            let syn = from_client().at(moment).flags(SYN);
+            [syn, from_server().at(moment + 1).flags(RST | ACK)].map(|segment| segment.numbered(number))
+        })
+        .collect();
+    bench.drain(1_000, &tries);
+    bench.finish(2_000);
+    assert_eq!(bench.records.len(), 3);
+    assert!(bench.records.iter().all(|record| client(record) && record.packets == (1, 1)));
+}
+
+#[test]
+fn a_syn_of_the_same_number_is_sent_again_until_its_side_has_said_more() {
+    let mut bench = Bench::new();
+    let syn = from_client().flags(SYN).numbered(7);
+    bench.drain(1_000, &[syn.at(900)]);
+    bench.drain(2_000, &[syn.at(1_900)]);
+    bench.drain(2_500, &[from_client().at(2_400)]);
+    assert!(bench.records.iter().all(|record| record.id == bench.records[0].id));
+    bench.drain(3_000, &[syn.at(2_900)]);
+    assert_eq!(bench.records.last().unwrap().end_reason, EndReason::EndOfFlow);
+    bench.finish(3_500);
+    assert_ne!(bench.records.last().unwrap().id, bench.records[0].id);
+}
+
+#[test]
+fn both_ends_may_open_a_connection_at_once() {
+    let mut bench = Bench::new();
+    let [a, b] = [from_client().at(100), from_server().at(101)].map(|side| side.packets(3).flags(SYN));
+    bench.drain(1_000, &[a.numbered(7), b.numbered(50)]);
+    bench.finish(2_000);
+    assert_eq!(bench.records.len(), 1);
+    assert_eq!(bench.records[0].packets, (3, 3));
+}
+
+#[test]
+fn what_another_interface_saw_of_a_connection_before_does_not_end_the_flow() {
+    let mut bench = Bench::new();
+    let old = from_client().hook(2).at(100).until(150).flags(SYN).numbered(1);
+    bench.drain(1_000, &[from_client().at(500).flags(SYN).numbered(2), old, from_client().at(600)]);
+    bench.finish(2_000);
+    assert_eq!(bench.records.len(), 1);
+}

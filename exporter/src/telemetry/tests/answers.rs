@@ -60,10 +60,10 @@ fn it_is_ready_as_long_as_nothing_was_given_up() {
 
 /// Of an agent with hooks that reads the kernel all the time.
 fn lively(components: Vec<Component>) -> Arc<Sources> {
-    let limits = Limits { observations: 1, losses: 1, flows: 1 };
+    let limits = Limits { observations: 1, losses: 1, flows: 1, memory: 1 };
     let progress = Arc::new(Progress::new(limits, MonotonicTime(u64::MAX)));
     let attaching = || AttachCounters { attached: 2, ..AttachCounters::default() };
-    Arc::new(Sources::new(&Arc::default(), &progress, attaching, components))
+    Arc::new(Sources::new(&Arc::default(), &progress, attaching, components, &Arc::default()))
 }
 
 #[test]
@@ -103,7 +103,7 @@ async fn an_outage_shows_as_long_as_something_is_due_and_a_quiet_node_is_ready_a
     let start = Instant::now();
     let now = move || MonotonicTime(u64::try_from(start.elapsed().as_nanos()).unwrap());
     let settle = Tallied::new(Nothing, &logs.tally, now);
-    let run = run(&logs.queue, Away, settle, export::Limits::default(), now);
+    let run = run(&logs.queue, Away, settle, export::Limits::default(), export::Outage::default(), now);
     let observe = async {
         // Half a minute apart: always one of them is tried.
         for _ in 0..20 {

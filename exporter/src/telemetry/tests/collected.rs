@@ -20,7 +20,7 @@ use crate::ledger::LossReason;
 use crate::telemetry::{Metrics, Push, Timed};
 
 /// Every metric that the agent tells of itself.
-const OWN: [semconv::Metric; 30] = [
+const OWN: [semconv::Metric; 33] = [
     metric::FLOW_EXPORTER_PACKET_SEEN,
     metric::FLOW_EXPORTER_PACKET_NOT_IP,
     metric::FLOW_EXPORTER_PACKET_FILTERED,
@@ -41,6 +41,9 @@ const OWN: [semconv::Metric; 30] = [
     metric::FLOW_EXPORTER_FLOW_COUNT,
     metric::FLOW_EXPORTER_FLOW_LIMIT,
     metric::FLOW_EXPORTER_STAGE_TIME,
+    metric::FLOW_EXPORTER_MEMORY_USAGE,
+    metric::FLOW_EXPORTER_MEMORY_LIMIT,
+    metric::FLOW_EXPORTER_FEATURE_AVAILABLE,
     metric::FLOW_EXPORTER_QUEUE_USAGE,
     metric::FLOW_EXPORTER_QUEUE_LIMIT,
     metric::FLOW_EXPORTER_LOG_SUPPRESSED,
@@ -84,6 +87,7 @@ async fn collect(
     let settings = MetricsSettings {
         interval: Duration::from_hours(1),
         temporality,
+        asynchronous: temporality,
         histogram: HistogramKind::Explicit,
     };
     let push = Push::new(&queue, Compressor::new(Encoding::None).unwrap(), settings);
@@ -218,6 +222,15 @@ async fn what_is_collected_is_what_the_stages_keep() {
     assert_eq!(map(metric::FLOW_EXPORTER_KERNEL_MAP_LIMIT, "observations"), 100);
     assert_eq!(map(metric::FLOW_EXPORTER_KERNEL_MAP_LIMIT, "losses"), 200);
     assert_eq!(plain(metric::FLOW_EXPORTER_FLOW_LIMIT), 300);
+    assert_eq!(plain(metric::FLOW_EXPORTER_MEMORY_LIMIT), 400);
+    // Other tests of the process may have maps.
+    let memory = |kind| one(metric::FLOW_EXPORTER_MEMORY_USAGE, "flow_exporter.memory.kind", Some(kind));
+    assert!(memory("anonymous") > 1 << 16, "the test has memory");
+    let features: BTreeMap<_, _> = values[metric::FLOW_EXPORTER_FEATURE_AVAILABLE.name]
+        .iter()
+        .map(|(series, value)| (series["flow_exporter.feature.name"].as_str(), *value))
+        .collect();
+    assert_eq!(features, BTreeMap::from([("drops", 1), ("namespaces", 0), ("tcx", 0)]), "the known ones");
     let logs = |kind| one(metric::OTEL_SDK_EXPORTER_LOG_EXPORTED, "error.type", kind);
     assert_eq!([logs(None), logs(Some("rejected")), logs(Some("undelivered"))], [7, 3, 0]);
     let points = |kind| one(metric::OTEL_SDK_EXPORTER_METRIC_DATA_POINT_EXPORTED, "error.type", kind);
