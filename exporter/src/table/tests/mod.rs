@@ -18,3 +18,4 @@ mod records;
 mod reuse;
 mod stretch;
 pub(super) mod support;
+mod ways;

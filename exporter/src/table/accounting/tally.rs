@@ -1,0 +1,124 @@
+//! What one hook saw of one direction of a flow in an interval.
+
+use crate::clock::MonotonicTime;
+use crate::flow::{Counts, Direction, Ecn, Hook, HookId, Mac, Observation, Role, TcpFlags};
+use crate::table::conversation::Side;
+
+/// What one hook saw of one direction in the interval.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::table) struct Tally {
+    pub(in crate::table) hook: HookId,
+    pub(in crate::table) side: Side,
+    pub(super) point: Point,
+    /// First packet of the interval, precise.
+    pub(in crate::table) first: MonotonicTime,
+    /// DSCP of the first packet.
+    dscp: u8,
+    ecn: Ecn,
+    tcp_flags: TcpFlags,
+    /// Source and destination of the first frame, where the device has a link layer.
+    pub(in crate::table) macs: Option<(Mac, Mac)>,
+    pub(in crate::table) counts: Counts,
+    /// As far as is known when it begins, the hook accounts for the side.
+    pub(super) accounts: bool,
+    /// So many of its packets came before the flow was last silent, and are in records or were seen by others too.
+    settled: u32,
+}
+
+/// Where a hook stands in the order of the rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Point {
+    role: Role,
+    direction: Direction,
+}
+
+/// One direction's share of a record.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::table) struct Share {
+    pub(in crate::table) counts: Counts,
+    pub(in crate::table) ecn: Ecn,
+    pub(in crate::table) tcp_flags: TcpFlags,
+    pub(in crate::table) dscp: Option<u8>,
+}
+
+impl Point {
+    pub(super) fn of(hook: &Hook) -> Self {
+        Self { role: hook.role, direction: hook.direction }
+    }
+}
+
+impl Tally {
+    pub(super) fn of(side: Side, observation: &Observation, point: Point) -> Self {
+        Self {
+            hook: observation.hook,
+            side,
+            point,
+            first: observation.first,
+            dscp: observation.dscp,
+            ecn: observation.ecn,
+            tcp_flags: observation.tcp_flags,
+            macs: observation.macs,
+            counts: observation.counts,
+            accounts: true,
+            settled: 0,
+        }
+    }
+
+    /// The place by the rule.
+    pub(super) fn rank(&self) -> (Point, MonotonicTime, HookId) {
+        (self.point, self.first, self.hook)
+    }
+
+    pub(super) fn packets(&self) -> u64 {
+        self.counts.packets
+    }
+
+    /// Packets of which it is not decided whether they count.
+    pub(super) fn open(&self) -> u64 {
+        self.packets().saturating_sub(self.settled.into())
+    }
+
+    /// Its packets do not count.
+    pub(super) fn settle(&mut self) {
+        self.settled = saturating(self.packets());
+    }
+
+    /// So many of its packets, with their share of the bytes: all have all of them.
+    pub(super) fn part(&self, packets: u64) -> Counts {
+        let whole = self.counts;
+        if packets >= whole.packets {
+            return whole;
+        }
+        let bytes = u128::from(whole.bytes) * u128::from(packets) / u128::from(whole.packets);
+        Counts { packets, bytes: u64::try_from(bytes).unwrap_or(whole.bytes) }
+    }
+
+    /// It, as far as it is of so many of its packets.
+    pub(super) fn of_part(&self, packets: u64) -> Self {
+        Self { counts: self.part(packets), settled: 0, ..*self }
+    }
+
+    pub(super) fn add(&mut self, observation: &Observation) {
+        self.counts += observation.counts;
+        self.ecn.0 |= observation.ecn.0;
+        self.tcp_flags.0 |= observation.tcp_flags.0;
+        let macs = |macs: Option<(Mac, Mac)>| macs.map(|(source, destination)| (source.0, destination.0));
+        let new = (observation.first, observation.dscp, macs(observation.macs));
+        if new < (self.first, self.dscp, macs(self.macs)) {
+            (self.first, self.dscp, self.macs) = (observation.first, observation.dscp, observation.macs);
+        }
+    }
+}
+
+pub(super) fn saturating(packets: u64) -> u32 {
+    u32::try_from(packets).unwrap_or(u32::MAX)
+}
+
+impl Share {
+    pub(super) fn add(&mut self, tally: &Tally, counts: Counts) {
+        self.counts += counts;
+        self.ecn.0 |= tally.ecn.0;
+        self.tcp_flags.0 |= tally.tcp_flags.0;
+        self.dscp.get_or_insert(tally.dscp);
+    }
+}
