@@ -5,12 +5,20 @@ use aya_ebpf::helpers::bpf_get_smp_processor_id;
 use aya_ebpf::programs::TcContext;
 use packet::{Metadata, Size};
 
-use crate::globals::constant;
 use crate::replay;
 
-/// Set by user space before the program is loaded: one program instance per network namespace.
+/// Set by user space before the program is attached: one program instance per network namespace. It is written where the other globals are
+/// read-only, so that an instance can be loaded before it is known for whom; to read it is the same one load from memory. Alone in
+/// its section: user space writes the whole of it.
 #[unsafe(no_mangle)]
-static SCOPE: u32 = 0;
+#[unsafe(link_section = ".data")]
+static mut SCOPE: u32 = 0;
+
+#[inline(always)]
+fn scope() -> u32 {
+    // SAFETY: user space writes before the program runs; the volatile read keeps the compiler from folding the value.
+    unsafe { (&raw const SCOPE).read_volatile() }
+}
 
 /// Of a packet of a hook, or of a frame of a capture.
 #[inline(always)]
@@ -34,7 +42,7 @@ pub(crate) fn of_packet(context: &TcContext, direction: Direction) -> Metadata {
         unsafe { ((*skb).ifindex, (*skb).len, (*skb).vlan_present, (*skb).vlan_tci, (*skb).gso_size) };
     Metadata {
         ifindex,
-        scope: constant(&SCOPE),
+        scope: scope(),
         // SAFETY: the helper has no preconditions.
         cpu: unsafe { bpf_get_smp_processor_id() },
         direction,

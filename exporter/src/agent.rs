@@ -16,9 +16,9 @@ use crate::features::{Feature, Features};
 use crate::flow::{FlowIds, Hooks, OWN_SCOPE};
 use crate::kernel::budget::Plan;
 use crate::kernel::{
-    AttachOptions, AttachView, Attacher, Drops, Filter, GracePeriod, InstanceLock, LoadError, Loaded, Method,
-    Namespaces, NamespacesOptions, Reach, Scopes, Selection, Stacks, StartError, Summary, Topology, load,
-    load_shared,
+    AttachOptions, AttachView, Attacher, Drops, Filter, FirstPass, GracePeriod, InstanceLock, LoadError,
+    Loaded, Method, Namespaces, NamespacesOptions, Reach, Scopes, Selection, Stacks, StartError, Topology,
+    load, load_shared,
 };
 use crate::ledger::Ledger;
 use crate::pipeline::{Finished, Limits, Origins, Outlet, Pipeline, PipelineError, Progress};
@@ -96,7 +96,6 @@ pub(crate) struct Agent {
     pub(crate) hooks: Arc<Mutex<Hooks>>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) features: Arc<Features>,
-    pub(crate) summary: Summary,
     /// Why dropped packets are not told, if they were wanted.
     pub(crate) no_drops: Option<String>,
 }
@@ -110,12 +109,13 @@ struct Reading {
 }
 
 impl Agent {
-    /// Starts everything; when it returns, every present interface has been tried.
+    /// Starts everything. When it returns hooks are being attached, and count from the first on; what comes second is over when every
+    /// present interface has been tried.
     pub(crate) fn start<O: Outlet + Send + 'static>(
         settings: Settings,
         ledger: Arc<Ledger>,
         outlet: O,
-    ) -> Result<Self, AgentError> {
+    ) -> Result<(Self, FirstPass), AgentError> {
         let grace = GracePeriod::probe().map_err(AgentError::GracePeriod)?;
         let sizes = settings.plan.sizes;
         let most_addresses = usize::try_from(settings.plan.addresses).unwrap_or(usize::MAX);
@@ -183,26 +183,30 @@ impl Agent {
             method,
             selection: selection.clone(),
         };
-        let (attacher, summary) = Attacher::start(options, Arc::new(programs), Arc::clone(&hooks))?;
+        let (attacher, first_pass) = Attacher::start(options, Arc::new(programs), Arc::clone(&hooks))?;
         if method != Method::Clsact {
             features.has(Feature::Tcx);
         }
-        // The hooks after the agent's own, so that a pod's end of a pair finds the machine's end hooked.
-        let namespaces = others.zip(topology).map(|((scopes, sharing), topology)| {
-            Namespaces::start(NamespacesOptions {
-                instance: name,
-                method,
-                selection,
-                total: attaching.clone(),
-                own: attacher.view(),
-                scopes,
-                sharing,
-                hooks: Arc::clone(&hooks),
-                topology,
-            })
-        });
-        let namespaces = namespaces.transpose().map_err(AgentError::Namespaces)?;
-        Ok(Self { namespaces, attacher, attaching, reading, hooks, progress, features, summary, no_drops })
+        let (namespaces, first_pass) = match others.zip(topology) {
+            None => (None, first_pass),
+            Some(((scopes, sharing), topology)) => {
+                let options = NamespacesOptions {
+                    instance: name,
+                    method,
+                    selection,
+                    total: attaching.clone(),
+                    own: attacher.view(),
+                    scopes,
+                    sharing,
+                    hooks: Arc::clone(&hooks),
+                    topology,
+                };
+                let started = Namespaces::start(options, first_pass).map_err(AgentError::Namespaces)?;
+                (Some(started.0), started.1)
+            }
+        };
+        let agent = Self { namespaces, attacher, attaching, reading, hooks, progress, features, no_drops };
+        Ok((agent, first_pass))
     }
 
     /// Resolves when reading has ended by itself, for which [`stop`](Self::stop) gives the reason.
@@ -224,6 +228,8 @@ impl Agent {
     /// Detaches, reads what is left and ends every flow. Blocks, until `deadline` at most.
     pub(crate) fn stop(self, deadline: Instant) -> Ending {
         let time = || deadline.saturating_duration_since(Instant::now()).saturating_sub(FOR_READING);
+        // Nothing more is attached while the hooks of others end.
+        self.attacher.tell_to_stop();
         let mut left = self.namespaces.map_or_else(Vec::new, |namespaces| namespaces.stop(time()));
         left.extend(self.attacher.stop(time()).left);
         match self.reading.stop(deadline) {

@@ -40,8 +40,9 @@ pub const TIMING_ENTRIES: u32 = 1 << 14;
 /// Datagrams in fragments that are followed at a time.
 pub const FRAGMENT_ENTRIES: u32 = 4096;
 
-/// Read-only global of a program instance: the network namespace its hooks are in.
-pub const SCOPE_GLOBAL: &str = "SCOPE";
+/// The one global that user space writes after an instance is loaded, and before it is attached, as an array of one `u32`: the number of
+/// the network namespace that its hooks are in. Named as the section that it has for itself.
+pub const SCOPE: &str = ".data";
 /// Read-only global, a `u32`: not 0 if packets come from a capture, of which [`CAPTURED`] says more than their bytes.
 pub const REPLAY_GLOBAL: &str = "REPLAY";
 

@@ -22,8 +22,6 @@ mod clock;
 mod entry;
 #[path = "../../src/frame.rs"]
 mod frame;
-#[path = "../../src/globals.rs"]
-mod globals;
 #[path = "../../src/headers.rs"]
 #[expect(dead_code, reason = "the loads have plain packets only")]
 mod headers;

@@ -24,13 +24,13 @@ pub async fn flows(options: FlowsOptions) -> Result<(), Failure> {
     let ledger = Arc::new(Ledger::default());
     let printing = observe::printing(options.format, columns, &ledger, &settings.plan)?;
     let writer = printing.writer();
-    let agent = observe::start(settings, &ledger, printing)?;
-    observe::attached(&agent.summary);
+    let (mut agent, first_pass) = observe::start(settings, &ledger, printing)?;
+    let attached = observe::attached(first_pass, &mut agent, &mut signals).await;
     let over = async {
         match options.duration {
             Some(duration) => sleep(duration).await,
             None => pending().await,
         }
     };
-    observe::print(agent, ledger, writer, &mut signals, over, Outgoing::default()).await
+    observe::print(agent, attached, ledger, writer, &mut signals, over, Outgoing::default()).await
 }

@@ -19,7 +19,7 @@ use crate::connections::OwnConnections;
 use crate::features::Feature;
 use crate::kernel::budget::{self, Plan, Wants};
 use crate::kernel::probe::{kernel_release, may_enter_namespaces, privileges};
-use crate::kernel::{Glob, InstanceLock, Reach, Selection, Summary, raise_limit};
+use crate::kernel::{FirstPass, Glob, InstanceLock, Reach, Selection, Summary, raise_limit};
 use crate::ledger::Ledger;
 use crate::outlet::{Printing, Writer};
 use crate::pipeline::Outlet;
@@ -115,7 +115,7 @@ pub(super) fn start<O: Outlet + Send + 'static>(
     mut settings: Settings,
     ledger: &Arc<Ledger>,
     outlet: O,
-) -> Result<Agent, Failure> {
+) -> Result<(Agent, FirstPass), Failure> {
     let proc = Path::new("/proc");
     kernel_release(proc)?;
     privileges(proc)?;
@@ -134,15 +134,32 @@ pub(super) fn start<O: Outlet + Send + 'static>(
             "the limit of file descriptors stays what it is, which may be too few for many interfaces: {error}"
         );
     }
-    let agent = Agent::start(settings, Arc::clone(ledger), outlet).map_err(|error| end::failure(&error))?;
+    let (agent, first_pass) =
+        Agent::start(settings, Arc::clone(ledger), outlet).map_err(|error| end::failure(&error))?;
     if let Some(why) = &agent.no_drops {
         say(format_args!("what the kernel drops is not told: {why}"));
     }
-    Ok(agent)
+    Ok((agent, first_pass))
 }
 
-/// Says what is observed, once hooks count.
-pub(super) fn attached(summary: &Summary) {
+/// Waits until every interface has been tried, and says what is observed. None if a signal comes before, or the agent ends by itself: then
+/// it is to be stopped.
+pub(super) async fn attached(
+    first_pass: FirstPass,
+    agent: &mut Agent,
+    signals: &mut Signals,
+) -> Option<Summary> {
+    tokio::select! {
+        () = signals.stop() => None,
+        () = agent.ended() => None,
+        summary = first_pass.summary() => {
+            tell(&summary);
+            Some(summary)
+        }
+    }
+}
+
+fn tell(summary: &Summary) {
     match &summary.mechanism {
         Some(mechanism) => say(format_args!(
             "attached by {mechanism} to {} interface{}: {}",
@@ -162,30 +179,19 @@ pub(super) fn attached(summary: &Summary) {
     }
 }
 
-/// Prints until a signal comes, `over` is reached or printing ends by itself; then stops the agent and says where every packet
-/// went. What is delivered beside the printing ends with it.
+/// Prints until a signal comes, `over` is reached or printing ends by itself, unless it is to end before everything was `attached`; then
+/// stops the agent and says where every packet went. What is delivered beside the printing ends with it.
 pub(super) async fn print(
     mut agent: Agent,
+    attached: Option<Summary>,
     ledger: Arc<Ledger>,
     writer: Writer,
     signals: &mut Signals,
     over: impl Future<Output = ()>,
     outgoing: Outgoing,
 ) -> Result<(), Failure> {
-    let mut over = pin!(over);
-    let ended_early = tokio::select! {
-        () = signals.stop() => true,
-        () = agent.ended() => true,
-        () = &mut over => true,
-        () = sleep(QUIET) => false,
-    };
-    if !ended_early {
-        say_if_quiet(&agent, &ledger);
-        tokio::select! {
-            () = signals.stop() => {}
-            () = agent.ended() => {}
-            () = &mut over => {}
-        }
+    if let Some(attached) = attached {
+        watch(&mut agent, &attached, &ledger, signals, over).await;
     }
     writer.stop_by(end::deadline(HANDING_BACK));
     outgoing.wait_no_longer();
@@ -200,8 +206,31 @@ pub(super) async fn print(
     signals.orderly(ending).await
 }
 
+/// Waits for the end, and says after a while if there is nothing to say.
+async fn watch(
+    agent: &mut Agent,
+    attached: &Summary,
+    ledger: &Ledger,
+    signals: &mut Signals,
+    over: impl Future<Output = ()>,
+) {
+    let mut over = pin!(over);
+    tokio::select! {
+        () = signals.stop() => return,
+        () = agent.ended() => return,
+        () = &mut over => return,
+        () = sleep(QUIET) => {}
+    }
+    say_if_quiet(agent, attached, ledger);
+    tokio::select! {
+        () = signals.stop() => {}
+        () = agent.ended() => {}
+        () = &mut over => {}
+    }
+}
+
 /// Says that there is nothing to say, where a user would wonder.
-fn say_if_quiet(agent: &Agent, ledger: &Ledger) {
+fn say_if_quiet(agent: &Agent, attached: &Summary, ledger: &Ledger) {
     let total = ledger.total();
     if total.seen != total.not_ip + total.filtered + total.sampled_out {
         return;
@@ -211,9 +240,9 @@ fn say_if_quiet(agent: &Agent, ledger: &Ledger) {
     }
     if agent.attached() == 0 {
         say("no packets yet; waiting for an interface that is selected");
-    } else if agent.summary.attached.is_empty() {
+    } else if attached.attached.is_empty() {
         say("no packets yet; waiting for traffic");
     } else {
-        say(format_args!("no packets yet; waiting for traffic on {}", agent.summary.attached.join(", ")));
+        say(format_args!("no packets yet; waiting for traffic on {}", attached.attached.join(", ")));
     }
 }

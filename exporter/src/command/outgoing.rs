@@ -19,6 +19,12 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
+    /// Says where everything goes.
+    pub(super) fn announce(&self) {
+        self.deliveries.iter().for_each(Delivery::announce);
+        self.telemetry.announce();
+    }
+
     /// From now on nobody waits for long for who reads printed metrics.
     pub(super) fn wait_no_longer(&self) {
         if let Some(writer) = &self.console {

@@ -107,13 +107,15 @@ async fn print(
         deliveries.extend(started.delivery);
         console = started.console;
     }
-    let agent = observe::start(settings, &ledger, outlet)?;
-    observe::attached(&agent.summary);
-    deliveries.iter().for_each(Delivery::announce);
+    let (mut agent, first_pass) = observe::start(settings, &ledger, outlet)?;
     let telemetry = telemetry.start(resource, &agent, &ledger, &own, &outages, &deliveries)?;
-    say(hint);
     let outgoing = Outgoing { deliveries, telemetry, console };
-    observe::print(agent, ledger, writer, &mut signals, pending(), outgoing).await
+    let attached = observe::attached(first_pass, &mut agent, &mut signals).await;
+    if attached.is_some() {
+        outgoing.announce();
+        say(hint);
+    }
+    observe::print(agent, attached, ledger, writer, &mut signals, pending(), outgoing).await
 }
 
 /// Sends records as logs, counts them in metrics, or both.
@@ -160,14 +162,15 @@ async fn export(
         deliveries.extend(started.delivery);
         console = started.console;
     }
-    let mut agent = observe::start(settings, &ledger, outlet)?;
-    observe::attached(&agent.summary);
-    deliveries.iter().for_each(Delivery::announce);
+    let (mut agent, first_pass) = observe::start(settings, &ledger, outlet)?;
     let telemetry = telemetry.start(resource, &agent, &ledger, &own, &outages, &deliveries)?;
     let outgoing = Outgoing { deliveries, telemetry, console };
-    tokio::select! {
-        () = signals.stop() => {}
-        () = agent.ended() => {}
+    if observe::attached(first_pass, &mut agent, &mut signals).await.is_some() {
+        outgoing.announce();
+        tokio::select! {
+            () = signals.stop() => {}
+            () = agent.ended() => {}
+        }
     }
     outgoing.wait_no_longer();
     let deadline = end::deadline(outgoing.shutdown());

@@ -97,7 +97,6 @@ impl Telemetry {
         let metrics = metrics.map_err(|error| Failure::Software(error.to_string()))?;
         let pages = Pages { metrics: Some(metrics.registry()), health: Health::Observing(sources) };
         let serving = listener.map(|listener| serve(listener, pages));
-        own.iter().for_each(Delivery::announce);
         Ok(Running { metrics: Some(metrics), delivery: own, _serving: serving })
     }
 
@@ -110,6 +109,11 @@ impl Telemetry {
 }
 
 impl Running {
+    /// Says where the agent's own metrics go.
+    pub(super) fn announce(&self) {
+        self.delivery.iter().for_each(Delivery::announce);
+    }
+
     /// How long its end may take.
     pub(super) fn shutdown(&self) -> Duration {
         self.delivery.as_ref().map_or(Duration::ZERO, Delivery::shutdown)

@@ -10,10 +10,11 @@ use std::thread;
 use abi::maps::{
     AWAITED, BUCKETS_GLOBAL, DROP_LAYOUT_GLOBAL, DROP_NAMESPACES_GLOBAL, DROPS, ENTRIES, ENTRIES_GLOBAL,
     FILTER_LEN_GLOBAL, FILTER_RULES_GLOBAL, HASH_KEY_GLOBAL, INDEX, LOSS_SLOTS, LOSS_SLOTS_GLOBAL, LOSSES,
-    NO_DROPS_GLOBAL, PAYLOADS, PAYLOADS_GLOBAL, REPLAY_GLOBAL, SAMPLE_GLOBAL, SCOPE_GLOBAL, TCP_QUALITY,
+    NO_DROPS_GLOBAL, PAYLOADS, PAYLOADS_GLOBAL, REPLAY_GLOBAL, SAMPLE_GLOBAL, SCOPE, TCP_QUALITY,
     TCP_QUALITY_GLOBAL, TIMINGS,
 };
 use abi::{Direction, FilterRule};
+use aya::maps::{Array, MapData};
 use aya::programs::{ProgramError, SchedClassifier};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use packet::Link;
@@ -74,7 +75,7 @@ pub enum LoadError {
         source: ProgramError,
     },
     /// The object is not the one this program was built with.
-    #[error("the embedded kernel object has no program {0}")]
+    #[error("the embedded kernel object has no {0}")]
     Missing(&'static str),
     /// No thread to load a program from.
     #[error("cannot start a thread to load a flow program: {0}")]
@@ -101,7 +102,8 @@ pub fn load(scope: u32, sizes: Sizes, filter: &Filter, grace: GracePeriod) -> Re
     let constants = Constants::new(sizes, filter)?;
     let drops = sizes.drops.then(|| Layout::read(Path::new(SYS)));
     let layout = drops.as_ref().and_then(|layout| layout.as_ref().ok());
-    let (mut ebpf, programs) = instance(scope, &constants, &[], Packets::OfHooks, layout)?;
+    let (mut ebpf, spare) = instance(&constants, &[], Packets::OfHooks, layout)?;
+    let programs = spare.of(scope)?;
     Ok(Loaded { programs, reader: reader(&mut ebpf, &constants, grace, drops)? })
 }
 
@@ -119,7 +121,8 @@ pub fn load_shared(
     let drops = sizes.drops.then(|| Layout::read(Path::new(SYS)));
     let layout = drops.as_ref().and_then(|layout| layout.as_ref().ok());
     let paths = sharing.share.paths();
-    let (mut ebpf, programs) = instance(scope, &sharing.constants, &paths, Packets::OfHooks, layout)?;
+    let (mut ebpf, spare) = instance(&sharing.constants, &paths, Packets::OfHooks, layout)?;
+    let programs = spare.of(scope)?;
     Ok((Loaded { programs, reader: reader(&mut ebpf, &sharing.constants, grace, drops)? }, sharing))
 }
 
@@ -139,7 +142,7 @@ fn reader(
     })
 }
 
-/// Loads programs for further network namespaces. Each knows its scope as a constant, and all write to the same maps.
+/// Loads programs for further network namespaces. Each knows its scope, and all write to the same maps.
 #[derive(Debug)]
 pub struct Sharing {
     constants: Constants,
@@ -152,8 +155,28 @@ impl Sharing {
     /// # Errors
     /// [`LoadError`].
     pub fn programs(&self, scope: u32) -> Result<Programs, LoadError> {
+        self.spare()?.of(scope)
+    }
+
+    /// Programs for a network namespace that is not known yet.
+    pub(super) fn spare(&self) -> Result<Spare, LoadError> {
         let paths = self.share.paths();
-        instance(scope, &self.constants, &paths, Packets::OfHooks, None).map(|(_, programs)| programs)
+        instance(&self.constants, &paths, Packets::OfHooks, None).map(|(_, spare)| spare)
+    }
+}
+
+/// Programs that are loaded, and not of any network namespace yet.
+pub(super) struct Spare {
+    programs: Programs,
+    /// What they take for its number.
+    scope: Array<MapData, u32>,
+}
+
+impl Spare {
+    /// Makes them those of a network namespace.
+    pub(super) fn of(mut self, scope: u32) -> Result<Programs, LoadError> {
+        self.scope.set(0, scope, 0).map_err(|error| LoadError::Maps(error.into()))?;
+        Ok(self.programs)
     }
 }
 
@@ -163,7 +186,9 @@ impl Sharing {
 /// As [`load`].
 pub fn load_for_replay(sizes: Sizes, filter: &Filter) -> Result<Frames, LoadError> {
     let constants = Constants::new(sizes, filter)?;
-    let (mut ebpf, programs) = instance(0, &constants, &[], Packets::OfCapture, None)?;
+    let (mut ebpf, spare) = instance(&constants, &[], Packets::OfCapture, None)?;
+    // A frame says where it was seen.
+    let programs = spare.of(0)?;
     let reader = Reader::new(&mut ebpf, sizes, constants.slots, GracePeriod::Unneeded)?;
     Ok(Frames::new(&mut ebpf, programs, reader)?)
 }
@@ -216,12 +241,11 @@ const OF_CAPTURE: [&str; 4] = [FILTERED[0], FILTERED[0], FILTERED[2], FILTERED[2
 /// Maps that have a path are those that are there, or made there. The program for dropped packets is one for all instances: that with
 /// a `layout`.
 fn instance(
-    scope: u32,
     constants: &Constants,
     paths: &[(&'static str, PathBuf)],
     packets: Packets,
     layout: Option<&Layout>,
-) -> Result<(Ebpf, Programs), LoadError> {
+) -> Result<(Ebpf, Spare), LoadError> {
     let Constants { sizes, slots, hash_key, filter_len, rules, sample } = constants;
     let (buckets, slots_per_generation) = (sizes.buckets(), slots.per_generation());
     let payloads = u32::from(sizes.payload_bytes != 0);
@@ -229,7 +253,6 @@ fn instance(
     let tcp_quality = u32::from(sizes.tcp_quality);
     let mut loader = EbpfLoader::new();
     loader
-        .override_global(SCOPE_GLOBAL, &scope, true)
         .override_global(REPLAY_GLOBAL, &replay, true)
         .override_global(PAYLOADS_GLOBAL, &payloads, true)
         .override_global(TCP_QUALITY_GLOBAL, &tcp_quality, true)
@@ -271,12 +294,14 @@ fn instance(
     };
     verify(&mut ebpf, names)?;
     let [ethernet_ingress, ethernet_egress, ip_ingress, ip_egress] = names;
+    let scope = ebpf.take_map(SCOPE).ok_or(LoadError::Missing(SCOPE))?;
+    let scope = Array::try_from(scope).map_err(|error| LoadError::Maps(error.into()))?;
     let fd = |name| descriptor(&ebpf, name);
     let programs = Programs {
         ethernet: [fd(ethernet_ingress)?, fd(ethernet_egress)?],
         ip: [fd(ip_ingress)?, fd(ip_egress)?],
     };
-    Ok((ebpf, programs))
+    Ok((ebpf, Spare { programs, scope }))
 }
 
 /// Has the kernel verify and compile the programs: all at once, because that takes longer than everything else of the start.

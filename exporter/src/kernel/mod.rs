@@ -27,14 +27,15 @@ mod role;
 mod selection;
 mod share;
 mod sizes;
+mod spares;
 mod stacks;
 mod sys;
 mod topology;
 mod way;
 
 pub use self::attach::{
-    AttachCounters, AttachOptions, AttachView, Attacher, Cause, ClsactError, Failure, Foreign, HookError,
-    Mechanism, Method, OwnNamespace, StartError, Stopped, Summary, Supply,
+    AttachCounters, AttachOptions, AttachView, Attacher, Cause, ClsactError, Failure, FirstPass, Foreign,
+    HookError, Mechanism, Method, OwnNamespace, StartError, Stopped, Summary, Supply,
 };
 pub use self::descriptors::raise_limit;
 pub use self::drops::{Drops, DropsError, drop_reasons};
@@ -50,6 +51,7 @@ pub use self::payloads::Payload;
 pub use self::reader::{ReadError, Reader};
 pub use self::selection::{Selection, Skip};
 pub use self::sizes::Sizes;
+pub use self::spares::Spares;
 pub use self::stacks::{Sockets, SocketsError, Stacks};
 pub use self::sys::{GracePeriod, PacketContext, attach_tcx, test_run};
 pub use self::topology::Topology;

@@ -277,7 +277,8 @@ fn hooked(grace: GracePeriod) -> Result<Hooked> {
         method: Method::Auto,
         selection: Selection { include: vec!["c0".parse()?], ..Selection::default() },
     };
-    let (attacher, summary) = Attacher::start(options, Arc::new(loaded.programs), Arc::clone(&hooks))?;
+    let (attacher, first_pass) = Attacher::start(options, Arc::new(loaded.programs), Arc::clone(&hooks))?;
+    let summary = first_pass.wait();
     ensure!(summary.attached.len() == 1, "{summary:?}");
     Ok((hooks, loaded.reader, attacher))
 }

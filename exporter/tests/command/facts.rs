@@ -200,7 +200,7 @@ pub(crate) fn cut() -> Result<()> {
     let pair = Pair::new()?;
     let mut command = exporting(&pair, "http://127.0.0.1:4317", "none");
     command.args(["--listen", LISTEN]);
-    let program = Program::start_until(command, "listening")?;
+    let program = Program::start(command)?;
     let (client_config, _) = configurations(&TLS13)?;
     let mut tls = ClientConnection::new(client_config, ServerName::try_from(NAME)?)?;
     let mut hello = Vec::new();

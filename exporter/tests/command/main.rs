@@ -36,6 +36,7 @@ mod quic_stack;
 mod replay;
 mod reuse;
 mod sample;
+mod start;
 mod states;
 mod tcpdump;
 mod telemetry;
@@ -52,12 +53,13 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 157] = [
+    let tests: [Test; 158] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
         ("a_tcp_stream_without_offloads_counts_as_the_interface_does", exact::tcp_without_offloads),
         ("what_overflows_the_map_is_told_and_adds_up", exact::overflow),
+        ("what_is_hooked_counts_while_others_are_being_hooked", start::while_attaching),
         ("ten_million_packets_under_constant_flips", exact::ten_million),
         ("two_cpus_that_send_from_one_port_lose_no_packet", one_tuple::two_cpus),
         ("flows_have_community_ids_of_a_seed_on_request", one_tuple::community_id),

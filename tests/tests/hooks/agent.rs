@@ -156,6 +156,19 @@ impl Agent {
         Ok(descriptors)
     }
 
+    /// The kernel's numbers of the programs that an agent of all namespaces keeps, and of those that its links run.
+    pub(crate) fn programs(&self) -> Result<(BTreeSet<u32>, BTreeSet<u32>)> {
+        let (mut kept, mut linked) = (BTreeSet::new(), BTreeSet::new());
+        for entry in fs::read_dir(format!("/proc/{}/fdinfo", self.isolated()?.id()))? {
+            // One that was closed meanwhile is none.
+            let info = fs::read_to_string(entry?.path()).unwrap_or_default();
+            if let Some(program) = program(&info)? {
+                if info.contains("link_type:") { &mut linked } else { &mut kept }.insert(program);
+            }
+        }
+        Ok((kept, linked))
+    }
+
     /// Anonymous resident memory in KiB.
     pub(crate) fn anonymous_kib(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
@@ -183,6 +196,12 @@ impl Drop for Agent {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The kernel's number of the program that a descriptor is of, by what /proc says of it.
+pub(crate) fn program(fdinfo: &str) -> Result<Option<u32>> {
+    let number = fdinfo.lines().find_map(|line| line.strip_prefix("prog_id:"));
+    Ok(number.map(|number| number.trim().parse()).transpose()?)
 }
 
 /// In the agent's process: be it. `None` in the test's own.
@@ -215,22 +234,25 @@ fn run(settings: &str) -> Result<()> {
         method,
         selection: selection.clone(),
     };
-    let (attacher, summary) = Attacher::start(options, Arc::new(programs), Arc::clone(&hooks))?;
-    let namespaces = (all_namespaces == "true").then(|| {
-        let scopes = Scopes::find(Arc::new(Mutex::new(Stacks::of(100))))?;
-        Namespaces::start(NamespacesOptions {
+    let (attacher, own_pass) = Attacher::start(options, Arc::new(programs), Arc::clone(&hooks))?;
+    let (namespaces, first_pass) = if all_namespaces == "true" {
+        let options = NamespacesOptions {
             instance: name,
             method,
             selection,
             total: total.clone(),
             own: attacher.view(),
-            scopes,
+            scopes: Scopes::find(Arc::new(Mutex::new(Stacks::of(100))))?,
             sharing: Arc::new(sharing),
             hooks: Arc::clone(&hooks),
             topology: Arc::default(),
-        })
-    });
-    let namespaces = namespaces.transpose()?;
+        };
+        let (namespaces, first_pass) = Namespaces::start(options, own_pass)?;
+        (Some(namespaces), first_pass)
+    } else {
+        (None, own_pass)
+    };
+    let summary = first_pass.wait();
     let mechanism = summary.mechanism.as_ref().map_or("none".to_owned(), Mechanism::to_string);
     let mut lines = vec![format!("mechanism {mechanism}"), format!("swept {}", summary.swept)];
     lines.extend(summary.attached.iter().map(|name| format!("attached {name}")));

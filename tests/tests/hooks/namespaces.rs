@@ -1,14 +1,18 @@
 //! Network namespaces that come and go, and what is in them.
 
+use std::fs;
 use std::net::UdpSocket;
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use exporter::kernel::Method;
+use abi::Direction;
+use anyhow::{Context, Result, ensure};
+use exporter::kernel::{Filter, GracePeriod, Method, Sizes, load};
 use flow_tests::harness::{Test, until};
 use flow_tests::netns::Netns;
+use packet::Link;
 
-use crate::agent::{Agent, Settings};
+use crate::agent::{Agent, Settings, program};
 use crate::kernel::{DIRECTIONS, clsact, has_qdisc, tcx};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -18,6 +22,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_namespace_that_nobody_uses_ends_with_its_filters", || ends(Method::Clsact)),
     ("a_namespace_is_found_by_its_processes", by_process),
     ("equal_indexes_of_namespaces_are_told_apart", equal_indexes),
+    ("the_programs_of_a_namespace_were_loaded_before_it_came", spares),
 ];
 
 const SOON: Duration = Duration::from_secs(30);
@@ -141,4 +146,33 @@ fn equal_indexes() -> Result<()> {
     ensure!(count("one egress in a") == 3 && count("two ingress in a") == 3, "{counts:?}");
     ensure!(count("one egress in b") == 5 && count("two ingress in b") == 5, "{counts:?}");
     agent.stop().map(drop)
+}
+
+/// The kernel numbers programs in the order in which they are loaded. So what a namespace gets was loaded before what the test loads before
+/// it shows the namespace.
+fn spares() -> Result<()> {
+    const ONE_SET: usize = 4;
+    let (machine, pods) = (Netns::new("machine")?, [Netns::new("a")?, Netns::new("b")?]);
+    let mut agent = Agent::start(&machine, settings(Method::Tcx))?;
+    for (before, (pod, name)) in pods.iter().zip(["a", "b"]).enumerate() {
+        pod.veth("one", "two")?;
+        // The machine's set, those of the pods before, and one that nobody has.
+        until("a set is to spare", SOON, || Ok(agent.programs()?.0.len() == (before + 2) * ONE_SET))?;
+        let known = agent.programs()?.1;
+        let marker = loaded_now()?;
+        agent.isolated()?.show(pod, name)?;
+        until("the pod is hooked", SOON, || Ok(agent.attached()? == 4 * (before + 1)))?;
+        let programs: Vec<_> = agent.programs()?.1.difference(&known).copied().collect();
+        ensure!(programs.len() == 2, "both directions of Ethernet: {programs:?}");
+        ensure!(programs.iter().all(|program| *program < marker), "{programs:?} after {marker}");
+    }
+    agent.stop().map(drop)
+}
+
+/// The kernel's number of a program that is loaded now.
+fn loaded_now() -> Result<u32> {
+    let loaded = load(0, Sizes::of_observations(1024), &Filter::default(), GracePeriod::probe()?)?;
+    let fd = loaded.programs.fd(Link::Ethernet, Direction::Ingress);
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_raw_fd()))?;
+    program(&info)?.context("no number")
 }

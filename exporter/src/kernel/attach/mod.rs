@@ -2,7 +2,7 @@
 //!
 //! [`Attacher`] is the handle; `worker` does the work on a thread of that namespace; `hook` is one attachment, by `tcx` or by
 //! `clsact` (`place` finds where, `filter` speaks to the kernel); `foreign` is what is different in a namespace that is not the
-//! agent's own, `supply` where its programs come from.
+//! agent's own, `supply` where its programs come from, `pace` what is done for others who configure networks.
 
 mod attacher;
 mod clsact;
@@ -10,6 +10,7 @@ mod counters;
 mod filter;
 mod foreign;
 mod hook;
+mod pace;
 mod place;
 mod said;
 mod supply;
@@ -17,7 +18,7 @@ mod tcx;
 mod wake;
 mod worker;
 
-pub use self::attacher::{AttachOptions, Attacher, StartError, Stopped, Summary};
+pub use self::attacher::{AttachOptions, Attacher, FirstPass, StartError, Stopped, Summary};
 pub use self::clsact::ClsactError;
 pub use self::counters::{AttachCounters, AttachView};
 pub use self::foreign::{Foreign, OwnNamespace};

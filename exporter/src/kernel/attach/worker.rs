@@ -3,6 +3,8 @@
 //! Events only change the picture of what is there; then one interface at a time is settled, with a look at the events in
 //! between, because attaching by TCX takes 14 ms and interfaces come in hundreds. So a backlog never acts on what is long gone.
 
+mod first;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::os::fd::OwnedFd;
@@ -12,10 +14,11 @@ use abi::Direction;
 use packet::Link;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::attacher::{AttachOptions, StartError, Stopped, Summary};
+use super::attacher::{AttachOptions, StartError, Stopped};
 use super::counters::Shared;
 use super::foreign::Pairs;
 use super::hook::{Cause, Failure, Hook, HookError, Hooker};
+use super::pace::paced;
 use super::said::{Said, Weight};
 use super::supply::Supply;
 use super::wake::{self, Wake};
@@ -55,21 +58,21 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Hooks what is there, from a thread of the namespace.
-    pub(super) fn start(
+    /// Looks what is there, from a thread of the namespace.
+    pub(super) fn open(
         options: AttachOptions,
         programs: Supply,
         registry: Arc<Mutex<Hooks>>,
         shared: Arc<Shared>,
         stop: Arc<OwnedFd>,
-    ) -> Result<(Self, Summary), StartError> {
+    ) -> Result<Self, StartError> {
         let AttachOptions { instance, scope, foreign, total: _, method, selection } = options;
         let mut watch = Watch::open(if foreign.is_some() { Whose::Pod } else { Whose::Own })?;
         let label = foreign.as_ref().map(|foreign| Arc::clone(&foreign.label));
         let pairs = foreign.map(|foreign| Pairs::open(foreign.own)).transpose()?;
         let hooker = Hooker::open(method, instance.name())?;
         let interfaces = watch.list()?;
-        let mut worker = Self {
+        Ok(Self {
             scope,
             selection,
             programs,
@@ -86,21 +89,14 @@ impl Worker {
             hooker,
             said: Said::default(),
             _instance: instance,
-        };
-        let summary = worker.first_pass();
-        Ok((worker, summary))
+        })
     }
 
     /// Until stopped.
     pub(super) fn run(mut self) -> Stopped {
         let mut refused = false;
         loop {
-            match self.wait(refused) {
-                Wake::Stop => return self.detach_all(),
-                Wake::Undecided => self.pending.extend(self.pairs.iter().flat_map(Pairs::undecided)),
-                Wake::Retry => self.pending.append(&mut self.failed),
-                Wake::Events => {}
-            }
+            // First what came during the first pass.
             let again = mem::take(&mut refused);
             if let Err(error) = self.follow() {
                 if !again {
@@ -108,35 +104,13 @@ impl Worker {
                 }
                 refused = true;
             }
-        }
-    }
-
-    fn first_pass(&mut self) -> Summary {
-        let mut summary = Summary::default();
-        match self.hooker.has_left_overs() {
-            Ok(was_killed) => summary.was_killed = was_killed,
-            Err(error) => tracing::debug!("cannot tell how the last run ended: {error}"),
-        }
-        for ifindex in mem::take(&mut self.pending) {
-            let Some(interface) = self.interfaces.get(&ifindex).cloned() else { continue };
-            match self.settle(&interface) {
-                Ok(failed) if failed.is_empty() => {
-                    if self.is_hooked(ifindex) {
-                        summary.attached.push(interface.name);
-                    }
-                }
-                Ok(failed) => summary.failed.extend(failed),
-                Err(skip) => summary.skipped.push((interface.name, skip)),
+            match self.wait(refused) {
+                Wake::Stop => return self.detach_all(),
+                Wake::Undecided => self.pending.extend(self.pairs.iter().flat_map(Pairs::undecided)),
+                Wake::Retry => self.pending.append(&mut self.failed),
+                Wake::Events => {}
             }
         }
-        let attached = &self.attached;
-        match self.hooker.sweep(|ifindex, direction| attached.contains_key(&(ifindex, direction))) {
-            Ok(removed) => summary.swept = removed,
-            Err(error) => tracing::warn!("cannot look for clsact filters that were left behind: {error}"),
-        }
-        summary.mechanism = self.hooker.mechanism();
-        self.say_if_nothing_matches();
-        summary
     }
 
     /// Sleeps until there is something to do.
@@ -272,7 +246,7 @@ impl Worker {
             }
             let hooker = &mut self.hooker;
             let attached = self.programs.programs().map_err(Cause::from).and_then(|programs| {
-                hooker.attach(programs.fd(link, direction), interface.ifindex, direction, &called)
+                paced(|| hooker.attach(programs.fd(link, direction), interface.ifindex, direction, &called))
             });
             match attached {
                 Ok(hook) => {
@@ -386,7 +360,7 @@ impl Worker {
     fn detach_all(mut self) -> Stopped {
         let mut stopped = Stopped::default();
         while let Some(((ifindex, direction), hook)) = self.attached.pop_first() {
-            match hook.detach() {
+            match paced(|| hook.detach()) {
                 Ok(()) => stopped.detached += 1,
                 Err(error) => {
                     let name = self

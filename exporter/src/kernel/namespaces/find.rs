@@ -81,6 +81,16 @@ fn look_in(own: Identity, names: &Path, proc: &Path) -> Look {
     look
 }
 
+/// How many names there are that no namespace is bound to: not yet, or not any more.
+pub(super) fn unbound(own: Identity) -> usize {
+    unbound_in(own, Path::new(NAMES))
+}
+
+fn unbound_in(own: Identity, names: &Path) -> usize {
+    let is_bound = |path: &Path| Identity::at(path).is_ok_and(|identity| identity.device == own.device);
+    entries(names).filter(|(_, path)| !is_bound(path)).count()
+}
+
 /// Name and path of what is in a directory; a directory that is not there is empty.
 fn entries(directory: &Path) -> impl Iterator<Item = (String, PathBuf)> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
@@ -116,9 +126,20 @@ mod tests {
     }
 
     #[test]
+    fn a_file_without_a_namespace_is_an_unbound_name() {
+        let own = Identity::of_this_thread().unwrap();
+        let names = tempfile::tempdir().unwrap();
+        assert_eq!(unbound_in(own, names.path()), 0);
+        fs::write(names.path().join("soon"), "").unwrap();
+        std::os::unix::fs::symlink("/proc/self/ns/net", names.path().join("bound")).unwrap();
+        assert_eq!(unbound_in(own, names.path()), 1);
+    }
+
+    #[test]
     fn a_machine_without_names_is_no_error() {
         let own = Identity::of_this_thread().unwrap();
         let nowhere = Path::new("/nonexistent");
         assert!(look_in(own, nowhere, nowhere).found.is_empty());
+        assert_eq!(unbound_in(own, nowhere), 0);
     }
 }

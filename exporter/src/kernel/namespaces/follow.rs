@@ -11,16 +11,19 @@ use rustix::fs::inotify;
 use super::enter::{EnterError, enter};
 use super::find::{Found, Identity, NAMES};
 use super::handle::NamespacesOptions;
-use crate::kernel::attach::{AttachOptions, Attacher, Foreign, OwnNamespace, StartError, Summary, Supply};
+use crate::kernel::attach::{
+    AttachOptions, Attacher, FirstPass, Foreign, OwnNamespace, StartError, Summary, Supply,
+};
 use crate::kernel::instance::{InstanceError, InstanceLock};
+use crate::kernel::spares::Spares;
 use crate::sync::lock;
 
 /// Between two looks. A namespace without a name that lives shorter may not be seen.
-const PERIOD: Duration = Duration::from_millis(250);
+const PERIOD: Duration = Duration::from_millis(200);
 /// Looks take at most this part of the time, however many processes there are.
 const SHARE: u32 = 20;
-/// A new name is a plain file until the namespace is bound to it, of which there is no event.
-const BINDING: Duration = Duration::from_millis(10);
+/// A new name is a plain file until the namespace is bound to it, of which there is no event: how often that is looked for.
+const BINDING: Duration = Duration::from_millis(5);
 /// When a namespace that could not be hooked is tried again.
 const RETRY: Duration = Duration::from_secs(30);
 /// How long the hooks of a namespace that went are waited for.
@@ -29,9 +32,12 @@ const LETTING_GO: Duration = Duration::from_secs(10);
 pub(super) struct Follower {
     options: NamespacesOptions,
     own: OwnNamespace,
+    spares: Arc<Spares>,
     stop: Arc<OwnedFd>,
     /// Of the directory of names; none as long as that is not there.
     names: Option<OwnedFd>,
+    /// Names that no namespace was bound to at the last look: left behind.
+    unbound: usize,
     followed: BTreeMap<Identity, Followed>,
     /// Those that could not be hooked, and when that was.
     failed: BTreeMap<Identity, Instant>,
@@ -56,16 +62,34 @@ enum FollowError {
 }
 
 impl Follower {
-    pub(super) fn new(options: NamespacesOptions, own: OwnNamespace, stop: Arc<OwnedFd>) -> Self {
+    pub(super) fn new(
+        options: NamespacesOptions,
+        own: OwnNamespace,
+        spares: Arc<Spares>,
+        stop: Arc<OwnedFd>,
+    ) -> Self {
         Self {
             options,
             own,
+            spares,
             stop,
             names: None,
+            unbound: 0,
             followed: BTreeMap::new(),
             failed: BTreeMap::new(),
             said_hidden: false,
         }
+    }
+
+    /// Tries those that are there, after the agent's own, so that a pod's end of a pair finds the machine's end hooked. Gives what the
+    /// first pass over the agent's own did, unless it is to stop.
+    pub(super) fn start(&mut self, own: FirstPass) -> Option<Summary> {
+        let summary = own.wait_unless(|time| self.is_stopped_within(time))?;
+        let (_, passes) = self.look();
+        for pass in passes {
+            pass.wait_unless(|time| self.is_stopped_within(time))?;
+        }
+        Some(summary)
     }
 
     /// Until it is to stop.
@@ -78,16 +102,18 @@ impl Follower {
             if self.wait(period) {
                 return;
             }
-            period = PERIOD.max(self.look() * SHARE);
+            let (took, _) = self.look();
+            period = PERIOD.max(took * SHARE);
         }
     }
 
     /// Brings the hooks in line with the namespaces there are. Gives how long looking took, without what came of it: attaching
-    /// is slow, and must not put the next look off.
-    pub(super) fn look(&mut self) -> Duration {
+    /// is slow, and must not put the next look off; and the first passes over those that came.
+    fn look(&mut self) -> (Duration, Vec<FirstPass>) {
         let before = Instant::now();
         let look = self.options.scopes.look();
         let took = before.elapsed();
+        self.unbound = self.options.scopes.unbound();
         self.options.scopes.meet(&look);
         if look.hidden && !std::mem::replace(&mut self.said_hidden, true) {
             tracing::warn!(
@@ -112,8 +138,9 @@ impl Follower {
         for (scope, identity, found) in &new {
             self.place(*scope, *identity, found);
         }
+        let mut passes = Vec::new();
         for (scope, identity, found) in new {
-            if self.is_stopped() {
+            if self.is_stopped_within(Duration::ZERO) {
                 break;
             }
             let followed = self.follow(scope, identity, &found);
@@ -121,7 +148,7 @@ impl Follower {
                 self.leave(scope);
             }
             match followed {
-                Ok(()) => {}
+                Ok(pass) => passes.push(pass),
                 Err(FollowError::Enter(EnterError::Gone)) => {
                     tracing::debug!("the network namespace {} left before it was hooked", found.label);
                 }
@@ -134,7 +161,7 @@ impl Follower {
                 }
             }
         }
-        took
+        (took, passes)
     }
 
     /// Has a namespace that was met followed what it is joined with. Without an answer it counts as joined with the node's network.
@@ -149,15 +176,15 @@ impl Follower {
         }
     }
 
-    fn follow(&mut self, scope: u32, identity: Identity, found: &Found) -> Result<(), FollowError> {
+    fn follow(&mut self, scope: u32, identity: Identity, found: &Found) -> Result<FirstPass, FollowError> {
         let label: Arc<str> = found.label.as_str().into();
         let options = &self.options;
         let instance = options.instance.clone();
         let foreign = Foreign { label: Arc::clone(&label), own: self.own.clone() };
         let (method, selection, total) = (options.method, options.selection.clone(), options.total.clone());
-        let supply = Supply::later(Arc::clone(&options.sharing), scope);
+        let supply = Supply::later(Arc::clone(&self.spares), scope);
         let hooks = Arc::clone(&options.hooks);
-        let (attacher, summary) = enter(found, identity, move || {
+        let (attacher, pass) = enter(found, identity, move || {
             let options = AttachOptions {
                 instance: InstanceLock::acquire(&instance)?,
                 scope,
@@ -168,9 +195,8 @@ impl Follower {
             };
             Ok::<_, FollowError>(Attacher::start(options, supply, hooks)?)
         })??;
-        say(&label, &summary);
         self.followed.insert(identity, Followed { scope, label, attacher });
-        Ok(())
+        Ok(pass)
     }
 
     /// Releases all that refers to a namespace, so that it can end.
@@ -192,6 +218,10 @@ impl Follower {
     /// Detaches everything; gives what could not be detached.
     pub(super) fn stop(&mut self) -> Vec<String> {
         let followed = std::mem::take(&mut self.followed);
+        // All of them first: who is not told goes on attaching while others are waited for.
+        for followed in followed.values() {
+            followed.attacher.tell_to_stop();
+        }
         followed.into_values().flat_map(|followed| followed.attacher.stop(LETTING_GO).left).collect()
     }
 
@@ -205,11 +235,17 @@ impl Follower {
         // What the events say, the look will see.
         let mut events = [0; 4096];
         while rustix::io::read(names, &mut events).is_ok_and(|bytes| bytes > 0) {}
-        wait_for(&self.stop, None, BINDING).0
+        let came = Instant::now();
+        while self.options.scopes.unbound() > self.unbound && came.elapsed() < PERIOD {
+            if wait_for(&self.stop, None, BINDING).0 {
+                return true;
+            }
+        }
+        false
     }
 
-    fn is_stopped(&self) -> bool {
-        wait_for(&self.stop, None, Duration::ZERO).0
+    fn is_stopped_within(&self, time: Duration) -> bool {
+        wait_for(&self.stop, None, time).0
     }
 }
 
@@ -230,10 +266,4 @@ fn watch_names() -> Option<OwnedFd> {
     let changes = inotify::WatchFlags::CREATE | inotify::WatchFlags::DELETE | inotify::WatchFlags::MOVE;
     inotify::add_watch(&names, NAMES, changes).ok()?;
     Some(names)
-}
-
-fn say(label: &str, summary: &Summary) {
-    if !summary.attached.is_empty() {
-        tracing::info!("attached to {} in {label}", summary.attached.join(", "));
-    }
 }

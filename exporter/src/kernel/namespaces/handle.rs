@@ -12,9 +12,10 @@ use rustix::event::{EventfdFlags, eventfd};
 use super::follow::Follower;
 use super::scopes::Scopes;
 use crate::flow::Hooks;
-use crate::kernel::attach::{AttachView, Method, OwnNamespace};
+use crate::kernel::attach::{AttachView, FirstPass, Method, OwnNamespace};
 use crate::kernel::load::Sharing;
 use crate::kernel::selection::Selection;
+use crate::kernel::spares::Spares;
 use crate::kernel::topology::Topology;
 
 /// How long dropping waits for hooks to end.
@@ -62,27 +63,28 @@ pub struct Namespaces {
 }
 
 impl Namespaces {
-    /// Starts from the agent's own namespace. Returns when those that are there have been tried.
+    /// Starts from the agent's own namespace, whose first pass comes before the others. What it gives is that of all: it is over when those
+    /// that are there have been tried too, and says what was done in the agent's own.
     ///
     /// # Errors
     /// No thread or descriptor; a namespace that cannot be entered is none, it is logged.
-    pub fn start(options: NamespacesOptions) -> io::Result<Self> {
+    pub fn start(options: NamespacesOptions, own_pass: FirstPass) -> io::Result<(Self, FirstPass)> {
         let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let namespace = std::fs::File::open("/proc/thread-self/ns/net")?.into();
         let own = OwnNamespace { namespace: Arc::new(namespace), hooks: options.own.clone() };
-        let (report_looked, looked) = sync_channel(1);
+        let spares = Arc::new(Spares::start(Arc::clone(&options.sharing))?);
+        let (report_pass, first_pass) = FirstPass::told();
         let (report_stop, stopped) = sync_channel(1);
-        let mut follower = Follower::new(options, own, Arc::clone(&stop));
+        let mut follower = Follower::new(options, own, spares, Arc::clone(&stop));
         let thread = thread::Builder::new().name("namespaces".to_owned()).spawn(move || {
-            follower.look();
-            // Nobody receives any more if the handle is gone; the work is the same.
-            let _ = report_looked.send(());
+            if let Some(summary) = follower.start(own_pass) {
+                // Nobody receives any more if the handle is gone; the work is the same.
+                let _ = report_pass.send(summary);
+            }
             follower.run();
             let _ = report_stop.send(follower.stop());
         })?;
-        // A thread that has panicked is noticed at the stop.
-        let _ = looked.recv();
-        Ok(Self { stop, stopped, thread: Some(thread) })
+        Ok((Self { stop, stopped, thread: Some(thread) }, first_pass))
     }
 
     /// Detaches everything; gives what could not be detached, as sentences. What takes longer than `timeout` goes on without being

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use super::enter::enter;
-use super::find::{Found, Identity, Look, look};
+use super::find::{Found, Identity, Look, look, unbound};
 use crate::kernel::stacks::{Stack, Stacks};
 use crate::sync::lock;
 
@@ -34,6 +34,11 @@ impl Scopes {
     /// Looks which there are.
     pub(super) fn look(&self) -> Look {
         look(self.own)
+    }
+
+    /// How many names there are that no namespace is bound to.
+    pub(super) fn unbound(&self) -> usize {
+        unbound(self.own)
     }
 
     /// Adds those that came and removes those that went.
