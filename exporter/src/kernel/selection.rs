@@ -108,7 +108,6 @@ mod tests {
             is_up: false,
             address: Box::default(),
             role: Role::Host,
-            switch: None,
             peer: None,
             way: Way::Within,
         }

@@ -147,8 +147,6 @@ impl<O: Outlet> Replay<O> {
                 direction: Direction::Ingress,
                 interface: name.map(Box::from).unwrap_or_default(),
                 role: Role::Capture,
-                switch: None,
-                leads_to: None,
                 namespace: None,
             })
         });

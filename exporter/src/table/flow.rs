@@ -11,7 +11,7 @@ use crate::flow::{
 };
 use crate::ledger::Ledger;
 use crate::table::Output;
-use crate::table::accounting::{Accounting, Moment, Share};
+use crate::table::accounting::{Accounting, Share};
 use crate::table::conversation::{self, Side, Sides};
 use crate::table::facts::Facts;
 use crate::table::handshake::Handshake;
@@ -71,7 +71,7 @@ impl Flow {
         phase: Phase,
         Key { network, conversation }: Key,
         first: MonotonicTime,
-        (reading, way): (Reading, Option<Way>),
+        way: Option<Way>,
         clock: Clock,
     ) -> Self {
         let start = clock.wall_at(first);
@@ -85,7 +85,7 @@ impl Flow {
             last: first,
             interval_start: start,
             not_before: MonotonicTime::default(),
-            accounting: Accounting::new(reading),
+            accounting: Accounting::default(),
             tcp: Tcp::default(),
             handshake: Handshake::default(),
             application: None,
@@ -186,9 +186,8 @@ impl Flow {
             self.stirred.add(side);
         }
         self.live_at(observation.first, observation.last);
-        self.accounting.hear(reading, &mut shared.uses);
         if let Some(way) = &mut self.way {
-            way.hear(observation);
+            way.hear(observation, reading);
         }
         if self.conversation.is_tcp() {
             self.tcp.absorb(side, observation, reading);
@@ -229,7 +228,7 @@ impl Flow {
         self.not_before
     }
 
-    /// Gives the record of the interval and begins the next one. There is none if it would say nothing.
+    /// Gives the record of the interval and begins the next one.
     pub(super) fn emit<S: RecordSink>(
         &mut self,
         reason: EndReason,
@@ -243,22 +242,15 @@ impl Flow {
             Facts::of(&self.conversation, self.tcp, of)
         });
         let mishaps = self.mishaps.settle(facts.source);
-        let moment = self.moment(reason, readings);
-        let settled = self.accounting.settle(moment, out.hooks, out.ledger, &mut shared.uses);
+        let settled = self.accounting.settle(out.ledger, &mut shared.uses);
         let path = self.way.as_mut().map_or_else(SmallVec::new, |way| {
-            let of_readings = (self.accounting.heard(), readings);
-            let passed = way.settle(&settled.hops, of_readings, out.hooks, &mut shared.uses);
+            let passed = way.settle(&settled.hops, readings, out.hooks, &mut shared.uses);
             settled.path(facts.source, self.first, passed.as_deref(), out.hooks)
         });
         let shares = settled.shares;
         let (interval_start, timestamp) = self.interval(shares, !mishaps.drops.is_empty(), out.clock);
         self.interval_start = timestamp;
         self.not_before = settings.record_after(out.clock.monotonic(), self.phase);
-        let is_end = self.conversation.is_tcp() && reason != EndReason::ActiveTimeout;
-        if settled.accounted.is_empty() && mishaps.is_empty() && !is_end {
-            shared.take_back(settled.hops);
-            return;
-        }
 
         let (round_trips, disorder) =
             self.quality.settle(&settled.accounted, facts.source, self.tcp.is_opened());
@@ -305,22 +297,11 @@ impl Flow {
     }
 
     /// The flow is over, and its last record made. What other hooks saw since then is on the path.
-    pub(super) fn end(self, shared: &mut Shared, ledger: &Ledger) {
-        self.accounting.end(ledger, &mut shared.uses);
+    pub(super) fn end(mut self, shared: &mut Shared, ledger: &Ledger) {
+        self.accounting.settle(ledger, &mut shared.uses);
+        self.accounting.end(&mut shared.uses);
         if let Some(way) = self.way {
             way.end(&mut shared.uses);
-        }
-    }
-
-    /// What may be under way when a record of this reason is made.
-    fn moment(&self, reason: EndReason, readings: Readings) -> Moment {
-        if reason != EndReason::ActiveTimeout || self.accounting.heard() < readings.complete {
-            Moment::Silent
-        } else if self.accounting.is_settled() {
-            // What the last reading brought is in a record already.
-            Moment::Early
-        } else {
-            Moment::Running
         }
     }
 

@@ -20,12 +20,6 @@ pub(super) struct Told {
     pub(super) icmp_errors: Vec<FlowError>,
 }
 
-impl Told {
-    pub(super) fn is_empty(&self) -> bool {
-        self.drops.is_empty() && self.icmp_errors.is_empty()
-    }
-}
-
 impl Mishaps {
     /// Takes packets that `side` sent and the kernel dropped. Says whether there was room.
     pub(super) fn lose(&mut self, side: Side, dropped: &Dropped) -> bool {

@@ -319,8 +319,8 @@ impl FlowTable {
         }
         self.wheel.turn_empty(out.clock.monotonic());
         let phase = Phase::of(self.flows.next());
-        let way = self.settings.with_path.then(Way::default);
-        let flow = Flow::new(self.ids.next_id(), phase, key, first, (self.reading, way), out.clock);
+        let way = self.settings.with_path.then(|| Way::new(self.reading));
+        let flow = Flow::new(self.ids.next_id(), phase, key, first, way, out.clock);
         let is_own = NetworkId::OF_THE_AGENT.contains(&key.network)
             && self.excluded.have(&key.conversation, opened, first);
         let slot = self.flows.insert(if is_own { flow.excluded() } else { flow });

@@ -25,14 +25,16 @@ use crate::table::reuse::Reading;
 use crate::table::uses::Uses;
 
 /// What is kept of a flow for its losses.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Way {
+    /// The last reading that brought packets.
+    heard: Reading,
     /// The stretch goes back before the interval, and what its hooks counted until then is not known.
     is_open: bool,
     /// There were fragments in the stretch.
     is_cut: bool,
     /// What was counted in the stretch before the interval, if it was seen at more than one hook of a side: then not empty.
-    counted: Box<[Counted]>,
+    counted: Vec<Counted>,
 }
 
 /// What a hook counted of one direction in the stretch.
@@ -78,46 +80,50 @@ pub(super) struct Readings {
 }
 
 impl Way {
-    /// Takes what was seen.
-    pub(super) fn hear(&mut self, observation: &Observation) {
+    /// Of a flow whose first packet the running reading brings.
+    pub(super) fn new(reading: Reading) -> Self {
+        Self { heard: reading, is_open: false, is_cut: false, counted: Vec::new() }
+    }
+
+    /// The running reading brings packets.
+    pub(super) fn hear(&mut self, observation: &Observation, reading: Reading) {
+        self.heard = reading;
         self.is_cut |= observation.is_fragmented;
     }
 
     /// Ends the stretch if the flow is silent. Gives the hooks of the stretch, those of each side in the order of their first
-    /// packets, with what was lost before each; nothing if that is not known. `heard` is the last reading that brought packets.
+    /// packets, with what was lost before each; nothing if that is not known.
     pub(super) fn settle(
         &mut self,
         tallies: &[Tally],
-        (heard, readings): (Reading, Readings),
+        readings: Readings,
         hooks: &Hooks,
         uses: &mut Uses,
     ) -> Option<Passages> {
-        let is_silent = heard < readings.complete;
+        let is_silent = self.heard < readings.complete;
         let known = self.counted.len();
-        if known == 0 && !is_crossing(tallies) {
-            self.begin(!is_silent);
-            return None;
-        }
-        let mut all = std::mem::take(&mut self.counted).into_vec();
         if known == 0 {
-            all.reserve_exact(tallies.len());
+            if !is_crossing(tallies) {
+                self.begin(!is_silent);
+                return None;
+            }
+            self.counted.reserve_exact(tallies.len());
         }
         for counted in tallies.iter().map(Counted::of) {
             let is_same = |other: &&mut Counted| (other.hook, other.side) == (counted.hook, counted.side);
-            if let Some(other) = all.iter_mut().find(is_same) {
+            if let Some(other) = self.counted.iter_mut().find(is_same) {
                 other.add(&counted);
             } else {
                 // One that comes later than others of its side may be another way.
-                self.is_open |= all[..known].iter().any(|other| other.side == counted.side);
+                self.is_open |= self.counted[..known].iter().any(|other| other.side == counted.side);
                 uses.add(counted.hook);
-                all.push(counted);
+                self.counted.push(counted);
             }
         }
         if !is_silent {
-            self.counted = all.into_boxed_slice();
             return None;
         }
-        let mut counted = all;
+        let mut counted = std::mem::take(&mut self.counted);
         for Counted { hook, .. } in &counted {
             uses.remove(*hook);
         }

@@ -237,8 +237,6 @@ impl Worker {
                 direction,
                 interface: interface.name.clone(),
                 role: interface.role,
-                switch: interface.switch,
-                leads_to: interface.leads_to(),
                 namespace: self.label.clone(),
             });
             if self.attached.contains_key(&(interface.ifindex, direction)) {

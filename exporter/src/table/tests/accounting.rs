@@ -42,7 +42,6 @@ fn the_role_decides_before_the_time_and_an_ingress_before_an_egress() {
     for (roles, hook) in [
         ([Role::Uplink, Role::PodPort], 3),
         ([Role::PodPort, Role::Uplink], 1),
-        ([Role::Management, Role::PodPort], 3),
         ([Role::Member, Role::Uplink], 3),
         ([Role::Upper, Role::Uplink], 3),
         ([Role::Uplink, Role::Bridge], 1),
@@ -185,12 +184,22 @@ fn the_choice_holds_for_the_flows_life() {
     bench.drain(1_200, &[]);
     bench.drain(
         1_500,
-        &[seen(udp(1)).hook(0).at(1_400).packets(9), seen(udp(1)).hook(1).at(1_450).packets(9)],
+        &[seen(udp(1)).hook(0).at(1_400).packets(9), seen(udp(1)).hook(1).at(1_450).packets(2)],
     );
     bench.finish(3_000);
     let packets: Vec<_> = bench.records.iter().map(|record| record.packets.0).collect();
-    assert_eq!(packets, [1, 9]);
+    assert_eq!(packets, [1, 2]);
     assert_eq!(path(&bench, 0), counts(9));
+}
+
+#[test]
+fn packets_seen_elsewhere_only_give_no_record() {
+    let mut bench = Bench::with(&short_interval());
+    bench.drain(100, &[seen(udp(1)).hook(1).at(10)]);
+    bench.drain(1_500, &[]);
+    bench.drain(3_000, &[seen(udp(1)).hook(0).at(2_900).packets(9)]);
+    assert_eq!(bench.finish(9_000), []);
+    assert_eq!((bench.records.len(), path(&bench, 0)), (1, counts(9)));
 }
 
 #[test]

@@ -37,5 +37,5 @@ fn a_full_table_ends_a_closed_connection_first() {
 
 #[test]
 fn a_flow_is_small() {
-    assert!(size_of::<Flow>() <= 352, "{} bytes", size_of::<Flow>());
+    assert!(size_of::<Flow>() <= 336, "{} bytes", size_of::<Flow>());
 }

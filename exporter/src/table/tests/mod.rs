@@ -18,4 +18,3 @@ mod records;
 mod reuse;
 mod stretch;
 pub(super) mod support;
-mod ways;
