@@ -131,15 +131,19 @@ impl FlowTable {
         self.held = held;
     }
 
+    /// The flow that a conversation's observations have now.
+    fn slot_of(&self, group: &[Observation], hooks: &Hooks) -> Option<Slot> {
+        self.index.find(&Key::of(group.first()?, hooks).0, &self.flows)
+    }
+
     /// The connections that begin with a conversation's observations.
     fn cuts(&self, group: &[Observation], hooks: &Hooks) -> Vec<Cut> {
         let mut cuts: Vec<Cut> = Vec::new();
+        let Some(slot) = self.slot_of(group, hooks) else { return cuts };
+        let flow = &self.flows[slot];
         for observation in group {
-            let (key, side) = Key::of(observation, hooks);
-            let Some(slot) = self.index.find(&key, &self.flows) else { continue };
-            let Some(opened) = self.flows[slot].replaced_at(side, observation, self.reading) else {
-                continue;
-            };
+            let (_, side) = Key::of(observation, hooks);
+            let Some(opened) = flow.replaced_at(side, observation, self.reading) else { continue };
             let initial = Initial::of(side, observation);
             match cuts.iter_mut().find(|cut| cut.initial == initial) {
                 Some(cut) => cut.opened = opened.min(cut.opened),
@@ -168,7 +172,7 @@ impl FlowTable {
                 let next = group.cuts.get(number)?.initial;
                 let cuts = self.cuts(group.observations, out.hooks);
                 cuts.iter().find(|cut| cut.initial == next)?;
-                self.index.find(&Key::of(group.observations.first()?, out.hooks).0, &self.flows)
+                self.slot_of(group.observations, out.hooks)
             })
             .collect();
         replaced.sort_unstable();
