@@ -20,6 +20,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Code, Request, Response, Status};
 
+use super::settled::Settled;
 use super::*;
 use crate::clock::Clock;
 use crate::flow::{Counts, HookId};
@@ -68,21 +69,6 @@ impl Receiver {
     fn received(&self) -> Vec<Bytes> {
         let requests = self.requests.lock().unwrap();
         requests.iter().map(|request| request.get_ref().encode_to_vec().into()).collect()
-    }
-}
-
-#[derive(Clone, Default)]
-struct Settled(Arc<Mutex<Vec<(Outcome, Batch)>>>);
-
-impl Settle for Settled {
-    fn settle(&mut self, outcome: Outcome, batch: Batch) {
-        self.0.lock().unwrap().push((outcome, batch));
-    }
-}
-
-impl Settled {
-    fn outcomes(&self) -> Vec<Outcome> {
-        self.0.lock().unwrap().iter().map(|(outcome, _)| *outcome).collect()
     }
 }
 

@@ -58,3 +58,5 @@ mod faults;
 mod header_tests;
 #[cfg(test)]
 mod route_tests;
+#[cfg(test)]
+mod settled;

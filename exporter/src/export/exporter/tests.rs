@@ -11,6 +11,7 @@ use crate::captured::Captured;
 use crate::export::classify::Verdict;
 use crate::export::payload::Payload;
 use crate::export::response::PartialSuccess;
+use crate::export::settled::Settled;
 use crate::export::transport::Failure;
 use crate::flow::{Counts, HookId, RecordCounts};
 
@@ -42,24 +43,6 @@ impl Transport for Scripted {
 }
 
 const HOOK: HookId = HookId(1);
-
-#[derive(Clone, Default)]
-struct Settled(Arc<Mutex<Vec<(Outcome, Batch)>>>);
-
-impl Settle for Settled {
-    fn settle(&mut self, outcome: Outcome, batch: Batch) {
-        self.0.lock().unwrap().push((outcome, batch));
-    }
-}
-
-impl Settled {
-    /// The packets that came to an end with each outcome, in their order.
-    fn packets(&self) -> Vec<(Outcome, u64)> {
-        let settled = self.0.lock().unwrap();
-        let packets = |batch: &Batch| batch.accounted.by_hook()[&HOOK].packets;
-        settled.iter().map(|(outcome, batch)| (*outcome, packets(batch))).collect()
-    }
-}
 
 const TAKEN: Answer = Ok(PartialSuccess { rejected: 0, message: String::new() });
 
@@ -213,7 +196,7 @@ async fn what_is_too_large_goes_in_halves_and_a_record_that_alone_is_too_large_i
     )
     .await;
     assert_eq!(*sizes.lock().unwrap(), [34, 8, 30, 8, 26]);
-    assert_eq!(settled.packets(), [(ALL, 1), (ALL, 10), (Outcome::Refused, 100)]);
+    assert_eq!(settled.packets(HOOK), [(ALL, 1), (ALL, 10), (Outcome::Refused, 100)]);
 }
 
 /// A request of two levels around so many records of 102 bytes each.
@@ -278,7 +261,7 @@ async fn deliver_large(answers: impl IntoIterator<Item = Answer>, then_silent: b
     let shutdown = if then_silent { Limits::default().shutdown } else { Duration::from_hours(1) };
     let limits = Limits { shutdown, ..Limits::default() };
     run(&queue, transport, settled.clone(), limits, Outage::default(), now).await;
-    settled.packets()
+    settled.packets(HOOK)
 }
 
 #[tokio::test(start_paused = true)]
@@ -314,7 +297,7 @@ async fn the_shutdown_settles_what_a_silent_receiver_leaves() {
     let run = run(&queue, transport, settled.clone(), Limits::default(), Outage::default(), now);
     queue.close();
     run.await;
-    let outcomes: Vec<Outcome> = settled.0.lock().unwrap().iter().map(|(outcome, _)| *outcome).collect();
+    let outcomes = settled.outcomes();
     assert_eq!(outcomes, [ALL, Outcome::Undelivered, Outcome::Undelivered]);
 }
 
