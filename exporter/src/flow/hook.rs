@@ -23,6 +23,8 @@ pub struct Hook {
     pub interface: Box<str>,
     /// What the interface is.
     pub role: Role,
+    /// Index of the switch that the interface is a port of: a bridge, or Open vSwitch; 0 if it is a process, which may be one.
+    pub switch: Option<u32>,
     /// What a reader knows the network namespace by; `None` is the agent's own.
     pub namespace: Option<Arc<str>>,
 }
@@ -31,7 +33,15 @@ impl Hook {
     /// A hook of an interface of which nothing more is known.
     #[must_use]
     pub fn named(scope: u32, ifindex: u32, direction: Direction, interface: &str) -> Self {
-        Self { scope, ifindex, direction, interface: interface.into(), role: Role::Host, namespace: None }
+        Self {
+            scope,
+            ifindex,
+            direction,
+            interface: interface.into(),
+            role: Role::Host,
+            switch: None,
+            namespace: None,
+        }
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Hooks {
     left: Vec<HookId>,
     free: Vec<HookId>,
     networks: Networks,
+    /// Since when all interfaces of these namespaces are hooked.
+    whole: HashMap<u32, MonotonicTime, foldhash::fast::FixedState>,
 }
 
 #[derive(Clone, Debug)]
@@ -73,6 +75,20 @@ impl Hooks {
         self.entries[id.0 as usize].attached
     }
 
+    /// All interfaces of a network namespace but loopback are hooked from this moment on, or one is not.
+    pub fn set_whole(&mut self, scope: u32, moment: Option<MonotonicTime>) {
+        match moment {
+            Some(moment) => drop(self.whole.entry(scope).or_insert(moment)),
+            None => drop(self.whole.remove(&scope)),
+        }
+    }
+
+    /// Since when no packet goes by unseen at an interface of a network namespace, but for loopback.
+    #[must_use]
+    pub fn whole_since(&self, scope: u32) -> Option<MonotonicTime> {
+        self.whole.get(&scope).copied()
+    }
+
     /// The number of the hook that a kernel-side key names. A hook that was never registered gets its index as name, and is one
     /// that has left: nobody will say so later.
     pub fn resolve(&mut self, scope: u32, ifindex: u32, direction: Direction) -> HookId {
@@ -96,6 +112,7 @@ impl Hooks {
     /// The network namespace of these hooks is not followed any more.
     pub fn leave_scope(&mut self, scope: u32) {
         self.networks.leave(scope);
+        self.set_whole(scope, None);
         for (id, Entry { hook, state, .. }) in (0..).map(HookId).zip(&mut self.entries) {
             if hook.scope == scope && *state == State::There {
                 *state = State::Left { readings: 0 };
@@ -202,7 +219,7 @@ impl Hooks {
     }
 
     fn find_or_add(&mut self, scope: u32, ifindex: u32, direction: Direction) -> HookId {
-        let Self { entries, numbers, left, free, networks } = self;
+        let Self { entries, numbers, left, free, networks, .. } = self;
         *numbers.entry((scope, ifindex, direction)).or_insert_with(|| {
             let hook = Hook::named(scope, ifindex, direction, &format!("if{ifindex}"));
             let network = network_of(&hook, networks).unwrap_or_default();
@@ -327,6 +344,19 @@ mod tests {
         hooks.read_through();
         assert_eq!(hooks.read_through(), [id]);
         assert_eq!(forget_all(&mut hooks), [id]);
+    }
+
+    #[test]
+    fn a_namespace_is_whole_since_its_last_interface_was_hooked() {
+        let mut hooks = Hooks::default();
+        let since = |hooks: &Hooks| hooks.whole_since(1).map(|moment| moment.0);
+        assert_eq!(since(&hooks), None);
+        for (moment, expected) in [(Some(5), Some(5)), (Some(9), Some(5)), (None, None), (Some(9), Some(9))] {
+            hooks.set_whole(1, moment.map(MonotonicTime));
+            assert_eq!(since(&hooks), expected);
+        }
+        hooks.leave_scope(1);
+        assert_eq!(since(&hooks), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What user space reads from the kernel, decoded.
 
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use crate::clock::MonotonicTime;
@@ -37,6 +38,19 @@ pub struct Observation {
     pub is_fragmented: bool,
     /// How well a TCP connection does; nothing of other protocols, and where the programs do not note it.
     pub quality: Quality,
+}
+
+impl Observation {
+    /// Whether the packets are for more than one receiver: a broadcast or a multicast, of which copies are made.
+    #[must_use]
+    pub fn is_to_many(&self) -> bool {
+        let is_group = match self.tuple.destination_address() {
+            IpAddr::V4(address) => address.is_multicast() || address.is_broadcast(),
+            IpAddr::V6(address) => address.is_multicast(),
+        };
+        // The broadcast of a subnet looks like any address.
+        is_group || self.macs.is_some_and(|(_, destination)| destination.is_group())
+    }
 }
 
 /// Times of the first segments of each kind, precise.

@@ -19,6 +19,7 @@ const RTNLGRP_LINK: u32 = 1;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_LINK: u16 = 5;
+const IFLA_MASTER: u16 = 10;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_LINK_NETNSID: u16 = 37;
 const IFLA_INFO_KIND: u16 = 1;
@@ -51,6 +52,8 @@ pub struct Interface {
     pub address: Box<[u8]>,
     /// What it is to the machine.
     pub role: Role,
+    /// Index of the switch that it is a port of; 0 if a process may be one.
+    pub(crate) switch: Option<u32>,
     /// The other end, if it is one of a pair and that end is in another network namespace.
     pub(super) peer: Option<Peer>,
     /// Where it leads.
@@ -189,12 +192,13 @@ pub(super) fn event(kind: u16, body: &[u8], whose: Whose) -> Option<Event> {
     let is_loopback = flags & IFF_LOOPBACK != 0;
     let mut signs = Signs { device, is_loopback, in_pod: whose == Whose::Pod, ..Signs::default() };
     let (mut name, mut address) = (None, Box::default());
-    let (mut link, mut nsid) = (None, None);
+    let (mut link, mut nsid, mut master) = (None, None, None);
     for attribute in attributes(body.get(HEADER..)?) {
         match attribute.kind() {
             IFLA_IFNAME => name = Some(text(attribute.value())),
             IFLA_ADDRESS => address = attribute.value().into(),
             IFLA_LINK => link = number(attribute.value(), 0).map(u32::from_ne_bytes),
+            IFLA_MASTER => master = number(attribute.value(), 0).map(u32::from_ne_bytes),
             IFLA_LINK_NETNSID => {
                 signs.leads_elsewhere = true;
                 nsid = number(attribute.value(), 0).map(i32::from_ne_bytes);
@@ -211,6 +215,7 @@ pub(super) fn event(kind: u16, body: &[u8], whose: Whose) -> Option<Event> {
     Some(Event::Present(Interface {
         ifindex,
         role: signs.role(),
+        switch: signs.switch(master),
         name: signs.name.into(),
         device,
         is_loopback,
@@ -245,6 +250,7 @@ mod tests {
             .attribute(IFLA_ADDRESS, &[2, 0, 0, 0, 0, 1])
             .text(IFLA_IFNAME, "veth0")
             .number(IFLA_LINK, 9)
+            .number(IFLA_MASTER, 5)
             .number(IFLA_LINK_NETNSID, 0)
             .nested(IFLA_LINKINFO, |info| info.text(IFLA_INFO_KIND, "veth"));
         request.finish(0, 0)[16..].to_vec()
@@ -261,7 +267,7 @@ mod tests {
         assert_eq!(interface.link(), Some(Link::Ethernet));
         assert_eq!(&*interface.address, [2, 0, 0, 0, 0, 1]);
         assert_eq!((interface.role, interface.peer), (Role::PodPort, Some(Peer { nsid: 0, ifindex: 9 })));
-        assert_eq!(interface.way, Way::Into(0));
+        assert_eq!((interface.way, interface.switch), (Way::Into(0), Some(5)));
         assert_eq!(event(RTM_DELLINK, &body, Whose::Own), Some(Event::Gone(7)));
     }
 

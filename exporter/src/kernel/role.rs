@@ -60,6 +60,17 @@ impl Signs {
     }
 }
 
+impl Signs {
+    /// The switch that it is a port of, by the index of its master. What other masters do is known. A process that holds a TAP device
+    /// may be the switch of all of them.
+    pub(super) fn switch(&self, master: Option<u32>) -> Option<u32> {
+        match self.port_kind.as_deref() {
+            Some("bond" | "team" | "vrf") => None,
+            _ => master.or_else(|| (self.kind.as_deref() == Some("tun")).then_some(0)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +103,22 @@ mod tests {
             (in_pod(of("geneve")), Role::Tunnel),
         ] {
             assert_eq!(signs.role(), role, "{signs:?}");
+        }
+    }
+
+    #[test]
+    fn a_port_has_a_switch_and_a_member_has_none() {
+        for (signs, master, switch) in [
+            (port_of("bridge", of("veth")), Some(7), Some(7)),
+            (port_of("openvswitch", card()), Some(7), Some(7)),
+            (port_of("unknown", card()), Some(7), Some(7)),
+            (port_of("bond", card()), Some(7), None),
+            (port_of("vrf", card()), Some(7), None),
+            (of("veth"), None, None),
+            (of("tun"), None, Some(0)),
+            (port_of("bridge", of("tun")), Some(7), Some(7)),
+        ] {
+            assert_eq!(signs.switch(master), switch, "{signs:?}");
         }
     }
 

@@ -108,6 +108,7 @@ mod tests {
             is_up: false,
             address: Box::default(),
             role: Role::Host,
+            switch: None,
             peer: None,
             way: Way::Within,
         }

@@ -147,6 +147,7 @@ impl<O: Outlet> Replay<O> {
                 direction: Direction::Ingress,
                 interface: name.map(Box::from).unwrap_or_default(),
                 role: Role::Capture,
+                switch: None,
                 namespace: None,
             })
         });

@@ -5,21 +5,28 @@
 //! out; then the one with the earliest packet, then the lesser number. So of eth0, its bond0 and bond0.100 it is bond0, and of a
 //! pod's port and the uplink the pod's port, in whatever order the packets pass them.
 //!
-//! The choice holds for the flow's life: a hook that appears later is on the path. When the accounting hook leaves, the next by
-//! the same rule takes over, with what it saw in that interval beyond what the old one counted. Uplinks, and members of a bond,
-//! share a direction's packets instead of seeing the same ones: those of one role and direction account together.
+//! The choice holds for the flow's life: a hook that appears later is on the path, unless the two share the direction's packets
+//! instead of seeing the same ones ([`beside`]): then they account together, and one that goes on alone takes over. When the
+//! accounting hook leaves, the next by the same rule takes over, with what it saw in that interval beyond what the old one counted.
+
+mod beside;
+mod tally;
 
 use smallvec::SmallVec;
 
 use crate::clock::MonotonicTime;
-use crate::flow::{
-    Counts, Direction, Ecn, Hook, HookId, Hooks, Mac, NetworkId, Observation, Role, TcpFlags, Vlan,
-};
+use crate::flow::{Counts, HookId, Hooks, Mac, NetworkId, Observation, Vlan};
 use crate::ledger::Ledger;
 use crate::table::conversation::Side;
 use crate::table::path::Settled;
 use crate::table::shared::Shared;
+use crate::table::stretch::Readings;
 use crate::table::uses::Uses;
+
+use self::beside::{Ways, accounts, look, may_pass};
+use self::tally::Point;
+
+pub(super) use self::tally::{Share, Tally};
 
 /// What hooks saw of both directions of a flow since its last record.
 #[derive(Debug, Default)]
@@ -45,50 +52,7 @@ pub(super) struct Lead {
     fixed: bool,
     /// The hook has left, and others still see packets.
     left: bool,
-}
-
-/// What one hook saw of one direction in the interval.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tally {
-    pub(super) hook: HookId,
-    pub(super) side: Side,
-    point: Point,
-    /// First packet of the interval, precise.
-    pub(super) first: MonotonicTime,
-    /// DSCP of the first packet.
-    dscp: u8,
-    ecn: Ecn,
-    tcp_flags: TcpFlags,
-    /// Source and destination of the first frame, where the device has a link layer.
-    pub(super) macs: Option<(Mac, Mac)>,
-    pub(super) counts: Counts,
-}
-
-/// Where a hook stands in the order of the rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Point {
-    role: Role,
-    direction: Direction,
-}
-
-/// One direction's share of a record.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Share {
-    pub(super) counts: Counts,
-    pub(super) ecn: Ecn,
-    pub(super) tcp_flags: TcpFlags,
-    pub(super) dscp: Option<u8>,
-}
-
-impl Point {
-    fn of(hook: &Hook) -> Self {
-        Self { role: hook.role, direction: hook.direction }
-    }
-
-    /// Whether hooks of both points share packets instead of seeing the same ones.
-    fn is_beside(self, other: Self) -> bool {
-        self == other && self.role.is_exclusive()
-    }
+    ways: Ways,
 }
 
 impl Lead {
@@ -101,6 +65,7 @@ impl Lead {
             vlan: observation.vlan,
             fixed: false,
             left: false,
+            ways: Ways::default(),
         }
     }
 
@@ -111,51 +76,6 @@ impl Lead {
             (lead.point, lead.first, lead.hook, lead.mac.map(|mac| mac.0), outer, inner)
         };
         key(self) < key(other)
-    }
-
-    fn accounts_for(&self, tally: &Tally) -> bool {
-        !self.fixed || self.hook == tally.hook || self.point.is_beside(tally.point)
-    }
-}
-
-impl Tally {
-    fn of(side: Side, observation: &Observation, point: Point) -> Self {
-        Self {
-            hook: observation.hook,
-            side,
-            point,
-            first: observation.first,
-            dscp: observation.dscp,
-            ecn: observation.ecn,
-            tcp_flags: observation.tcp_flags,
-            macs: observation.macs,
-            counts: observation.counts,
-        }
-    }
-
-    /// The place by the rule.
-    fn rank(&self) -> (Point, MonotonicTime, HookId) {
-        (self.point, self.first, self.hook)
-    }
-
-    fn add(&mut self, observation: &Observation) {
-        self.counts += observation.counts;
-        self.ecn.0 |= observation.ecn.0;
-        self.tcp_flags.0 |= observation.tcp_flags.0;
-        let macs = |macs: Option<(Mac, Mac)>| macs.map(|(source, destination)| (source.0, destination.0));
-        let new = (observation.first, observation.dscp, macs(observation.macs));
-        if new < (self.first, self.dscp, macs(self.macs)) {
-            (self.first, self.dscp, self.macs) = (observation.first, observation.dscp, observation.macs);
-        }
-    }
-}
-
-impl Share {
-    fn add(&mut self, tally: &Tally, counts: Counts) {
-        self.counts += counts;
-        self.ecn.0 |= tally.ecn.0;
-        self.tcp_flags.0 |= tally.tcp_flags.0;
-        self.dscp.get_or_insert(tally.dscp);
     }
 }
 
@@ -173,32 +93,25 @@ impl Accounting {
 
     /// Takes an observation of the packets that `side` sent.
     pub(super) fn take(&mut self, side: Side, observation: &Observation, hooks: &Hooks, shared: &mut Shared) {
-        let point = Point::of(hooks.get(observation.hook));
-        let new = Lead::of(observation, point);
+        let new = Lead::of(observation, Point::of(hooks.get(observation.hook)));
         let lead = self.leads[side as usize].get_or_insert_with(|| {
             shared.uses.add(new.hook);
             new
         });
         if !lead.fixed && new.is_before(lead) {
             shared.uses.change(lead.hook, new.hook);
-            *lead = new;
+            *lead = Lead { ways: lead.ways, ..new };
         }
-        let tally = Tally::of(side, observation, point);
-        lead.left |= !lead.accounts_for(&tally) && hooks.has_left(lead.hook);
-        let is_same = |known: &&mut Tally| known.hook == tally.hook && known.side == side;
-        if let Some(known) = self.tallies.iter_mut().find(is_same) {
+        let is_same = |known: &&mut Tally| known.hook == observation.hook && known.side == side;
+        let known = if let Some(known) = self.tallies.iter_mut().find(is_same) {
             known.add(observation);
+            *known
         } else {
-            shared.uses.add(tally.hook);
-            let len = self.tallies.len();
-            if len == 0 {
-                self.tallies = shared.list();
-            }
-            if len == self.tallies.capacity() {
-                // Both directions at one hook, then at two, and so on: by itself a vector begins with room for four.
-                self.tallies.reserve_exact(len.max(2));
-            }
-            self.tallies.push(tally);
+            lead.ways.add(Ways::UNCLEAR, observation.is_to_many());
+            self.begin(Tally::of(side, observation), hooks, shared)
+        };
+        if let Some(lead) = &mut self.leads[side as usize] {
+            lead.left |= !known.accounts && known.hook != lead.hook && hooks.has_left(lead.hook);
         }
     }
 
@@ -214,39 +127,17 @@ impl Accounting {
 
     /// Fixes the accounting hooks of the directions that were seen, and takes what they saw. The packets of the others are on the
     /// path from then on.
-    pub(super) fn settle(&mut self, ledger: &Ledger, uses: &mut Uses) -> Settled {
+    pub(super) fn settle(
+        &mut self,
+        readings: Readings,
+        hooks: &Hooks,
+        ledger: &Ledger,
+        uses: &mut Uses,
+    ) -> Settled {
+        self.tell_apart(Some(readings), hooks);
         let mut settled = Settled { hops: std::mem::take(&mut self.tallies), ..Settled::default() };
         for side in Side::BOTH {
-            let Some(lead) = &mut self.leads[side as usize] else { continue };
-            let mut tallies: SmallVec<[&Tally; 2]> =
-                settled.hops.iter().filter(|tally| tally.side == side).collect();
-            if tallies.is_empty() {
-                continue;
-            }
-            lead.fixed = true;
-            // Those that account come first, the one that takes over next.
-            tallies.sort_unstable_by_key(|tally| (!lead.accounts_for(tally), tally.rank()));
-            let share = &mut settled.shares[side as usize];
-            // What the hook that left has counted of the packets that its successor saw too.
-            let mut covered = Counts::default();
-            for tally in tallies {
-                if !lead.accounts_for(tally) && std::mem::take(&mut lead.left) {
-                    uses.change(lead.hook, tally.hook);
-                    (lead.hook, lead.point) = (tally.hook, tally.point);
-                    covered = share.counts;
-                }
-                let counted = if lead.accounts_for(tally) {
-                    tally.counts.saturating_sub(covered)
-                } else {
-                    Counts::default()
-                };
-                covered = covered.saturating_sub(tally.counts);
-                if !counted.is_zero() {
-                    share.add(tally, counted);
-                    settled.accounted.push((side, tally.hook, counted));
-                }
-                ledger.on_path(tally.hook, tally.counts - counted);
-            }
+            self.settle_side(side, &mut settled, hooks, (ledger, &mut *uses));
         }
         for hop in &settled.hops {
             uses.remove(hop.hook);
@@ -254,15 +145,114 @@ impl Accounting {
         settled
     }
 
-    /// Forgets the hooks. There is nothing left to settle.
-    pub(super) fn end(self, uses: &mut Uses) {
+    /// Forgets the hooks. What they saw since the last record is no reason for one, and on the path.
+    pub(super) fn end(self, ledger: &Ledger, uses: &mut Uses) {
+        for tally in self.tallies {
+            uses.remove(tally.hook);
+            ledger.on_path(tally.hook, tally.counts);
+        }
         for lead in self.leads.into_iter().flatten() {
             uses.remove(lead.hook);
         }
     }
 
+    /// A hook's first packets of a side in the interval. Gives them back with what is known of them.
+    fn begin(&mut self, tally: Tally, hooks: &Hooks, shared: &mut Shared) -> Tally {
+        shared.uses.add(tally.hook);
+        let len = self.tallies.len();
+        if len == 0 {
+            self.tallies = shared.list();
+        }
+        if len == self.tallies.capacity() {
+            // Both directions at one hook, then at two, and so on: by itself a vector begins with room for four.
+            self.tallies.reserve_exact(len.max(2));
+        }
+        self.tallies.push(tally);
+        self.tell_apart(None, hooks);
+        self.tallies.last().copied().unwrap_or(tally)
+    }
+
+    /// Finds out which hooks account, from what was seen so far; what is read with others of its reading may yet change it.
+    fn tell_apart(&mut self, readings: Option<Readings>, hooks: &Hooks) {
+        let Self { leads, tallies } = self;
+        let is_plain = |tally: &Tally| {
+            leads[tally.side as usize]
+                .is_some_and(|lead| lead.hook == tally.hook && !lead.ways.has(Ways::SHARED))
+        };
+        if tallies.iter().all(is_plain) {
+            return;
+        }
+        // Until its first record, all that was seen of a side may account.
+        let is_decided = |lead: &Lead| lead.fixed || readings.is_some();
+        for side in Side::BOTH {
+            if let Some(lead) = leads[side as usize].as_mut().filter(|lead| is_decided(lead)) {
+                look(lead, tallies.iter().filter(|tally| tally.side == side), hooks);
+                let is_missed = |moment: MonotonicTime| lead.first <= moment;
+                let overflowed = readings.and_then(|readings| readings.overflowed);
+                lead.ways.add(Ways::UNCLEAR, overflowed.is_some_and(is_missed));
+            }
+        }
+        let is_running = readings.is_some_and(|readings| readings.is_running);
+        for side in Side::BOTH {
+            let Some(lead) = leads[side as usize].as_ref().filter(|lead| is_decided(lead)) else { continue };
+            let back = leads[side.other() as usize].as_ref();
+            let may_pass = is_running || may_pass(lead, back, hooks);
+            for tally in tallies.iter_mut().filter(|tally| tally.side == side) {
+                tally.accounts = accounts(lead, tally, may_pass, hooks);
+            }
+        }
+    }
+
+    fn settle_side(
+        &mut self,
+        side: Side,
+        settled: &mut Settled,
+        hooks: &Hooks,
+        (ledger, uses): (&Ledger, &mut Uses),
+    ) {
+        let Some(lead) = &mut self.leads[side as usize] else { return };
+        let mut tallies: SmallVec<[&Tally; 4]> =
+            settled.hops.iter().filter(|tally| tally.side == side).collect();
+        if tallies.is_empty() {
+            return;
+        }
+        lead.fixed = true;
+        // Those that account come first, the one that takes over next.
+        tallies.sort_unstable_by_key(|tally| (!tally.accounts, tally.rank(hooks)));
+        let is_lead = |tally: &&&Tally| tally.hook == lead.hook;
+        let beside = tallies.iter().find(|tally| tally.accounts && !is_lead(tally)).map(|tally| tally.hook);
+        if let Some(hook) = beside {
+            lead.ways.add(Ways::SHARED, true);
+            if lead.left || !tallies.iter().any(|tally| is_lead(&tally)) {
+                uses.change(lead.hook, hook);
+                *lead = Lead { hook, left: false, ..*lead };
+            }
+        }
+        let share = &mut settled.shares[side as usize];
+        // What the hook that left has counted of the packets that its successor saw too.
+        let mut covered = Counts::default();
+        for tally in tallies {
+            let mut is_counted = tally.accounts;
+            if !is_counted && tally.hook != lead.hook && std::mem::take(&mut lead.left) {
+                uses.change(lead.hook, tally.hook);
+                (lead.hook, lead.point) = (tally.hook, Point::of(hooks.get(tally.hook)));
+                // What is known of the ways is known of the old one.
+                lead.ways.add(Ways::UNCLEAR, !lead.point.is_exclusive());
+                covered = share.counts;
+                is_counted = true;
+            }
+            let counted = if is_counted { tally.counts.saturating_sub(covered) } else { Counts::default() };
+            covered = covered.saturating_sub(tally.counts);
+            if !counted.is_zero() {
+                share.add(tally, counted);
+                settled.accounted.push((side, tally.hook, counted));
+            }
+            ledger.on_path(tally.hook, tally.counts - counted);
+        }
+    }
+
     /// Whether a tally is reason for a record.
     fn is_due(&self, tally: &Tally) -> bool {
-        self.leads[tally.side as usize].is_some_and(|lead| lead.left || lead.accounts_for(tally))
+        tally.accounts || self.leads[tally.side as usize].is_some_and(|lead| lead.left)
     }
 }

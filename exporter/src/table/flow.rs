@@ -242,7 +242,7 @@ impl Flow {
             Facts::of(&self.conversation, self.tcp, of)
         });
         let mishaps = self.mishaps.settle(facts.source);
-        let settled = self.accounting.settle(out.ledger, &mut shared.uses);
+        let settled = self.accounting.settle(readings, out.hooks, out.ledger, &mut shared.uses);
         let path = self.way.as_mut().map_or_else(SmallVec::new, |way| {
             let passed = way.settle(&settled.hops, readings, out.hooks, &mut shared.uses);
             settled.path(facts.source, self.first, passed.as_deref(), out.hooks)
@@ -297,9 +297,8 @@ impl Flow {
     }
 
     /// The flow is over, and its last record made. What other hooks saw since then is on the path.
-    pub(super) fn end(mut self, shared: &mut Shared, ledger: &Ledger) {
-        self.accounting.settle(ledger, &mut shared.uses);
-        self.accounting.end(&mut shared.uses);
+    pub(super) fn end(self, shared: &mut Shared, ledger: &Ledger) {
+        self.accounting.end(ledger, &mut shared.uses);
         if let Some(way) = self.way {
             way.end(&mut shared.uses);
         }

@@ -116,7 +116,7 @@ impl FlowTable {
             wheel: Wheel::new(),
             closing: Vec::new(),
             reading: Reading::FIRST,
-            readings: Readings { complete: Reading::FIRST, overflowed: None },
+            readings: Readings { complete: Reading::FIRST, is_running: false, overflowed: None },
             overflows: false,
             held: Vec::new(),
             others: Others::default(),
@@ -139,6 +139,7 @@ impl FlowTable {
     /// new one: if the table is full, or for many new connections of old tuples.
     pub fn apply<S: RecordSink>(&mut self, observation: &Observation, out: &mut Output<'_, S>) {
         out.ledger.observed(observation.hook, observation.counts);
+        self.readings.is_running = true;
         let (key, side) = Key::of(observation, out.hooks);
         let slot = self.index.find(&key, &self.flows);
         let is_flow = |slot: Slot| !self.flows[slot].may_give_way(side, observation, self.reading);
@@ -206,6 +207,7 @@ impl FlowTable {
     /// Ends every flow. A connection that was closed ends as such, the others because they have to.
     pub fn finish<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
         self.settle_held(out);
+        self.readings.is_running = false;
         self.place_said(out.hooks);
         self.place_dropped(out);
         self.place_icmp_errors(out.hooks);
@@ -282,6 +284,7 @@ impl FlowTable {
     fn settle<S: RecordSink>(&mut self, out: &mut Output<'_, S>) {
         self.settle_held(out);
         self.readings.complete = self.reading;
+        self.readings.is_running = false;
         if std::mem::take(&mut self.overflows) {
             self.readings.overflowed = Some(out.clock.monotonic());
         }

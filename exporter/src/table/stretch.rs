@@ -75,6 +75,8 @@ impl Counted {
 pub(super) struct Readings {
     /// The last one that is complete.
     pub(super) complete: Reading,
+    /// One is not: of what a flow's hooks saw at once, some may yet be to come.
+    pub(super) is_running: bool,
     /// When the last one was over that brought packets without a flow for want of room.
     pub(super) overflowed: Option<MonotonicTime>,
 }

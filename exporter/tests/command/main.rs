@@ -44,6 +44,7 @@ mod timestamps;
 mod tshark;
 mod tshark_facts;
 mod tshark_tcp;
+mod ways;
 
 use std::process::ExitCode;
 
@@ -52,7 +53,7 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 152] = [
+    let tests: [Test; 158] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -78,6 +79,12 @@ fn main() -> ExitCode {
         ("the_path_is_left_out_on_request", path::left_out),
         ("what_crosses_pods_and_a_router_counts_once_and_its_path_has_each_hook", pods::chain),
         ("a_pods_second_interface_has_flows_of_its_own", pods::second_interface),
+        ("a_flow_that_takes_another_route_counts_all_its_packets", ways::other_route),
+        ("a_hook_that_goes_and_comes_back_loses_nothing", ways::hook_that_returns),
+        ("what_a_pod_holds_up_and_hands_back_counts_once", ways::held_up),
+        ("what_a_pod_passes_from_switch_to_switch_counts_once", ways::router_between_switches),
+        ("what_a_switch_sends_back_counts_once", ways::hairpin),
+        ("what_a_switch_copies_counts_once", ways::copies),
         ("a_thousand_connections_at_once_count_once_each_and_are_timed", parallel::many_connections),
         ("what_is_equal_in_two_isolated_networks_is_two_flows", networks::isolated),
         ("the_first_bytes_of_two_networks_are_told_apart", networks::first_bytes),

@@ -99,6 +99,7 @@ impl Worker {
             // First what came during the first pass.
             let again = mem::take(&mut refused);
             if let Err(error) = self.follow() {
+                self.tell_whole(false);
                 if !again {
                     tracing::warn!("cannot follow the network interfaces, trying every second: {error}");
                 }
@@ -156,7 +157,18 @@ impl Worker {
             }
         }
         self.say_if_nothing_matches();
+        self.tell_whole(
+            self.interfaces
+                .values()
+                .all(|interface| interface.is_loopback || self.is_hooked(interface.ifindex)),
+        );
         Ok(())
+    }
+
+    /// Says whether packets may go by unseen.
+    fn tell_whole(&self, is_whole: bool) {
+        let now = is_whole.then(|| Clock::now().monotonic());
+        lock(&self.registry).set_whole(self.scope, now);
     }
 
     /// Takes in the events, and lets go of what left: a TCX link would follow its interface into the other namespace.
@@ -166,10 +178,13 @@ impl Worker {
         let drained = watch.drain(|event| match event {
             Event::Present(interface) => {
                 let ifindex = interface.ifindex;
-                let told = (interface.name.clone(), interface.device, interface.role, interface.peer);
+                let of = |interface: &Interface| {
+                    (interface.device, interface.role, interface.switch, interface.peer)
+                };
+                let told = (interface.name.clone(), of(&interface));
                 let known = interfaces.insert(ifindex, interface);
                 // Most events are of no concern here: addresses, queues, up and down.
-                if known.is_none_or(|known| (known.name, known.device, known.role, known.peer) != told)
+                if known.is_none_or(|known| (of(&known), &known.name) != (told.1, &told.0))
                     || failed.remove(&ifindex)
                 {
                     pending.insert(ifindex);
@@ -183,7 +198,13 @@ impl Worker {
         for ifindex in gone {
             self.forget(ifindex);
         }
-        if drained == Drained::Overrun { self.start_over() } else { Ok(()) }
+        if drained == Drained::Overrun {
+            self.start_over()?;
+        }
+        if !self.pending.is_empty() {
+            self.tell_whole(false);
+        }
+        Ok(())
     }
 
     /// Events were lost: the list tells what is there now. A hook stays if its interface seems the same, and if it is still on it.
@@ -237,6 +258,7 @@ impl Worker {
                 direction,
                 interface: interface.name.clone(),
                 role: interface.role,
+                switch: interface.switch,
                 namespace: self.label.clone(),
             });
             if self.attached.contains_key(&(interface.ifindex, direction)) {

@@ -18,3 +18,5 @@ mod records;
 mod reuse;
 mod stretch;
 pub(super) mod support;
+mod ways;
+mod ways_properties;

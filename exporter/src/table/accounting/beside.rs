@@ -1,0 +1,90 @@
+//! Hooks that share the packets of a direction: a packet passes one of them and not the other, so that they account together.
+//!
+//! Where that is not certain they do not, and packets that take another way stay on the path: one that counts twice would be worse.
+
+use smallvec::SmallVec;
+
+use crate::flow::{Direction, Hook, Hooks, OWN_SCOPE, Role};
+use crate::table::accounting::Lead;
+use crate::table::accounting::tally::Tally;
+
+/// What is known of the ways of a direction's packets, in a byte: a flow has it twice. What is known once stays.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ways(u8);
+
+impl Ways {
+    /// Hooks of the lead's namespace saw them in both directions: what passed one of its interfaces may pass another.
+    pub(super) const PASSING: u8 = 1;
+    /// Two hooks may have had copies of one packet, or something went by unseen.
+    pub(super) const UNCLEAR: u8 = 2;
+    /// Another hook than the lead has counted some.
+    pub(super) const SHARED: u8 = 4;
+
+    pub(super) fn add(&mut self, way: u8, is_so: bool) {
+        self.0 |= if is_so { way } else { 0 };
+    }
+
+    pub(super) fn has(self, way: u8) -> bool {
+        self.0 & way != 0
+    }
+}
+
+/// Takes in what the hooks of an interval tell of the ways of a direction's packets.
+pub(super) fn look<'a>(lead: &mut Lead, tallies: impl Iterator<Item = &'a Tally>, hooks: &Hooks) {
+    let tallies: SmallVec<[&Tally; 4]> = tallies.collect();
+    let here = hooks.get(lead.hook);
+    let is_turned = |hook: &Hook| hook.scope == here.scope && hook.direction != here.direction;
+    lead.ways.add(Ways::PASSING, tallies.iter().any(|tally| is_turned(hooks.get(tally.hook))));
+    let is_beside = |tally: &&&Tally| tally.hook == lead.hook || are_beside(here, hooks.get(tally.hook));
+    let beside: SmallVec<[&Tally; 4]> = tallies.iter().filter(is_beside).copied().collect();
+    // What copies packets on purpose does so all the time: what two hooks see from the beginning may be copies.
+    let is_from_the_beginning = !lead.fixed && !here.role.is_exclusive() && beside.len() > 1;
+    // Another way has another address at one of its ends; but members of a bond have one address.
+    let are_alike = |one: &Tally, other: &Tally| one.macs.is_some() && one.macs == other.macs;
+    let has_alike = || (1..beside.len()).any(|at| beside[..at].iter().any(|one| are_alike(one, beside[at])));
+    let may_be_copies = is_from_the_beginning || (here.role != Role::Member && has_alike());
+    lead.ways.add(Ways::UNCLEAR, may_be_copies);
+}
+
+/// Whether the next record carries what a hook saw.
+///
+/// The ways out of the machine, and members of a bond, share packets by what they are. Of other interfaces it has to be shown: a
+/// packet that passes two of a namespace in one direction passes one in the other direction in between, where a hook sees it before
+/// the second one does, and is read no later. So packets of another hook than the lead count only while none was seen going the other
+/// way (`may_pass`), and only if there is a hook at each interface. Once some have counted, and then one is seen that does, the lead's
+/// own may be those that have counted.
+pub(super) fn accounts(lead: &Lead, tally: &Tally, may_pass: bool, hooks: &Hooks) -> bool {
+    let (here, hook) = (hooks.get(lead.hook), hooks.get(tally.hook));
+    if tally.hook == lead.hook {
+        return here.role.is_exclusive() || !may_pass || !lead.ways.has(Ways::SHARED);
+    }
+    let are_all_seen = || hooks.whole_since(here.scope).is_some_and(|moment| moment <= tally.first);
+    are_beside(here, hook)
+        && !lead.ways.has(Ways::UNCLEAR)
+        && (here.role.is_exclusive() || (!may_pass && are_all_seen()))
+}
+
+/// Whether a packet of the lead may have passed its namespace before, or may pass it again: not what the namespace sends itself, and not
+/// what comes in and is answered there (`back` is the lead of the other direction), so that it goes nowhere else.
+pub(super) fn may_pass(lead: &Lead, back: Option<&Lead>, hooks: &Hooks) -> bool {
+    let here = hooks.get(lead.hook);
+    let is_sent_here = |lead: &Lead| {
+        let hook = hooks.get(lead.hook);
+        hook.scope == here.scope && hook.direction == Direction::Egress && !lead.ways.has(Ways::PASSING)
+    };
+    lead.ways.has(Ways::PASSING) || !(is_sent_here(lead) || back.is_some_and(is_sent_here))
+}
+
+/// Whether the interfaces of two hooks lead to different places outside of their namespace. Two ports of a switch do not: both may have
+/// a copy while it learns where an address is.
+fn are_beside(one: &Hook, other: &Hook) -> bool {
+    let lead_away = match one.role {
+        // The other namespaces of the machine are known by what passes this one.
+        Role::PodPort | Role::Tunnel => one.scope == OWN_SCOPE,
+        role => role.is_exclusive(),
+    };
+    let are_ports_of_one = one.switch.is_some() && one.switch == other.switch;
+    lead_away
+        && (one.role, one.direction, one.scope) == (other.role, other.direction, other.scope)
+        && !are_ports_of_one
+}
