@@ -216,17 +216,18 @@ pub(crate) fn held_up() -> Result<()> {
         client.enter(|| UdpSocket::bind(("10.77.0.2", CLIENT_PORT)))??,
         machine.enter(|| UdpSocket::bind(("10.77.100.1", CLIENT_PORT + 10)))??,
     );
-    let mut buffer = [0; 100];
     receiving.set_read_timeout(Some(PATIENCE))?;
-    let mut send = || -> Result<()> {
-        for _ in 0..EACH {
-            client.send_to(&[0; 50], (THERE, PORT))?;
-            own.send_to(&[0; 50], (THERE, PORT))?;
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        (0..2 * EACH)
-            .try_for_each(|_| receiving.recv(&mut buffer).map(drop))
-            .context("a packet does not come")
+    let send = || {
+        std::thread::scope(|scope| {
+            let all = scope.spawn(|| (0..2 * EACH).try_for_each(|_| receiving.recv(&mut [0; 100]).map(drop)));
+            for _ in 0..EACH {
+                client.send_to(&[0; 50], (THERE, PORT))?;
+                own.send_to(&[0; 50], (THERE, PORT))?;
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            let all = all.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            all.context("a packet does not come")
+        })
     };
     send()?;
     let of = |records: &[Value], port: u16| {
