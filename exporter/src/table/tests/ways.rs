@@ -1,5 +1,7 @@
 //! Packets of a flow that take other ways: none counts twice, and those of hooks that surely share them all count.
 
+use std::time::Duration;
+
 use abi::Direction;
 
 use super::support::*;
@@ -9,9 +11,11 @@ use crate::table::Config;
 /// The first of two hooks of each interface that is added: it sees what comes in. The second one sees what goes out.
 pub(super) const FIRST: u32 = 4;
 
-/// A bench with interfaces of this role and these switches more, that sees all of the agent's namespace.
+/// A bench with interfaces of this role and these switches more, that sees all of the agent's namespace. No packet is held up for longer
+/// than a flow lives.
 pub(super) fn with_ports(role: Role, switches: &[Option<u32>]) -> Bench {
-    with_ports_of(&short_interval(), role, switches)
+    let config = Config { idle_timeout: Duration::from_hours(1), ..short_interval() };
+    with_ports_of(&config, role, switches)
 }
 
 fn with_ports_of(config: &Config, role: Role, switches: &[Option<u32>]) -> Bench {
