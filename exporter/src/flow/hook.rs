@@ -25,6 +25,8 @@ pub struct Hook {
     pub role: Role,
     /// Index of the switch that the interface is a port of: a bridge, or Open vSwitch; 0 if it is a process, which may be one.
     pub switch: Option<u32>,
+    /// The namespace that its other end is in, by the number that its own has for it, if it is one of a pair.
+    pub leads_to: Option<i32>,
     /// What a reader knows the network namespace by; `None` is the agent's own.
     pub namespace: Option<Arc<str>>,
 }
@@ -40,6 +42,7 @@ impl Hook {
             interface: interface.into(),
             role: Role::Host,
             switch: None,
+            leads_to: None,
             namespace: None,
         }
     }

@@ -31,6 +31,8 @@ struct Entry {
     state: State,
     attached: Option<MonotonicTime>,
     network: NetworkId,
+    /// The namespace that the interface's other end is in, if it is followed.
+    leads_into: Option<u32>,
     /// A reading may have brought packets of it for that network.
     is_placed: bool,
 }
@@ -50,7 +52,9 @@ impl Hooks {
     /// bond.
     pub fn register(&mut self, hook: Hook) -> HookId {
         let id = self.find_or_add(hook.scope, hook.ifindex, hook.direction);
-        let Entry { hook: known, state, attached, network, is_placed } = &mut self.entries[id.0 as usize];
+        let Entry { hook: known, state, attached, network, leads_into, is_placed } =
+            &mut self.entries[id.0 as usize];
+        *leads_into = hook.leads_to.and_then(|number| self.networks.peer(hook.scope, number));
         *known = hook;
         if !*is_placed {
             *network = network_of(known, &self.networks).unwrap_or(*network);
@@ -133,8 +137,9 @@ impl Hooks {
         let Self { entries, networks, .. } = self;
         let is_other = networks.regroup();
         let mut has_moved = false;
-        for Entry { hook, network, is_placed, .. } in entries {
+        for Entry { hook, network, leads_into, is_placed, .. } in entries {
             if is_other || !*is_placed {
+                *leads_into = hook.leads_to.and_then(|number| networks.peer(hook.scope, number));
                 // Nothing is known of a namespace that left any more, and its hooks stay where they were.
                 let before = std::mem::replace(network, network_of(hook, networks).unwrap_or(*network));
                 has_moved |= std::mem::replace(is_placed, true) && before != *network;
@@ -147,6 +152,12 @@ impl Hooks {
     #[must_use]
     pub fn network(&self, id: HookId) -> NetworkId {
         self.entries[id.0 as usize].network
+    }
+
+    /// The namespace that a hook's interface leads into by a pair, if it is known.
+    #[must_use]
+    pub fn leads_into(&self, id: HookId) -> Option<u32> {
+        self.entries[id.0 as usize].leads_into
     }
 
     /// The network that the hooks of an interface are in, if there are any.
@@ -224,7 +235,7 @@ impl Hooks {
             let hook = Hook::named(scope, ifindex, direction, &format!("if{ifindex}"));
             let network = network_of(&hook, networks).unwrap_or_default();
             let state = State::Left { readings: 0 };
-            let entry = Entry { hook, state, attached: None, network, is_placed: false };
+            let entry = Entry { hook, state, attached: None, network, leads_into: None, is_placed: false };
             let id = if let Some(id) = free.pop() {
                 entries[id.0 as usize] = entry;
                 id

@@ -74,6 +74,11 @@ impl Networks {
         self.is_stale = true;
     }
 
+    /// The namespace that another one has this number for.
+    pub(super) fn peer(&self, scope: u32, number: i32) -> Option<u32> {
+        self.exits.get(&scope)?.peers.get(&number).copied().flatten()
+    }
+
     /// A namespace is not followed any more. What its hooks saw may still come.
     pub(super) fn leave(&mut self, scope: u32) {
         if let Some(exits) = self.exits.remove(&scope) {

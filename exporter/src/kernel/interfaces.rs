@@ -85,6 +85,11 @@ impl Interface {
         link(self.device)
     }
 
+    /// The namespace that its other end is in, by its number here, if it is one of a pair and the kernel has numbered it.
+    pub(super) fn leads_to(&self) -> Option<i32> {
+        self.peer.map(|peer| peer.nsid).filter(|nsid| *nsid >= 0)
+    }
+
     /// Whether it may be the same device as `other`, as far as one can tell from what is seen of both.
     pub(super) fn may_be(&self, other: &Self) -> bool {
         self.ifindex == other.ifindex && self.device == other.device && self.address == other.address
@@ -268,6 +273,7 @@ mod tests {
         assert_eq!(&*interface.address, [2, 0, 0, 0, 0, 1]);
         assert_eq!((interface.role, interface.peer), (Role::PodPort, Some(Peer { nsid: 0, ifindex: 9 })));
         assert_eq!((interface.way, interface.switch), (Way::Into(0), Some(5)));
+        assert_eq!(interface.leads_to(), Some(0));
         assert_eq!(event(RTM_DELLINK, &body, Whose::Own), Some(Event::Gone(7)));
     }
 

@@ -148,6 +148,7 @@ impl<O: Outlet> Replay<O> {
                 interface: name.map(Box::from).unwrap_or_default(),
                 role: Role::Capture,
                 switch: None,
+                leads_to: None,
                 namespace: None,
             })
         });

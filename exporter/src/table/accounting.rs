@@ -9,6 +9,7 @@
 //! instead of seeing the same ones ([`beside`]): then they account together, and one that goes on alone takes over. When the
 //! accounting hook leaves, the next by the same rule takes over, with what it saw in that interval beyond what the old one counted.
 
+mod apart;
 mod beside;
 mod tally;
 
@@ -23,7 +24,8 @@ use crate::table::shared::Shared;
 use crate::table::stretch::Readings;
 use crate::table::uses::Uses;
 
-use self::beside::{Ways, accounts, look, may_pass};
+use self::apart::Entered;
+use self::beside::{Sight, Ways, accounts, are_beside, look, may_pass};
 use self::tally::Point;
 
 pub(super) use self::tally::{Share, Tally};
@@ -41,7 +43,6 @@ pub(super) struct Accounting {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lead {
     pub(super) hook: HookId,
-    point: Point,
     /// First packet; what was seen after the first record does not count.
     first: MonotonicTime,
     /// Who sent the direction's first frame, where the device has a link layer. Never changes once `fixed`.
@@ -53,27 +54,28 @@ pub(super) struct Lead {
     /// The hook has left, and others still see packets.
     left: bool,
     ways: Ways,
+    entered: Entered,
 }
 
 impl Lead {
-    fn of(observation: &Observation, point: Point) -> Self {
+    fn of(observation: &Observation) -> Self {
         Self {
             hook: observation.hook,
-            point,
             first: observation.first,
             mac: observation.macs.map(|(source, _)| source),
             vlan: observation.vlan,
             fixed: false,
             left: false,
             ways: Ways::default(),
+            entered: Entered::default(),
         }
     }
 
     /// Whether this observation comes before the other. What else differs decides last, so that the order of arrival never does.
-    fn is_before(&self, other: &Self) -> bool {
+    fn is_before(&self, other: &Self, hooks: &Hooks) -> bool {
         let key = |lead: &Self| {
             let Vlan { outer, inner } = lead.vlan;
-            (lead.point, lead.first, lead.hook, lead.mac.map(|mac| mac.0), outer, inner)
+            (Point::of(hooks.get(lead.hook)), lead.first, lead.hook, lead.mac.map(|mac| mac.0), outer, inner)
         };
         key(self) < key(other)
     }
@@ -93,12 +95,12 @@ impl Accounting {
 
     /// Takes an observation of the packets that `side` sent.
     pub(super) fn take(&mut self, side: Side, observation: &Observation, hooks: &Hooks, shared: &mut Shared) {
-        let new = Lead::of(observation, Point::of(hooks.get(observation.hook)));
+        let new = Lead::of(observation);
         let lead = self.leads[side as usize].get_or_insert_with(|| {
             shared.uses.add(new.hook);
             new
         });
-        if !lead.fixed && new.is_before(lead) {
+        if !lead.fixed && new.is_before(lead, hooks) {
             shared.uses.change(lead.hook, new.hook);
             *lead = Lead { ways: lead.ways, ..new };
         }
@@ -177,7 +179,7 @@ impl Accounting {
         let Self { leads, tallies } = self;
         let is_plain = |tally: &Tally| {
             leads[tally.side as usize]
-                .is_some_and(|lead| lead.hook == tally.hook && !lead.ways.has(Ways::SHARED))
+                .is_some_and(|lead| lead.hook == tally.hook && !lead.ways.has(Ways::SHARED | Ways::APART))
         };
         if tallies.iter().all(is_plain) {
             return;
@@ -196,9 +198,9 @@ impl Accounting {
         for side in Side::BOTH {
             let Some(lead) = leads[side as usize].as_ref().filter(|lead| is_decided(lead)) else { continue };
             let back = leads[side.other() as usize].as_ref();
-            let may_pass = is_running || may_pass(lead, back, hooks);
+            let sight = Sight { may_pass: is_running || may_pass(lead, back, hooks), is_running };
             for tally in tallies.iter_mut().filter(|tally| tally.side == side) {
-                tally.accounts = accounts(lead, tally, may_pass, hooks);
+                tally.accounts = accounts(lead, tally, sight, hooks);
             }
         }
     }
@@ -222,7 +224,7 @@ impl Accounting {
         let is_lead = |tally: &&&Tally| tally.hook == lead.hook;
         let beside = tallies.iter().find(|tally| tally.accounts && !is_lead(tally)).map(|tally| tally.hook);
         if let Some(hook) = beside {
-            lead.ways.add(Ways::SHARED, true);
+            lead.ways.add(if are_beside(hooks, lead.hook, hook) { Ways::SHARED } else { Ways::APART }, true);
             if lead.left || !tallies.iter().any(|tally| is_lead(&tally)) {
                 uses.change(lead.hook, hook);
                 *lead = Lead { hook, left: false, ..*lead };
@@ -235,9 +237,9 @@ impl Accounting {
             let mut is_counted = tally.accounts;
             if !is_counted && tally.hook != lead.hook && std::mem::take(&mut lead.left) {
                 uses.change(lead.hook, tally.hook);
-                (lead.hook, lead.point) = (tally.hook, Point::of(hooks.get(tally.hook)));
+                lead.hook = tally.hook;
                 // What is known of the ways is known of the old one.
-                lead.ways.add(Ways::UNCLEAR, !lead.point.is_exclusive());
+                lead.ways.add(Ways::UNCLEAR, !hooks.get(tally.hook).role.is_exclusive());
                 covered = share.counts;
                 is_counted = true;
             }

@@ -53,7 +53,7 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 158] = [
+    let tests: [Test; 159] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -82,6 +82,7 @@ fn main() -> ExitCode {
         ("a_flow_that_takes_another_route_counts_all_its_packets", ways::other_route),
         ("a_hook_that_goes_and_comes_back_loses_nothing", ways::hook_that_returns),
         ("what_a_pod_holds_up_and_hands_back_counts_once", ways::held_up),
+        ("equal_conversations_at_two_switches_count_both", ways::two_switches),
         ("what_a_pod_passes_from_switch_to_switch_counts_once", ways::router_between_switches),
         ("what_a_switch_sends_back_counts_once", ways::hairpin),
         ("what_a_switch_copies_counts_once", ways::copies),

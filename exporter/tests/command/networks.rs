@@ -37,7 +37,7 @@ fn observe(machine: &Netns, command: Command, shown: &[(&Netns, &str, &str)]) ->
 }
 
 /// Datagrams of this size, each of which is answered by an equal one.
-fn converse(
+pub(crate) fn converse(
     (client, address): (&Netns, &str),
     (server, server_address): (&Netns, &str),
     (datagrams, payload): (u64, usize),

@@ -11,7 +11,9 @@ use semconv::attribute;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
+use crate::networks::converse;
 use crate::path::{ASKED, exchange, path, record};
+use crate::pods::{self, observe};
 use crate::program::{Ended, Program, command, printed};
 use crate::topology::{CLIENT, FAR_SERVER, Routed, quiet};
 
@@ -149,6 +151,61 @@ fn add_switch(machine: &Netns, name: &str) -> Result<()> {
 fn acquaint(pods: [(&Netns, &str, &str); 2]) -> Result<()> {
     for [(pod, name, _), (peer, of_peer, address)] in [pods, [pods[1], pods[0]]] {
         pod.ip(&format!("neigh replace {address} lladdr {} dev {name} nud permanent", peer.mac(of_peer)?))?;
+    }
+    Ok(())
+}
+
+/// Two switches of a machine, and at each of them two pods, which have the same addresses and talk at the same time.
+pub(crate) fn two_switches() -> Result<()> {
+    const ADDRESSES: [&str; 2] = ["10.77.9.1", "10.77.9.2"];
+    const TALKS: [(u64, usize); 2] = [(20, 100), (70, 900)];
+    let machine = quiet("machine")?;
+    let mut networks = Vec::new();
+    for switch in ["bra", "brb"] {
+        add_switch(&machine, switch)?;
+        let pods = [quiet("client")?, quiet("server")?];
+        for (number, (pod, address)) in pods.iter().zip(ADDRESSES).enumerate() {
+            plug(&machine, (switch, &format!("{switch}{number}")), pod, ("eth0", address))?;
+            // Of a hook in the pod the program speaks, and then it has seen the others.
+            pod.ip("link add extra type bridge")?;
+        }
+        acquaint([(&pods[0], "eth0", ADDRESSES[0]), (&pods[1], "eth0", ADDRESSES[1])])?;
+        networks.push(pods);
+    }
+    let talk_all = || {
+        std::thread::scope(|scope| {
+            let talk = |(pods, talk): (&[Netns; 2], (u64, usize))| {
+                converse((&pods[0], ADDRESSES[0]), (&pods[1], ADDRESSES[1]), talk)
+            };
+            let talks: Vec<_> =
+                networks.iter().zip(TALKS).map(|both| scope.spawn(move || talk((both.0, both.1)))).collect();
+            talks
+                .into_iter()
+                .try_for_each(|talk| talk.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        })
+    };
+    let counted = |ended: &Ended| -> Result<[u64; 2]> {
+        ensure!(ended.stderr.contains("balances"), "{}", ended.stderr);
+        let of = [attribute::SOURCE_PACKETS, attribute::DESTINATION_PACKETS];
+        let records = ended.records()?;
+        Ok(of.map(|of| packets(&records, of.key)))
+    };
+    let [few, many] = TALKS.map(|(datagrams, _)| datagrams);
+
+    // What enters the pods elsewhere is seen.
+    let names = ["a0", "a1", "b0", "b1"];
+    let shown: Vec<_> =
+        networks.iter().flatten().zip(names).map(|(pod, name)| (pod, name, "attached to extra")).collect();
+    let program = observe(&machine, pods::flows("1h"), &shown)?;
+    talk_all()?;
+    let in_all = counted(&program.stop()?)?;
+    ensure!(in_all == [few + many; 2], "{in_all:?} of {few} and {many}");
+
+    // It may be one conversation.
+    let program = at_the_end(&machine)?;
+    talk_all()?;
+    for counted in counted(&program.stop()?)? {
+        ensure!(counted == few || counted == many, "{counted} of {few} or {many}");
     }
     Ok(())
 }

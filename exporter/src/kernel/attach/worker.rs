@@ -50,6 +50,8 @@ pub(super) struct Worker {
     pending: BTreeSet<u32>,
     /// Those of which a hook failed.
     failed: BTreeSet<u32>,
+    /// Those whose packets are seen at the other end.
+    seen_elsewhere: BTreeSet<u32>,
     attached: BTreeMap<(u32, Direction), Hook>,
     hooker: Hooker,
     said: Said,
@@ -85,6 +87,7 @@ impl Worker {
             pending: interfaces.keys().copied().collect(),
             interfaces,
             failed: BTreeSet::new(),
+            seen_elsewhere: BTreeSet::new(),
             attached: BTreeMap::new(),
             hooker,
             said: Said::default(),
@@ -157,12 +160,18 @@ impl Worker {
             }
         }
         self.say_if_nothing_matches();
-        self.tell_whole(
-            self.interfaces
-                .values()
-                .all(|interface| interface.is_loopback || self.is_hooked(interface.ifindex)),
-        );
+        self.tell_whole(self.is_whole());
         Ok(())
+    }
+
+    /// Whether packets of each interface are seen.
+    fn is_whole(&self) -> bool {
+        let is_waiting = self.pairs.as_ref().is_some_and(|pairs| pairs.undecided().next().is_some());
+        let is_seen = |interface: &Interface| {
+            let ifindex = interface.ifindex;
+            interface.is_loopback || self.is_hooked(ifindex) || self.seen_elsewhere.contains(&ifindex)
+        };
+        !is_waiting && self.interfaces.values().all(is_seen)
     }
 
     /// Says whether packets may go by unseen.
@@ -239,8 +248,14 @@ impl Worker {
         match chosen
             .and_then(|link| pairs.as_mut().map_or(Ok(link), |pairs| pairs.decide(interface).map(|()| link)))
         {
-            Ok(link) => Ok(self.hook(interface, link)),
+            Ok(link) => {
+                self.seen_elsewhere.remove(&interface.ifindex);
+                Ok(self.hook(interface, link))
+            }
             Err(skip) => {
+                if skip == Skip::Peer {
+                    self.seen_elsewhere.insert(interface.ifindex);
+                }
                 self.unhook(interface, skip);
                 Err(skip)
             }
@@ -259,6 +274,7 @@ impl Worker {
                 interface: interface.name.clone(),
                 role: interface.role,
                 switch: interface.switch,
+                leads_to: interface.leads_to(),
                 namespace: self.label.clone(),
             });
             if self.attached.contains_key(&(interface.ifindex, direction)) {
@@ -331,6 +347,7 @@ impl Worker {
 
     /// The interface left.
     fn forget(&mut self, ifindex: u32) {
+        self.seen_elsewhere.remove(&ifindex);
         if let Some(pairs) = &mut self.pairs {
             pairs.forget(ifindex);
         }

@@ -4,8 +4,9 @@
 
 use smallvec::SmallVec;
 
-use crate::flow::{Direction, Hook, Hooks, OWN_SCOPE, Role};
+use crate::flow::{Direction, Hook, HookId, Hooks, OWN_SCOPE, Role};
 use crate::table::accounting::Lead;
+use crate::table::accounting::apart::are_apart;
 use crate::table::accounting::tally::Tally;
 
 /// What is known of the ways of a direction's packets, in a byte: a flow has it twice. What is known once stays.
@@ -19,11 +20,14 @@ impl Ways {
     pub(super) const UNCLEAR: u8 = 2;
     /// Another hook than the lead has counted some.
     pub(super) const SHARED: u8 = 4;
+    /// The same, but one that is apart from the lead.
+    pub(super) const APART: u8 = 8;
 
     pub(super) fn add(&mut self, way: u8, is_so: bool) {
         self.0 |= if is_so { way } else { 0 };
     }
 
+    /// Whether one of these is known.
     pub(super) fn has(self, way: u8) -> bool {
         self.0 & way != 0
     }
@@ -35,7 +39,8 @@ pub(super) fn look<'a>(lead: &mut Lead, tallies: impl Iterator<Item = &'a Tally>
     let here = hooks.get(lead.hook);
     let is_turned = |hook: &Hook| hook.scope == here.scope && hook.direction != here.direction;
     lead.ways.add(Ways::PASSING, tallies.iter().any(|tally| is_turned(hooks.get(tally.hook))));
-    let is_beside = |tally: &&&Tally| tally.hook == lead.hook || are_beside(here, hooks.get(tally.hook));
+    tallies.iter().for_each(|tally| lead.entered.add(tally.hook, hooks));
+    let is_beside = |tally: &&&Tally| tally.hook == lead.hook || are_beside(hooks, lead.hook, tally.hook);
     let beside: SmallVec<[&Tally; 4]> = tallies.iter().filter(is_beside).copied().collect();
     // What copies packets on purpose does so all the time: what two hooks see from the beginning may be copies.
     let is_from_the_beginning = !lead.fixed && !here.role.is_exclusive() && beside.len() > 1;
@@ -52,16 +57,33 @@ pub(super) fn look<'a>(lead: &mut Lead, tallies: impl Iterator<Item = &'a Tally>
 /// packet that passes two of a namespace in one direction passes one in the other direction in between, where a hook sees it before
 /// the second one does, and is read no later. So packets of another hook than the lead count only while none was seen going the other
 /// way (`may_pass`), and only if there is a hook at each interface. Once some have counted, and then one is seen that does, the lead's
-/// own may be those that have counted.
-pub(super) fn accounts(lead: &Lead, tally: &Tally, may_pass: bool, hooks: &Hooks) -> bool {
-    let (here, hook) = (hooks.get(lead.hook), hooks.get(tally.hook));
+/// own may be those that have counted. Hooks that are apart have different packets ([`apart`](super::apart)).
+pub(super) fn accounts(lead: &Lead, tally: &Tally, sight: Sight, hooks: &Hooks) -> bool {
+    let Sight { may_pass, is_running } = sight;
+    let here = hooks.get(lead.hook);
+    let is_exclusive = here.role.is_exclusive();
     if tally.hook == lead.hook {
-        return here.role.is_exclusive() || !may_pass || !lead.ways.has(Ways::SHARED);
+        let was_elsewhere = may_pass && !is_exclusive && lead.ways.has(Ways::SHARED);
+        let was_apart = lead.ways.has(Ways::APART) && (is_running || lead.entered.from(lead.hook, hooks));
+        return !was_elsewhere && !was_apart;
+    }
+    if lead.ways.has(Ways::UNCLEAR) {
+        return false;
     }
     let are_all_seen = || hooks.whole_since(here.scope).is_some_and(|moment| moment <= tally.first);
-    are_beside(here, hook)
-        && !lead.ways.has(Ways::UNCLEAR)
-        && (here.role.is_exclusive() || (!may_pass && are_all_seen()))
+    if are_beside(hooks, lead.hook, tally.hook) {
+        return is_exclusive || (!may_pass && are_all_seen());
+    }
+    !is_running && are_all_seen() && are_apart(lead, tally, hooks)
+}
+
+/// How much is known when hooks are told apart.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sight {
+    /// Packets of the lead may have passed its namespace before, or may pass it again.
+    pub(super) may_pass: bool,
+    /// Some of what other hooks saw by now is yet to be read.
+    pub(super) is_running: bool,
 }
 
 /// Whether a packet of the lead may have passed its namespace before, or may pass it again: not what the namespace sends itself, and not
@@ -76,14 +98,18 @@ pub(super) fn may_pass(lead: &Lead, back: Option<&Lead>, hooks: &Hooks) -> bool 
 }
 
 /// Whether the interfaces of two hooks lead to different places outside of their namespace. Two ports of a switch do not: both may have
-/// a copy while it learns where an address is.
-fn are_beside(one: &Hook, other: &Hook) -> bool {
+/// a copy while it learns where an address is. What comes in from pods at two switches is a matter of the pods
+/// ([`apart`](super::apart)).
+pub(super) fn are_beside(hooks: &Hooks, one: HookId, other: HookId) -> bool {
+    let (one, other) = (hooks.get(one), hooks.get(other));
+    let are_ports_of_one = one.switch.is_some() && one.switch == other.switch;
+    let come_from_pods =
+        one.direction == Direction::Ingress && one.switch.is_some() && other.switch.is_some();
     let lead_away = match one.role {
         // The other namespaces of the machine are known by what passes this one.
-        Role::PodPort | Role::Tunnel => one.scope == OWN_SCOPE,
+        Role::PodPort | Role::Tunnel => one.scope == OWN_SCOPE && !come_from_pods,
         role => role.is_exclusive(),
     };
-    let are_ports_of_one = one.switch.is_some() && one.switch == other.switch;
     lead_away
         && (one.role, one.direction, one.scope) == (other.role, other.direction, other.scope)
         && !are_ports_of_one

@@ -42,11 +42,6 @@ impl Point {
     pub(super) fn of(hook: &Hook) -> Self {
         Self { role: hook.role, direction: hook.direction }
     }
-
-    /// Whether hooks there share packets by what they are.
-    pub(super) fn is_exclusive(self) -> bool {
-        self.role.is_exclusive()
-    }
 }
 
 impl Tally {

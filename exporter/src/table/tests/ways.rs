@@ -5,7 +5,7 @@ use std::time::Duration;
 use abi::Direction;
 
 use super::support::*;
-use crate::flow::{Hook, HookId, Mac, Observation, OtherReason, Role, Unattributed};
+use crate::flow::{Exits, Hook, HookId, Mac, Observation, OtherReason, Role, Unattributed};
 use crate::table::Config;
 
 /// The first of two hooks of each interface that is added: it sees what comes in. The second one sees what goes out.
@@ -227,6 +227,88 @@ fn the_way_back_is_known_from_any_hook_of_the_reading() {
         let drains: [&[Observation]; 2] = [&[packets(goes(0), 10, 4)], &reading];
         assert_accounted(with_ports(Role::PodPort, &[None; 3]), &drains, &[&[(goes(0), 4)], &[(goes(0), 9)]]);
     }
+}
+
+/// Two switches of two pods each, and the second pod is at the other switch too. Each pod has an interface that leads elsewhere.
+pub(super) fn two_switches() -> Bench {
+    let mut bench = with_ports(Role::PodPort, &[Some(7), Some(7), Some(8), Some(8), Some(8)]);
+    let peers = (1..=4).map(|pod| (i32::try_from(pod).unwrap(), Some(pod))).collect();
+    bench.hooks.set_exits(0, Exits { is_open: true, peers });
+    for (ifindex, pod) in (10..).zip([1, 2, 3, 4, 2]) {
+        for direction in [Direction::Ingress, Direction::Egress] {
+            let (id, _) = bench
+                .hooks
+                .iter()
+                .find(|(_, hook)| (hook.ifindex, hook.direction) == (ifindex, direction))
+                .unwrap();
+            let hook = bench.hooks.get(id).clone();
+            bench.hooks.register(Hook { leads_to: Some(pod), ..hook });
+        }
+    }
+    for pod in 1..=4 {
+        let hook = Hook { role: Role::Pod, ..Hook::named(pod, 5, Direction::Ingress, "net1") };
+        assert_eq!(bench.hooks.register(hook), HookId(inside(pod)));
+        bench.hooks.set_whole(pod, Some(milliseconds(0)));
+    }
+    bench
+}
+
+/// The hook of a pod's own interface.
+pub(super) fn inside(pod: u32) -> u32 {
+    comes(5) + pod - 1
+}
+
+#[test]
+fn equal_conversations_at_two_switches_both_count() {
+    let at = |switch: u32, count| {
+        [packets(comes(2 * switch), 10, count), packets(goes(2 * switch + 1), 11, count)]
+    };
+    let both = [at(0, 5), at(1, 9)].concat();
+    let (first, second) = (comes(0), comes(2));
+    let drains: [&[Observation]; 4] = [&both, &at(1, 3), &at(0, 2), &both];
+    let expected: [&[(u32, u64)]; 4] =
+        [&[(first, 5), (second, 9)], &[(second, 3)], &[(first, 2)], &[(first, 5), (second, 9)]];
+    assert_accounted(two_switches(), &drains, &expected);
+    // Not if one of the pods is not known, or not all that enters it is seen.
+    for (pod, moment) in [(1, None), (3, None), (3, Some(milliseconds(1_200)))] {
+        let mut bench = two_switches();
+        bench.hooks.set_whole(pod, None);
+        bench.hooks.set_whole(pod, moment);
+        assert_accounted(bench, &[&both], &[&[(first, 5)]]);
+    }
+    let mut bench = two_switches();
+    bench.hooks.set_exits(0, Exits { is_open: true, peers: [(1, Some(1)), (3, None)].into() });
+    bench.hooks.regroup();
+    assert_accounted(bench, &[&both], &[&[(first, 5)]]);
+}
+
+/// A pod of the second switch sends what it was given, 40 ms later: by a port of its own, or by any other way.
+#[test]
+fn what_enters_a_pod_at_another_switch_counts_once() {
+    let (first, second) = (comes(0), comes(2));
+    let inside = |_: &mut Bench| inside(3);
+    let across = |bench: &mut Bench| {
+        bench.hooks.register(Hook { role: Role::Uplink, ..Hook::named(0, 40, Direction::Egress, "card") }).0
+    };
+    let back_in = |_: &mut Bench| goes(2);
+    for entered in [&inside as &dyn Fn(&mut Bench) -> u32, &across, &back_in] {
+        let mut bench = two_switches();
+        let hook = entered(&mut bench);
+        let drains: [&[Observation]; 3] = [
+            &[packets(first, 10, 5), packets(hook, 11, 5)],
+            &[packets(second, 10, 5)],
+            &[packets(first, 10, 2)],
+        ];
+        assert_accounted(bench, &drains, &[&[(first, 5)], &[(first, 2)]]);
+    }
+    // Its packets were its own until then, and may now come to the first pod.
+    let drains: [&[Observation]; 4] = [
+        &[packets(first, 10, 5)],
+        &[packets(second, 10, 9)],
+        &[packets(goes(0), 10, 9)],
+        &[packets(first, 10, 9)],
+    ];
+    assert_accounted(two_switches(), &drains, &[&[(first, 5)], &[(second, 9)]]);
 }
 
 /// Of what a flow that must end had in the running reading, not all is known.

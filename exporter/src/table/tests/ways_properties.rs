@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::support::*;
-use super::ways::{comes, goes, packets, with_ports};
+use super::ways::{comes, goes, inside, packets, two_switches, with_ports};
 use crate::flow::{Observation, Role};
 
 const PORTS: u32 = 3;
@@ -188,4 +188,40 @@ proptest! {
         let (counted, bench) = run(with_ports(Role::Uplink, &[None; PORTS as usize]), &steps);
         prop_assert!(counted.iter().all(|times| *times == 1), "{counted:?} {:?}", super::ways::accounted(&bench));
     }
+
+    #[test]
+    fn no_packet_counts_twice_at_two_switches(steps in prop::collection::vec(step(at_switches()), 1..BATCHES)) {
+        let (counted, bench) = run(two_switches(), &steps);
+        prop_assert!(counted.iter().all(|times| *times <= 1), "{counted:?} {:?}", super::ways::accounted(&bench));
+    }
+
+    #[test]
+    fn what_stays_at_its_switch_counts(
+        steps in prop::collection::vec(step((any::<bool>(), prop::sample::select(ALONE.to_vec())).prop_map(|(is_back, [from, to])| {
+            let [from, to] = if is_back { [to, from] } else { [from, to] };
+            Batch { is_back, way: vec![comes(from), goes(to)] }
+        })), 1..BATCHES),
+    ) {
+        let last = Step { sent: None, advance: vec![7; BATCHES], until: 1_100, is_early: false };
+        let (counted, bench) = run(two_switches(), &[&steps[..], &[last]].concat());
+        prop_assert!(counted.iter().all(|times| *times == 1), "{counted:?} {:?}", super::ways::accounted(&bench));
+    }
+}
+
+/// Ports of the pods that talk at each switch.
+const ALONE: [[u32; 2]; 2] = [[0, 1], [2, 3]];
+
+/// Ways at one switch, and from one to the other: by the pod that is at both, and by pods that have another way between them.
+fn at_switches() -> impl Strategy<Value = Batch> {
+    let [[a, b], [c, d]] = ALONE;
+    let ways = vec![
+        vec![comes(a), goes(b)],
+        vec![comes(c), goes(d)],
+        vec![comes(a), goes(b), comes(4), goes(d)],
+        vec![comes(c), goes(4), comes(b), goes(a)],
+        vec![comes(a), goes(b), inside(3), comes(c), goes(d)],
+        vec![comes(c), goes(d), inside(1), comes(a), goes(b)],
+    ];
+    let one = prop_oneof![3 => prop::sample::select(ways[..2].to_vec()), 1 => prop::sample::select(ways)];
+    (any::<bool>(), one).prop_map(|(is_back, way)| Batch { is_back, way })
 }

@@ -36,6 +36,7 @@ impl Worker {
             Ok(removed) => summary.swept = removed,
             Err(error) => tracing::warn!("cannot look for clsact filters that were left behind: {error}"),
         }
+        self.tell_whole(self.pending.is_empty() && self.is_whole());
         summary.mechanism = self.hooker.mechanism();
         if let Some(label) = &self.label
             && !summary.attached.is_empty()
