@@ -25,7 +25,7 @@ use crate::table::stretch::Readings;
 use crate::table::uses::Uses;
 
 use self::apart::Entered;
-use self::beside::{Sight, Ways, accounts, are_beside, look, may_pass};
+use self::beside::{Sight, Ways, accounts, are_alike, are_beside, look, may_pass};
 use self::tally::Point;
 
 pub(super) use self::tally::{Share, Tally};
@@ -113,7 +113,7 @@ impl Accounting {
             self.begin(Tally::of(side, observation), hooks, shared)
         };
         if let Some(lead) = &mut self.leads[side as usize] {
-            lead.left |= !known.accounts && known.hook != lead.hook && hooks.has_left(lead.hook);
+            lead.left |= is_left_by(lead, &known, hooks);
         }
     }
 
@@ -159,7 +159,7 @@ impl Accounting {
     }
 
     /// A hook's first packets of a side in the interval. Gives them back with what is known of them.
-    fn begin(&mut self, tally: Tally, hooks: &Hooks, shared: &mut Shared) -> Tally {
+    fn begin(&mut self, mut tally: Tally, hooks: &Hooks, shared: &mut Shared) -> Tally {
         shared.uses.add(tally.hook);
         let len = self.tallies.len();
         if len == 0 {
@@ -168,6 +168,13 @@ impl Accounting {
         if len == self.tallies.capacity() {
             // Both directions at one hook, then at two, and so on: by itself a vector begins with room for four.
             self.tallies.reserve_exact(len.max(2));
+        }
+        // Most hooks of a way are of other kinds.
+        let is_other = |lead: &&Lead| lead.fixed && !are_alike(hooks, lead.hook, tally.hook);
+        if self.lead(tally.side).filter(is_other).is_some() {
+            tally.accounts = false;
+            self.tallies.push(tally);
+            return tally;
         }
         self.tallies.push(tally);
         self.tell_apart(None, hooks);
@@ -189,18 +196,19 @@ impl Accounting {
         for side in Side::BOTH {
             if let Some(lead) = leads[side as usize].as_mut().filter(|lead| is_decided(lead)) {
                 look(lead, tallies.iter().filter(|tally| tally.side == side), hooks);
-                let is_missed = |moment: MonotonicTime| lead.first <= moment;
                 let overflowed = readings.and_then(|readings| readings.overflowed);
-                lead.ways.add(Ways::UNCLEAR, overflowed.is_some_and(is_missed));
+                let has_missed = overflowed.is_some_and(|moment| lead.first <= moment);
+                lead.ways.add(Ways::UNCLEAR, has_missed && !hooks.get(lead.hook).role.is_exclusive());
             }
         }
         let is_running = readings.is_some_and(|readings| readings.is_running);
         for side in Side::BOTH {
-            let Some(lead) = leads[side as usize].as_ref().filter(|lead| is_decided(lead)) else { continue };
-            let back = leads[side.other() as usize].as_ref();
-            let sight = Sight { may_pass: is_running || may_pass(lead, back, hooks), is_running };
+            let back = leads[side.other() as usize];
+            let Some(lead) = leads[side as usize].as_mut().filter(|lead| is_decided(lead)) else { continue };
+            let sight = Sight { may_pass: is_running || may_pass(lead, back.as_ref(), hooks), is_running };
             for tally in tallies.iter_mut().filter(|tally| tally.side == side) {
                 tally.accounts = accounts(lead, tally, sight, hooks);
+                lead.left |= lead.fixed && is_left_by(lead, tally, hooks);
             }
         }
     }
@@ -225,7 +233,8 @@ impl Accounting {
         let beside = tallies.iter().find(|tally| tally.accounts && !is_lead(tally)).map(|tally| tally.hook);
         if let Some(hook) = beside {
             lead.ways.add(if are_beside(hooks, lead.hook, hook) { Ways::SHARED } else { Ways::APART }, true);
-            if lead.left || !tallies.iter().any(|tally| is_lead(&tally)) {
+            let is_silent = !tallies.iter().any(|tally| is_lead(&tally));
+            if lead.left || (is_silent && !hooks.get(hook).role.is_exclusive()) {
                 uses.change(lead.hook, hook);
                 *lead = Lead { hook, left: false, ..*lead };
             }
@@ -257,4 +266,9 @@ impl Accounting {
     fn is_due(&self, tally: &Tally) -> bool {
         tally.accounts || self.leads[tally.side as usize].is_some_and(|lead| lead.left)
     }
+}
+
+/// Whether a hook that does not account sees packets where the lead sees no more.
+fn is_left_by(lead: &Lead, tally: &Tally, hooks: &Hooks) -> bool {
+    !tally.accounts && tally.hook != lead.hook && hooks.has_left(lead.hook)
 }

@@ -45,9 +45,9 @@ pub(super) fn look<'a>(lead: &mut Lead, tallies: impl Iterator<Item = &'a Tally>
     // What copies packets on purpose does so all the time: what two hooks see from the beginning may be copies.
     let is_from_the_beginning = !lead.fixed && !here.role.is_exclusive() && beside.len() > 1;
     // Another way has another address at one of its ends; but members of a bond have one address.
-    let are_alike = |one: &Tally, other: &Tally| one.macs.is_some() && one.macs == other.macs;
-    let has_alike = || (1..beside.len()).any(|at| beside[..at].iter().any(|one| are_alike(one, beside[at])));
-    let may_be_copies = is_from_the_beginning || (here.role != Role::Member && has_alike());
+    let are_equal = |one: &Tally, other: &Tally| one.macs.is_some() && one.macs == other.macs;
+    let has_equal = || (1..beside.len()).any(|at| beside[..at].iter().any(|one| are_equal(one, beside[at])));
+    let may_be_copies = is_from_the_beginning || (here.role != Role::Member && has_equal());
     lead.ways.add(Ways::UNCLEAR, may_be_copies);
 }
 
@@ -110,7 +110,14 @@ pub(super) fn are_beside(hooks: &Hooks, one: HookId, other: HookId) -> bool {
         Role::PodPort | Role::Tunnel => one.scope == OWN_SCOPE && !come_from_pods,
         role => role.is_exclusive(),
     };
-    lead_away
-        && (one.role, one.direction, one.scope) == (other.role, other.direction, other.scope)
-        && !are_ports_of_one
+    lead_away && !are_ports_of_one && is_like(one, other)
+}
+
+/// Whether two hooks are of a kind: only then one may account beside the other.
+pub(super) fn are_alike(hooks: &Hooks, one: HookId, other: HookId) -> bool {
+    is_like(hooks.get(one), hooks.get(other))
+}
+
+fn is_like(one: &Hook, other: &Hook) -> bool {
+    (one.role, one.direction, one.scope) == (other.role, other.direction, other.scope)
 }
