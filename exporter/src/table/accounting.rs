@@ -170,8 +170,8 @@ impl Accounting {
             self.tallies.reserve_exact(len.max(2));
         }
         // Most hooks of a way are of other kinds.
-        let is_other = |lead: &&Lead| lead.fixed && !are_alike(hooks, lead.hook, tally.hook);
-        if self.lead(tally.side).filter(is_other).is_some() {
+        let is_other = |lead: &Lead| lead.fixed && !are_alike(hooks, lead.hook, tally.hook);
+        if self.lead(tally.side).is_some_and(is_other) {
             tally.accounts = false;
             self.tallies.push(tally);
             return tally;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::support::*;
 use super::ways::{comes, goes, inside, packets, two_switches, with_ports};
-use crate::flow::{Observation, Role};
+use crate::flow::{Counts, Observation, Role};
 
 const PORTS: u32 = 3;
 /// The packets of each batch are a digit of their sum, which says how often they count.
@@ -85,7 +85,7 @@ fn run(mut bench: Bench, steps: &[Step]) -> (Vec<u64>, Bench) {
                 let one = packets(hook, now, BASE.pow(u32::try_from(*digit).unwrap()));
                 let one = if *is_back { one.back() } else { one };
                 let known =
-                    seen.entry((hook, *is_back)).or_insert(Observation { counts: Default::default(), ..one });
+                    seen.entry((hook, *is_back)).or_insert(Observation { counts: Counts::default(), ..one });
                 known.counts += one.counts;
             }
         }
