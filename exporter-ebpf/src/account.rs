@@ -119,9 +119,10 @@ impl Counted {
     }
 }
 
-/// Counts a packet if its entry is where it is looked for first. Not one that may be of another connection than the entry.
+/// Counts a packet if its entry is where it is looked for first, and gives the entry's number within the map and what the packet showed.
+/// Not one that may be of another connection than the entry.
 #[inline(always)]
-pub(crate) fn known(packet: &Packet, wire: Wire) -> Option<Counted> {
+pub(crate) fn known<const VERSION: u8>(packet: &Packet, wire: Wire) -> Option<(u32, Shown)> {
     if packet.tcp_flags & entry::OPENS != 0 {
         return None;
     }
@@ -130,11 +131,10 @@ pub(crate) fn known(packet: &Packet, wire: Wire) -> Option<Counted> {
     let hash = hash::of(key);
     if let Some(bucket) = bucket(control, hash)
         && let Some(place) = place_of(bucket, home(hash), tag(hash, key))
-        && let Some((entry, number)) = entry_at(control, place, key)
+        && let Some((entry, number)) = entry_at::<VERSION>(control, place, key)
     {
         let tick = clock::jiffies() as u16;
-        let shown = entry::update::<0>(&mut entry.counts, &mut entry.facts, packet, wire, tick);
-        return Some(Counted::later(number, shown));
+        return Some((number, entry::update::<0>(&mut entry.counts, &mut entry.facts, packet, wire, tick)));
     }
     None
 }
@@ -180,7 +180,7 @@ fn search(context: &TcContext, packet: &Packet, wire: Wire) -> Counted {
             break;
         }
         if place::has_tag(place, tag)
-            && let Some((entry, number)) = entry_at(control, place, key)
+            && let Some((entry, number)) = entry_at::<0>(control, place, key)
         {
             if replay::is_on() {
                 return replay::add(context, (entry, number), packet, wire, opening);
@@ -217,7 +217,7 @@ fn number_before(key: &PackedKey, hash: u64) -> Option<u32> {
     for at in 0..PLACES {
         let place = read(bucket, at);
         if place::has_tag(place, tag)
-            && let Some((_, number)) = entry_at(control, place, key)
+            && let Some((_, number)) = entry_at::<0>(control, place, key)
         {
             return Some(number);
         }
@@ -240,7 +240,7 @@ fn home(hash: u64) -> usize {
 
 #[inline(always)]
 fn tag(hash: u64, key: &PackedKey) -> u64 {
-    place::tag(hash >> 3, key.cpu)
+    place::tag(hash, key.cpu)
 }
 
 #[inline(always)]
@@ -267,16 +267,20 @@ fn bucket(control: u64, hash: u64) -> Option<*mut Bucket> {
     INDEX.get_ptr_mut(control::generation(control) * constant(&BUCKETS_PER_GENERATION) + within as u32)
 }
 
-/// The entry at a place, if it is the key's, and its number within the map.
+/// The entry at a place, if it is the key's, and its number within the map. `VERSION` is that of the key's packet, or 0 where it is not
+/// known.
 #[inline(always)]
-fn entry_at<'a>(control: u64, place: u64, key: &PackedKey) -> Option<(&'a mut Entry, u32)> {
+fn entry_at<'a, const VERSION: u8>(
+    control: u64,
+    place: u64,
+    key: &PackedKey,
+) -> Option<(&'a mut Entry, u32)> {
     let number = control::generation(control) * constant(&ENTRIES_PER_GENERATION) + place::number(place);
     let entry = ENTRIES.get_ptr_mut(number)?;
     // SAFETY: the place's tag says that the entry is this CPU's.
     let entry = unsafe { &mut *entry };
-    let start = u64::from(entry.kind ^ key.kind);
-    let differs = (0..6).fold(start, |differs, at| differs | entry.words[at] ^ key.words[at]);
-    (differs == 0).then_some((entry, number))
+    let is_same = if VERSION == 4 { key.is_ipv4_of(entry) } else { key.is_of(entry) };
+    is_same.then_some((entry, number))
 }
 
 /// An entry that nobody has, and its number within the generation.

@@ -23,10 +23,10 @@ use crate::globals::constant;
 use crate::maps::HEADERS_LEN;
 
 /// What was dropped, of each generation. User space sets the size, and empties the one that no program writes.
-#[map(name = "DROPS_0_V2")]
+#[map(name = "DROPS_0_V3")]
 static DROPS_0: HashMap<DropKey, DropTally> = HashMap::with_max_entries(1, 0);
 /// See [`DROPS_0`].
-#[map(name = "DROPS_1_V2")]
+#[map(name = "DROPS_1_V3")]
 static DROPS_1: HashMap<DropKey, DropTally> = HashMap::with_max_entries(1, 0);
 
 /// Dropped packets that are in none of them, since the start.

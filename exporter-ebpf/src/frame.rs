@@ -53,6 +53,8 @@ macro_rules! load {
                 options(readonly, nostack, preserves_flags),
             );
         }
+        // SAFETY: the load clears the other bits.
+        unsafe { core::hint::assert_unchecked(value >> ($width - 1) < 2) };
         value
     }};
 }

@@ -56,6 +56,7 @@ pub(crate) fn of_packet(context: &TcContext, direction: Direction) -> Metadata {
 pub(crate) fn size(context: &TcContext, metadata: &Metadata) -> Size {
     let skb = context.skb.skb;
     // SAFETY: the kernel hands the program a valid context.
-    let (segments, segment_size) = unsafe { ((*skb).gso_segs, (*skb).gso_size) };
-    Size { len: metadata.len, tag_in_metadata: metadata.vlan != 0, segments, segment_size }
+    let (tagged, segments, segment_size) = unsafe { ((*skb).vlan_present, (*skb).gso_segs, (*skb).gso_size) };
+    // One bit, which is arithmetic, where a comparison is a jump.
+    Size { len: metadata.len, tag_in_metadata: tagged & 1 != 0, segments, segment_size }
 }

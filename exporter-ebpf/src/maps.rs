@@ -14,12 +14,12 @@ use packet::Packet;
 
 /// What was seen: entries of generation 0, then those of generation 1. Preallocated: a new entry costs no allocation, and the
 /// memory is charged at the start. User space has it mapped.
-#[map(name = "ENTRIES_V2")]
+#[map(name = "ENTRIES_V3")]
 pub(crate) static ENTRIES: Array<Entry> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// Where a key's entry is: buckets of generation 0, then those of generation 1. Mapped, also because a map that can be is aligned
 /// to pages, and so a bucket to a cache line.
-#[map(name = "INDEX_V1")]
+#[map(name = "INDEX_V2")]
 pub(crate) static INDEX: Array<Bucket> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// How many entries each generation has given out.
@@ -65,13 +65,13 @@ pub(crate) static HEADERS: PerCpuArray<[u64; HEADERS_LEN as usize / 8 + 1]> =
 pub(crate) static LOSS_SLOTS: Array<LossSlot> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// Payloads on their way to user space, which looks at it from time to time and is not woken. User space sets its size.
-#[map(name = "PAYLOADS_V1")]
+#[map(name = "PAYLOADS_V2")]
 pub(crate) static PAYLOADS: RingBuf = RingBuf::with_byte_size(1, 0);
 
 /// The sequence number of the first data of each side of a connection that was seen to open. One for all hooks, CPUs and
 /// generations, so each network namespace ships the data once, wherever it is seen there first. User space sets its size; what it
 /// forgets is not shipped.
-#[map(name = "AWAITED_V1")]
+#[map(name = "AWAITED_V2")]
 pub(crate) static AWAITED: LruHashMap<Awaited, u32> = LruHashMap::with_max_entries(1, 0);
 
 /// Payloads that found the ring full.

@@ -190,7 +190,7 @@ fn is_icmp_error(entry: &Entry) -> bool {
         V6 => V6_TYPES,
         _ => return false,
     };
-    let kind = entry.words[4] as u16;
+    let kind = (entry.words[4] >> 16) as u16;
     kind < 32 && types >> kind & 1 != 0
 }
 

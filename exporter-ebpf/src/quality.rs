@@ -11,6 +11,7 @@ use aya_ebpf::programs::TcContext;
 use packet::{Fragment, Frame, Header, MAX_OFFSET, Packet, Segment, SentAt, Wire};
 
 use crate::account::Counted;
+use crate::entry::Shown;
 use crate::clock;
 use crate::frame::DirectFrame;
 use crate::globals::constant;
@@ -32,8 +33,9 @@ const WITH_TIMESTAMP: u16 = 8;
 
 /// Notes what a plain packet tells of its connection, if it is a TCP segment. Most segments cost few instructions and no call.
 #[inline(always)]
-pub(crate) fn note_plain(context: &TcContext, packet: &Packet, wire: Wire, counted: Counted) {
-    if is_noted(packet) && (counted.is_new_tick_or_notable() || !is_plain(context, packet, counted)) {
+pub(crate) fn note_plain(context: &TcContext, packet: &Packet, wire: Wire, number: u32, shown: Shown) {
+    if is_noted(packet) && (shown.is_new_tick || shown.is_notable || !is_plain(context, packet, number)) {
+        let counted = Counted::later(number, shown);
         note_segment(context.skb.skb, counted.word(), packet.transport_at, packet.payload_len, wire.packets);
     }
 }
@@ -60,14 +62,14 @@ pub(crate) fn begin(key: &PackedKey, counted: Counted, before: Option<u32>) {
         return;
     }
     let before = before.and_then(|number| TCP_QUALITY.get(number)).copied().unwrap_or_default();
-    if let Some(quality) = quality_of(counted) {
+    if let Some(quality) = quality_of(counted.number()) {
         *quality = before;
     }
 }
 
 /// Notes a segment that is one of the commonest. The others are left to [`note_segment`].
 #[inline(always)]
-fn is_plain(context: &TcContext, packet: &Packet, counted: Counted) -> bool {
+fn is_plain(context: &TcContext, packet: &Packet, number: u32) -> bool {
     let Some(header) = DirectFrame::of(context).header::<20>(packet.transport_at as usize) else {
         return true;
     };
@@ -78,14 +80,14 @@ fn is_plain(context: &TcContext, packet: &Packet, counted: Counted) -> bool {
         window: header.be16::<14>(),
         segments: 1,
     };
-    segment.note_plain(|| quality_of(counted))
+    segment.note_plain(|| quality_of(number))
 }
 
-/// What is beside the entry.
+/// What is beside the entry of this number.
 #[inline(always)]
-fn quality_of<'a>(counted: Counted) -> Option<&'a mut TcpQuality> {
+fn quality_of<'a>(number: u32) -> Option<&'a mut TcpQuality> {
     // SAFETY: the entry is this CPU's, and so is what is beside it.
-    TCP_QUALITY.get_ptr_mut(counted.number()).map(|quality| unsafe { &mut *quality })
+    TCP_QUALITY.get_ptr_mut(number).map(|quality| unsafe { &mut *quality })
 }
 
 /// Not inlined: what a packet needs up to here stays in registers. Global: see [`crate`].
@@ -99,7 +101,7 @@ extern "C" fn note_segment(
     segments: u32,
 ) -> u32 {
     let counted = Counted::of(counted);
-    let Some(quality) = quality_of(counted) else { return 0 };
+    let Some(quality) = quality_of(counted.number()) else { return 0 };
     if at > MAX_OFFSET {
         return 0; // For the verifier: no header is that far away.
     }

@@ -68,6 +68,6 @@ fn is_reverse(entry: &Entry) -> bool {
     } else if source_1 != destination_1 {
         source_1 > destination_1
     } else {
-        ports as u16 > (ports >> 16) as u16
+        (ports >> 16) as u16 > ports as u16
     }
 }

@@ -41,6 +41,28 @@ impl Entry {
     }
 }
 
+impl PackedKey {
+    /// Whether an entry is this key's, but for the CPU.
+    #[inline(always)]
+    #[must_use]
+    #[expect(clippy::inline_always, reason = "a call costs the kernel more than its body")]
+    pub fn is_of(&self, entry: &Entry) -> bool {
+        let start = u64::from(entry.kind ^ self.kind);
+        (0..6).fold(start, |differs, at| differs | entry.words[at] ^ self.words[at]) == 0
+    }
+
+    /// As [`is_of`](Self::is_of), of a key of IPv4: the version is in `kind`, and all keys of it have the rest of their address words alike.
+    #[inline(always)]
+    #[must_use]
+    #[expect(clippy::inline_always, reason = "a call costs the kernel more than its body")]
+    pub fn is_ipv4_of(&self, entry: &Entry) -> bool {
+        let [_, src, _, dst, ports, scope] = entry.words;
+        let [_, own_src, _, own_dst, own_ports, own_scope] = self.words;
+        let addresses = (src ^ own_src) >> 32 | (dst ^ own_dst) >> 32;
+        u64::from(entry.kind ^ self.kind) | addresses | ports ^ own_ports | scope ^ own_scope == 0
+    }
+}
+
 /// How many entries of a generation were given out. On a cache line of its own: every packet reads its neighbours, and only
 /// the first packet of an observation writes it.
 #[repr(C)]
@@ -82,12 +104,11 @@ pub mod place {
     /// Entries that a generation can have at most.
     pub const MAX_ENTRIES: u32 = 1 << NUMBER_BITS;
 
-    /// All of a place but the entry's number.
+    /// All of a place but the entry's number. Of the hash as many of its lowest bits as there is room for.
     #[inline(always)]
     #[must_use]
     #[expect(clippy::inline_always, reason = "a call costs the kernel more than its body")]
     pub const fn tag(hash: u64, cpu: u32) -> u64 {
-        let hash = hash & ((1 << (63 - CPU_BITS - NUMBER_BITS)) - 1);
         TAKEN | hash << (CPU_BITS + NUMBER_BITS) | (cpu as u64 & ((1 << CPU_BITS) - 1)) << NUMBER_BITS
     }
 
@@ -112,6 +133,50 @@ pub mod place {
 #[cfg(test)]
 mod tests {
     use super::place::{MAX_ENTRIES, has_tag, number, tag};
+    use super::*;
+
+    /// `::ffff:10.0.0.last`, as it stands in memory.
+    fn address(last: u8) -> [u64; 2] {
+        [0, u64::from_ne_bytes([0, 0, 0xff, 0xff, 10, 0, 0, last])]
+    }
+
+    #[test]
+    fn an_entry_is_of_its_own_key_alone_also_by_the_short_comparison() {
+        let key = ObservationKey {
+            src_addr: address(1),
+            dst_addr: address(2),
+            src_port: 50_000,
+            dst_port: 443,
+            ifindex: 3,
+            scope: 4,
+            vni: 0,
+            protocol: crate::protocol::TCP,
+            ip_version: 4,
+            direction: 0,
+            flags: 0,
+        };
+        let PackedKey { words, kind, .. } = key.pack(0);
+        let entry = Entry { words, kind, ..Entry::default() };
+        assert!(key.pack(1).is_of(&entry) && key.pack(1).is_ipv4_of(&entry));
+        for other in [
+            ObservationKey { src_addr: address(2), dst_addr: address(1), ..key },
+            ObservationKey { src_addr: address(3), ..key },
+            ObservationKey { dst_addr: address(3), ..key },
+            ObservationKey { src_port: 443, dst_port: 50_000, ..key },
+            ObservationKey { src_port: 50_001, ..key },
+            ObservationKey { dst_port: 444, ..key },
+            ObservationKey { ifindex: 4, ..key },
+            ObservationKey { scope: 5, ..key },
+            ObservationKey { vni: 1, ..key },
+            ObservationKey { protocol: crate::protocol::UDP, ..key },
+            ObservationKey { ip_version: 6, ..key },
+            ObservationKey { direction: 1, ..key },
+            ObservationKey { flags: crate::key_flags::FRAGMENT, ..key },
+        ] {
+            let other = other.pack(0);
+            assert!(!other.is_of(&entry) && !other.is_ipv4_of(&entry), "{other:?}");
+        }
+    }
 
     #[test]
     fn a_place_gives_back_its_number_and_no_other_tag() {

@@ -36,7 +36,8 @@ pub struct ObservationKey {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PackedKey {
-    /// Source address, destination address, ports and interface, scope and VNI.
+    /// Source address; destination address; destination port, source port and interface, from the lowest bits on, so that the ports are
+    /// what one load of both gives; scope and VNI.
     pub words: [u64; 6],
     /// Protocol, IP version, direction, flags.
     pub kind: u32,
@@ -58,7 +59,7 @@ impl ObservationKey {
                 self.src_addr[1],
                 self.dst_addr[0],
                 self.dst_addr[1],
-                self.src_port as u64 | (self.dst_port as u64) << 16 | (self.ifindex as u64) << 32,
+                self.dst_port as u64 | (self.src_port as u64) << 16 | (self.ifindex as u64) << 32,
                 self.scope as u64 | (self.vni as u64) << 32,
             ],
             kind: self.protocol as u32
@@ -81,8 +82,8 @@ impl PackedKey {
         ObservationKey {
             src_addr: [src_0, src_1],
             dst_addr: [dst_0, dst_1],
-            src_port: ports as u16,
-            dst_port: (ports >> 16) as u16,
+            src_port: (ports >> 16) as u16,
+            dst_port: ports as u16,
             ifindex: (ports >> 32) as u32,
             scope: scope as u32,
             vni: (scope >> 32) as u32,

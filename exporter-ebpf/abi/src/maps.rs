@@ -2,9 +2,9 @@
 //! is never read by a program with another idea of it. The kernel keeps 15 characters of a name.
 
 /// [`Entry`](crate::Entry) by number: [`ENTRIES_GLOBAL`] of generation 0, then as many of generation 1.
-pub const ENTRIES: &str = "ENTRIES_V2";
+pub const ENTRIES: &str = "ENTRIES_V3";
 /// [`Bucket`](crate::Bucket) by number: [`BUCKETS_GLOBAL`] of generation 0, then as many of generation 1.
-pub const INDEX: &str = "INDEX_V1";
+pub const INDEX: &str = "INDEX_V2";
 /// [`Taken`](crate::Taken) by generation.
 pub const TAKEN: &str = "TAKEN_V1";
 /// One [`control`](crate::control) word at index 0.
@@ -19,9 +19,9 @@ pub const LOSS_SLOTS: &str = "LOSS_SLOTS_V1";
 /// [`FragmentKey`](crate::FragmentKey) to [`FragmentPorts`](crate::FragmentPorts), least recently used out first.
 pub const FRAGMENTS: &str = "FRAGMENTS_V1";
 /// Ring of [`Payload`](crate::Payload).
-pub const PAYLOADS: &str = "PAYLOADS_V1";
+pub const PAYLOADS: &str = "PAYLOADS_V2";
 /// [`Awaited`](crate::Awaited) to the sequence number of the first data, least recently used out first.
-pub const AWAITED: &str = "AWAITED_V1";
+pub const AWAITED: &str = "AWAITED_V2";
 /// Per CPU at index 0: payloads for which [`PAYLOADS`] had no room.
 pub const UNSHIPPED: &str = "UNSHIPPED_V1";
 
@@ -68,7 +68,7 @@ pub const SAMPLE_GLOBAL: &str = "SAMPLE";
 pub const TCP_QUALITY_GLOBAL: &str = "KEEPS_TCP_QUALITY";
 
 /// [`DropKey`](crate::DropKey) to [`DropTally`](crate::DropTally), of each generation.
-pub const DROPS: [&str; 2] = ["DROPS_0_V2", "DROPS_1_V2"];
+pub const DROPS: [&str; 2] = ["DROPS_0_V3", "DROPS_1_V3"];
 /// Per CPU, [`Untold`](crate::Untold) as index to a number of packets.
 pub const DROPS_UNTOLD: &str = "DROPS_UNTOLD_V1";
 /// Read-only global, `[u32; MEMBERS]`: offsets by [`skb`](crate::skb).

@@ -14,8 +14,8 @@ pub const fn is_chosen(key: &PackedKey, rate: u32) -> bool {
     let [source_0, source_1, destination_0, destination_1, ports, _] = key.words;
     let are_known = (key.kind >> 24) as u8 & key_flags::PORTS_UNKNOWN == 0;
     let ports = if are_known && protocol::has_ports(key.kind as u8) { ports as u32 } else { 0 };
-    let source = end(source_0, source_1, ports as u16);
-    let destination = end(destination_0, destination_1, (ports >> 16) as u16);
+    let source = end(source_0, source_1, (ports >> 16) as u16);
+    let destination = end(destination_0, destination_1, ports as u16);
     // The sum does not say which is which.
     let hash = mix(source.wrapping_add(destination) ^ (key.kind & 0xff) as u64);
     ((hash >> 32) * rate as u64) >> 32 == 0

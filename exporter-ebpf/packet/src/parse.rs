@@ -43,7 +43,7 @@ pub struct Packet {
     pub link: Link,
     /// The observation's key.
     pub key: PackedKey,
-    /// Header bytes that each segment repeats on the wire: all up to the transport payload, a VLAN tag in the metadata included.
+    /// Bytes up to the transport payload. Each segment repeats them on the wire.
     pub header_len: u32,
     /// Offset of the transport header.
     pub transport_at: u32,
@@ -137,7 +137,6 @@ pub fn parse<F: Frame + ?Sized>(
         _ => return Err(Reject::NotIp),
     };
     let transport = transport::parse(frame, &network);
-    let tag_in_metadata = if metadata.vlan == 0 { 0 } else { ethernet::TAG_LEN };
     let fragment = if matches!(network.fragment, Fragment::None) { 0 } else { key_flags::FRAGMENT };
     // Of a later fragment the caller takes the flag back when it finds what the first one said.
     let unknown = if transport.is_none() { key_flags::PORTS_UNKNOWN } else { 0 };
@@ -158,7 +157,7 @@ pub fn parse<F: Frame + ?Sized>(
             flags: fragment | unknown,
         }
         .pack(metadata.cpu),
-        header_len: network.at + transport.header_len + tag_in_metadata,
+        header_len: network.at + transport.header_len,
         transport_at: network.at,
         payload_len: network.end - network.at - transport.header_len,
         jumbo_len: network.jumbo_len,

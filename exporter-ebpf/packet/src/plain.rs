@@ -44,24 +44,23 @@ pub fn parse_plain<'packet, F: Frame + ?Sized, const VERSION: u8>(
         protocol::TCP => {
             let tcp = frame.header::<20>(at as usize)?;
             let offset_and_flags = tcp.be16::<12>();
-            (u32::from(offset_and_flags >> 12) * 4, tcp.ne32::<0>(), offset_and_flags & tcp_flags::ALL)
+            (u32::from(offset_and_flags >> 12) * 4, tcp.be32::<0>(), offset_and_flags & tcp_flags::ALL)
         }
-        protocol::UDP => (UDP_LEN, frame.header::<8>(at as usize)?.ne32::<0>(), 0),
+        protocol::UDP => (UDP_LEN, frame.header::<8>(at as usize)?.be32::<0>(), 0),
         _ => return None,
     };
     let shortest = if network.protocol == protocol::TCP { TCP_LEN } else { UDP_LEN };
     if header_len < shortest || header_len > network.payload_len || end > metadata.len {
         return None;
     }
-    let [a, b, c, d] = ports.to_ne_bytes();
     Some(
         packet.write(Packet {
             link,
             key: ObservationKey {
                 src_addr: network.src_addr,
                 dst_addr: network.dst_addr,
-                src_port: u16::from_be_bytes([a, b]),
-                dst_port: u16::from_be_bytes([c, d]),
+                src_port: (ports >> 16) as u16,
+                dst_port: ports as u16,
                 ifindex: metadata.ifindex,
                 scope: metadata.scope,
                 vni: 0,
@@ -71,7 +70,7 @@ pub fn parse_plain<'packet, F: Frame + ?Sized, const VERSION: u8>(
                 flags: 0,
             }
             .pack(metadata.cpu),
-            header_len: at + header_len + if metadata.vlan == 0 { 0 } else { ethernet::TAG_LEN },
+            header_len: at + header_len,
             transport_at: at,
             payload_len: network.payload_len - header_len,
             jumbo_len: 0,

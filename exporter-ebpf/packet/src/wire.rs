@@ -16,6 +16,14 @@ pub struct Size {
     pub segment_size: u32,
 }
 
+impl Size {
+    /// Bytes of the tag that was taken out.
+    #[inline(always)]
+    fn tag_len(self) -> u32 {
+        u32::from(self.tag_in_metadata) * ethernet::TAG_LEN
+    }
+}
+
 /// Packets and bytes on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wire {
@@ -30,11 +38,10 @@ impl Wire {
     #[inline(always)]
     #[must_use]
     pub fn opaque(size: Size) -> Self {
-        let tag = if size.tag_in_metadata { ethernet::TAG_LEN } else { 0 };
-        Self { packets: size.segments.max(1), bytes: size.len + tag }
+        Self { packets: size.segments.max(1), bytes: size.len + size.tag_len() }
     }
 
-    /// Each segment goes out with its own headers; the packet in memory has them once.
+    /// Each segment goes out with its own headers, a VLAN tag in the metadata included; the packet in memory has them once.
     #[inline(always)]
     #[must_use]
     pub fn of(packet: &Packet, size: Size) -> Self {
@@ -42,7 +49,7 @@ impl Wire {
         if size.segment_size == 0 {
             return Self { packets: 1, ..whole };
         }
-        let header_len = packet.header_len - packet.jumbo_len;
+        let header_len = packet.header_len - packet.jumbo_len + size.tag_len();
         let bytes = whole.bytes - packet.jumbo_len;
         let packets = if size.segments == 0 {
             bytes.saturating_sub(header_len).div_ceil(size.segment_size).max(1)

@@ -56,8 +56,7 @@ fn a_cut_packet_gives_the_same_ports_or_none() {
 
 /// Bytes of a case's packet up to its payload.
 fn headers(case: &Case) -> usize {
-    let tag = if case.tag_in_metadata.is_some() { 4 } else { 0 };
-    parse(case).map_or(0, |packet| (packet.header_len - tag) as usize)
+    parse(case).map_or(0, |packet| packet.header_len as usize)
 }
 
 fn assert_same_or_less(case: &Case, kept: usize, cut: Result<Packet, Reject>) {

@@ -69,7 +69,7 @@ fn flow(packet: &Packet, size: Size) -> Flow {
         traffic_class: packet.traffic_class,
         vlan: [packet.vlan_outer, packet.vlan_inner]
             .map(|tag| (tag & vlan::PRESENT != 0).then_some(tag & vlan::ID)),
-        header_len: packet.header_len,
+        header_len: packet.header_len + if size.tag_in_metadata { 4 } else { 0 },
         wire: (wire.packets, wire.bytes),
     }
 }
