@@ -171,8 +171,14 @@ impl Accounting {
         networks.iter().find(|network| **network == now).or(networks.first()).copied().unwrap_or(now)
     }
 
-    /// Takes an observation of the packets that `side` sent.
-    pub(super) fn take(&mut self, side: Side, observation: &Observation, hooks: &Hooks, shared: &mut Shared) {
+    /// Takes an observation of the packets that `side` sent. Says whether [`first`](Self::first) may be another one than before.
+    pub(super) fn take(
+        &mut self,
+        side: Side,
+        observation: &Observation,
+        hooks: &Hooks,
+        shared: &mut Shared,
+    ) -> bool {
         let point = Point::of(hooks.get(observation.hook));
         let new = Lead::of(observation, point);
         let lead = self.leads[side as usize].get_or_insert_with(|| {
@@ -184,22 +190,26 @@ impl Accounting {
             *lead = new;
         }
         let tally = Tally::of(side, observation, point);
-        lead.left |= !lead.accounts_for(&tally) && hooks.has_left(lead.hook);
+        let has_just_left = !lead.left && !lead.accounts_for(&tally) && hooks.has_left(lead.hook);
+        lead.left |= has_just_left;
+        let is_due = lead.left || lead.accounts_for(&tally);
         let is_same = |known: &&mut Tally| known.hook == tally.hook && known.side == side;
         if let Some(known) = self.tallies.iter_mut().find(is_same) {
+            let before = known.first;
             known.add(observation);
-        } else {
-            shared.uses.add(tally.hook);
-            let len = self.tallies.len();
-            if len == 0 {
-                self.tallies = shared.list();
-            }
-            if len == self.tallies.capacity() {
-                // Both directions at one hook, then at two, and so on: by itself a vector begins with room for four.
-                self.tallies.reserve_exact(len.max(2));
-            }
-            self.tallies.push(tally);
+            return has_just_left || (is_due && known.first != before);
         }
+        shared.uses.add(tally.hook);
+        let len = self.tallies.len();
+        if len == 0 {
+            self.tallies = shared.list();
+        }
+        if len == self.tallies.capacity() {
+            // Both directions at one hook, then at two, and so on: by itself a vector begins with room for four.
+            self.tallies.reserve_exact(len.max(2));
+        }
+        self.tallies.push(tally);
+        is_due
     }
 
     /// The first packet since the last record that the next one will count.
@@ -245,7 +255,10 @@ impl Accounting {
                     share.add(tally, counted);
                     settled.accounted.push((side, tally.hook, counted));
                 }
-                ledger.on_path(tally.hook, tally.counts - counted);
+                let passed = tally.counts - counted;
+                if !passed.is_zero() {
+                    ledger.on_path(tally.hook, passed);
+                }
             }
         }
         for hop in &settled.hops {
