@@ -29,11 +29,13 @@ const INFO: u8 = 9;
 
 /// The most bytes of a request: gRPC servers take messages up to 4 MiB unless they are told otherwise.
 const LARGEST: usize = 4 << 20;
+/// Room for the record with which a request is too large.
+const ONE_RECORD: usize = 4 << 10;
 
 /// A whole request, ready to be sent.
 #[derive(Debug)]
 pub struct LogsRequest {
-    /// An encoded `ExportLogsServiceRequest`, without spare capacity.
+    /// An encoded `ExportLogsServiceRequest`, with little spare capacity.
     pub payload: Vec<u8>,
     /// Log records in it.
     pub records: u32,
@@ -51,6 +53,8 @@ pub struct LogsWriter {
     resource_logs: usize,
     scope_logs: usize,
     limit: usize,
+    /// Bytes that a buffer is made for.
+    room: usize,
     records: u32,
     accounted: RecordCounts,
     finished: Vec<LogsRequest>,
@@ -61,7 +65,9 @@ impl LogsWriter {
     /// most `limit` bytes, and never more than the 4 MiB that gRPC servers take, unless a single record is larger.
     #[must_use]
     pub fn new(resource: &[u8], limit: usize) -> Self {
-        let mut buffer = Vec::new();
+        let limit = limit.min(LARGEST);
+        let room = limit + ONE_RECORD;
+        let mut buffer = Vec::with_capacity(room);
         let resource_logs = wire::begin(&mut buffer, RESOURCE_LOGS);
         wire::put_bytes(&mut buffer, RESOURCE, resource);
         let scope_logs = wire::begin(&mut buffer, SCOPE_LOGS);
@@ -75,7 +81,8 @@ impl LogsWriter {
             buffer,
             resource_logs,
             scope_logs,
-            limit: limit.min(LARGEST),
+            limit,
+            room,
             records: 0,
             accounted: RecordCounts::default(),
             finished: Vec::new(),
@@ -102,10 +109,16 @@ impl LogsWriter {
         if self.records == 0 {
             return;
         }
-        // A copy of just its size: a request may wait in a queue that counts its bytes, and the running buffer's room, which is
-        // that of the largest request, must not wait with it.
-        let mut payload = self.buffer[..end].to_vec();
-        self.buffer.drain(self.first_record..end);
+        let mut payload = if self.buffer.capacity() - end <= self.room / 32 {
+            self.replace_buffer(end)
+        } else {
+            // A copy of just its size: a request may wait in a queue that counts its bytes, and the running buffer's room, which is
+            // that of the largest request, must not wait with it.
+            let payload = self.buffer[..end].to_vec();
+            self.buffer.drain(self.first_record..end);
+            self.buffer.shrink_to(self.room);
+            payload
+        };
         wire::end(&mut payload, self.scope_logs);
         wire::end(&mut payload, self.resource_logs);
         self.finished.push(LogsRequest {
@@ -113,6 +126,16 @@ impl LogsWriter {
             records: std::mem::take(&mut self.records),
             accounted: self.accounted.take(),
         });
+    }
+
+    /// Gives the running buffer up to the byte at `end`, and begins another one with what is behind.
+    fn replace_buffer(&mut self, end: usize) -> Vec<u8> {
+        let mut next = Vec::with_capacity(self.room);
+        next.extend_from_slice(&self.buffer[..self.first_record]);
+        next.extend_from_slice(&self.buffer[end..]);
+        let mut payload = std::mem::replace(&mut self.buffer, next);
+        payload.truncate(end);
+        payload
     }
 
     /// Writes one record: when it happened, when it was read, and what `attributes` gives.

@@ -185,6 +185,25 @@ fn a_request_takes_the_memory_of_its_bytes_also_after_a_larger_one() {
 }
 
 #[test]
+fn full_requests_take_little_more_memory_than_their_bytes() {
+    let hook = samples::hook();
+    let flow = samples::tcp(&hook);
+    let mut writer = LogsWriter::new(&[], 1 << 20);
+    for limit in [1 << 20, 1 << 18, 1 << 20] {
+        writer.set_limit(limit);
+        for _ in 0..5_000 {
+            writer.record(Record::Flow(&flow), &[]);
+        }
+        writer.finish();
+        let requests: Vec<_> = writer.take_finished().collect();
+        assert_eq!(requests.iter().map(|request| decode(request).log_records.len()).sum::<usize>(), 5_000);
+        for LogsRequest { payload, .. } in requests {
+            assert!(payload.len() <= limit && payload.capacity() <= payload.len() + limit / 16);
+        }
+    }
+}
+
+#[test]
 fn a_request_stays_below_what_servers_take_whatever_the_limit() {
     let hook = samples::hook();
     let flow = samples::tcp(&hook);
