@@ -5,6 +5,7 @@ use semconv::{Attribute, SCHEMA_URL, SCOPE_NAME, event};
 
 use crate::clock::WallTime;
 use crate::flow::{AttributeSink, Counts, HookId, Record, RecordCounts, RecordSink, Text};
+use crate::otlp::alike::Alike;
 use crate::otlp::wire;
 
 // Fields of `ExportLogsServiceRequest`, `ResourceLogs`, `ScopeLogs` and `InstrumentationScope`.
@@ -52,6 +53,7 @@ pub struct LogsWriter {
     first_record: usize,
     resource_logs: usize,
     scope_logs: usize,
+    alike: Alike,
     limit: usize,
     /// Bytes that a buffer is made for.
     room: usize,
@@ -81,6 +83,7 @@ impl LogsWriter {
             buffer,
             resource_logs,
             scope_logs,
+            alike: Alike::default(),
             limit,
             room,
             records: 0,
@@ -152,7 +155,7 @@ impl LogsWriter {
         wire::put_fixed64(out, OBSERVED_TIME_UNIX_NANO, observed.0);
         out.extend_from_slice(&[SEVERITY_NUMBER, INFO]);
         wire::put_bytes(out, EVENT_NAME, event::NETWORK_FLOW.name.as_bytes());
-        attributes(&mut LogAttributes(out));
+        attributes(&mut LogAttributes { out, alike: &mut self.alike });
         wire::end(out, start);
         if out.len() > self.limit {
             self.cut(before);
@@ -183,39 +186,53 @@ fn times(record: &Record<'_>) -> (WallTime, WallTime) {
 
 /// The attributes of the record that is being written.
 #[derive(Debug)]
-pub struct LogAttributes<'a>(&'a mut Vec<u8>);
+pub struct LogAttributes<'a> {
+    out: &'a mut Vec<u8>,
+    alike: &'a mut Alike,
+}
 
 impl AttributeSink for LogAttributes<'_> {
     #[inline(always)]
     fn text(&mut self, attribute: Attribute, value: &str) {
-        wire::put_text(self.0, ATTRIBUTES, attribute.key, value.as_bytes());
+        wire::put_text(self.out, ATTRIBUTES, attribute.key, value.as_bytes());
     }
 
     #[inline(always)]
     fn ascii<const N: usize>(&mut self, attribute: Attribute, value: &Text<N>) {
-        wire::put_text(self.0, ATTRIBUTES, attribute.key, value.as_bytes());
+        wire::put_text(self.out, ATTRIBUTES, attribute.key, value.as_bytes());
     }
 
     #[inline(always)]
     fn int(&mut self, attribute: Attribute, value: i64) {
-        wire::put_int(self.0, ATTRIBUTES, attribute.key, value);
+        wire::put_int(self.out, ATTRIBUTES, attribute.key, value);
     }
 
     #[inline(always)]
     fn double(&mut self, attribute: Attribute, value: f64) {
-        wire::put_double(self.0, ATTRIBUTES, attribute.key, value);
+        wire::put_double(self.out, ATTRIBUTES, attribute.key, value);
     }
 
     #[inline(always)]
     fn texts<'a>(&mut self, attribute: Attribute, values: impl Iterator<Item = &'a str> + Clone) {
-        wire::put_texts(self.0, ATTRIBUTES, attribute.key, values);
+        wire::put_texts(self.out, ATTRIBUTES, attribute.key, values);
     }
 
+    #[inline(always)]
     fn ints(&mut self, attribute: Attribute, values: impl Iterator<Item = i64> + Clone) {
-        wire::put_ints(self.0, ATTRIBUTES, attribute.key, values);
+        wire::put_ints(self.out, ATTRIBUTES, attribute.key, values);
     }
 
+    #[inline(always)]
     fn doubles(&mut self, attribute: Attribute, values: impl Iterator<Item = f64> + Clone) {
-        wire::put_doubles(self.0, ATTRIBUTES, attribute.key, values);
+        wire::put_doubles(self.out, ATTRIBUTES, attribute.key, values);
+    }
+
+    fn alike(&mut self, of: &[u8], give: impl FnOnce(&mut Self)) {
+        if let Some(bytes) = self.alike.find(of) {
+            return self.out.extend_from_slice(bytes);
+        }
+        let begin = self.out.len();
+        give(self);
+        self.alike.keep(of, &self.out[begin..]);
     }
 }
