@@ -3,6 +3,7 @@
 //! The order is the registry's, which is also the order of the columns. A fact that is not known is left out.
 
 mod application;
+mod path;
 
 use std::num::NonZeroU32;
 
@@ -12,8 +13,7 @@ use smallvec::SmallVec;
 
 use crate::flow::text::{self, Text};
 use crate::flow::{
-    Connection, DropCount, Endpoint, FlowError, FlowRecord, Hook, Hop, OtherRecord, Record, Role, RoundTrips,
-    Vlan,
+    Connection, DropCount, Endpoint, FlowError, FlowRecord, Hook, OtherRecord, Record, Role, RoundTrips, Vlan,
 };
 
 /// Takes attributes one by one. Values are lent, nothing is allocated on the way.
@@ -34,6 +34,11 @@ pub trait AttributeSink {
     fn ints(&mut self, attribute: Attribute, values: impl Iterator<Item = i64> + Clone);
     /// A list of floating point numbers, which may be walked twice.
     fn doubles(&mut self, attribute: Attribute, values: impl Iterator<Item = f64> + Clone);
+    /// What `give` gives, which depends on the bytes `of` alone. A sink may keep what it makes of it for the next record of equal ones.
+    fn alike(&mut self, of: &[u8], give: impl FnOnce(&mut Self)) {
+        let _ = of;
+        give(self);
+    }
 }
 
 impl Record<'_> {
@@ -135,7 +140,7 @@ fn flow(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
         sink.int(attribute::NETWORK_ICMP_CODE, icmp.code.into());
     }
     if !record.path.is_empty() {
-        path(record, sink);
+        path::path(record, sink);
     }
     if !record.drops.is_empty() {
         drops(record.drops, sink);
@@ -144,41 +149,6 @@ fn flow(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
         icmp_errors(record.icmp_errors, sink);
     }
     sink.ascii(attribute::LOG_RECORD_UID, &text::record_uid(&id, record.sequence));
-}
-
-fn path(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
-    let hops = record.path.iter();
-    let directions = hops.clone().map(|hop| flow_direction(hop.is_reverse));
-    sink.texts(attribute::NETWORK_FLOW_PATH_DIRECTION, directions);
-    sink.texts(attribute::NETWORK_FLOW_PATH_INTERFACE_NAME, hops.clone().map(|hop| &*hop.hook.interface));
-    let direction = |hop: &Hop<'_>| direction_name(hop.hook.direction);
-    sink.texts(attribute::NETWORK_FLOW_PATH_INTERFACE_DIRECTION, hops.clone().map(direction));
-    if hops.clone().any(|hop| hop.macs.is_some()) {
-        let macs: SmallVec<[_; 8]> =
-            hops.clone().map(|hop| hop.macs.map(|(a, b)| (text::mac(a), text::mac(b)))).collect();
-        let macs: SmallVec<[[&str; 2]; 8]> =
-            macs.iter().map(|macs| macs.as_ref().map_or([""; 2], |(a, b)| [&**a, &**b])).collect();
-        sink.texts(attribute::NETWORK_FLOW_PATH_SOURCE_MAC, macs.iter().map(|[source, _]| *source));
-        let destination = macs.iter().map(|[_, destination]| *destination);
-        sink.texts(attribute::NETWORK_FLOW_PATH_DESTINATION_MAC, destination);
-    }
-    sink.ints(attribute::NETWORK_FLOW_PATH_BYTES, hops.clone().map(|hop| integer(hop.counts.bytes)));
-    sink.ints(attribute::NETWORK_FLOW_PATH_PACKETS, hops.clone().map(|hop| integer(hop.counts.packets)));
-    // Later on, the first packet of the interval at one hook need not be that at the next.
-    if record.sequence == 0 {
-        let begin = |is_reverse| {
-            record.path.iter().filter(move |hop| hop.is_reverse == is_reverse).map(|hop| hop.first).min()
-        };
-        let begins = [begin(false), begin(true)];
-        let delay = |hop: &Hop<'_>| {
-            seconds(begins[usize::from(hop.is_reverse)].map_or(0, |begin| hop.first.since(begin)))
-        };
-        sink.doubles(attribute::NETWORK_FLOW_PATH_DELAY, hops.clone().map(delay));
-    }
-    sink.doubles(attribute::NETWORK_FLOW_PATH_START_OFFSET, hops.clone().map(offset));
-    if hops.clone().all(|hop| hop.lost.is_some()) {
-        sink.ints(attribute::NETWORK_FLOW_PATH_LOST, hops.filter_map(|hop| hop.lost).map(integer));
-    }
 }
 
 fn drops(drops: &[DropCount], sink: &mut impl AttributeSink) {
@@ -329,11 +299,6 @@ fn direction_name(direction: Direction) -> &'static str {
 /// OTLP integers are signed; 2^63 bytes are 29 years at 10 Gbit/s.
 fn integer(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a double holds 104 days in nanoseconds exactly")]
-fn offset(hop: &Hop<'_>) -> f64 {
-    hop.offset as f64 / 1e9
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a double holds 104 days in nanoseconds exactly")]

@@ -5,6 +5,7 @@ use semconv::{Attribute, SCHEMA_URL, SCOPE_NAME, event};
 
 use crate::clock::WallTime;
 use crate::flow::{AttributeSink, Counts, HookId, Record, RecordCounts, RecordSink, Text};
+use crate::otlp::alike::Alike;
 use crate::otlp::wire;
 
 // Fields of `ExportLogsServiceRequest`, `ResourceLogs`, `ScopeLogs` and `InstrumentationScope`.
@@ -29,11 +30,13 @@ const INFO: u8 = 9;
 
 /// The most bytes of a request: gRPC servers take messages up to 4 MiB unless they are told otherwise.
 const LARGEST: usize = 4 << 20;
+/// Room for the record with which a request is too large.
+const ONE_RECORD: usize = 4 << 10;
 
 /// A whole request, ready to be sent.
 #[derive(Debug)]
 pub struct LogsRequest {
-    /// An encoded `ExportLogsServiceRequest`, without spare capacity.
+    /// An encoded `ExportLogsServiceRequest`, with little spare capacity.
     pub payload: Vec<u8>,
     /// Log records in it.
     pub records: u32,
@@ -50,7 +53,10 @@ pub struct LogsWriter {
     first_record: usize,
     resource_logs: usize,
     scope_logs: usize,
+    alike: Alike,
     limit: usize,
+    /// Bytes that a buffer is made for.
+    room: usize,
     records: u32,
     accounted: RecordCounts,
     finished: Vec<LogsRequest>,
@@ -61,7 +67,9 @@ impl LogsWriter {
     /// most `limit` bytes, and never more than the 4 MiB that gRPC servers take, unless a single record is larger.
     #[must_use]
     pub fn new(resource: &[u8], limit: usize) -> Self {
-        let mut buffer = Vec::new();
+        let limit = limit.min(LARGEST);
+        let room = limit + ONE_RECORD;
+        let mut buffer = Vec::with_capacity(room);
         let resource_logs = wire::begin(&mut buffer, RESOURCE_LOGS);
         wire::put_bytes(&mut buffer, RESOURCE, resource);
         let scope_logs = wire::begin(&mut buffer, SCOPE_LOGS);
@@ -75,7 +83,9 @@ impl LogsWriter {
             buffer,
             resource_logs,
             scope_logs,
-            limit: limit.min(LARGEST),
+            alike: Alike::default(),
+            limit,
+            room,
             records: 0,
             accounted: RecordCounts::default(),
             finished: Vec::new(),
@@ -102,10 +112,16 @@ impl LogsWriter {
         if self.records == 0 {
             return;
         }
-        // A copy of just its size: a request may wait in a queue that counts its bytes, and the running buffer's room, which is
-        // that of the largest request, must not wait with it.
-        let mut payload = self.buffer[..end].to_vec();
-        self.buffer.drain(self.first_record..end);
+        let mut payload = if self.buffer.capacity() - end <= self.room / 32 {
+            self.replace_buffer(end)
+        } else {
+            // A copy of just its size: a request may wait in a queue that counts its bytes, and the running buffer's room, which is
+            // that of the largest request, must not wait with it.
+            let payload = self.buffer[..end].to_vec();
+            self.buffer.drain(self.first_record..end);
+            self.buffer.shrink_to(self.room);
+            payload
+        };
         wire::end(&mut payload, self.scope_logs);
         wire::end(&mut payload, self.resource_logs);
         self.finished.push(LogsRequest {
@@ -113,6 +129,16 @@ impl LogsWriter {
             records: std::mem::take(&mut self.records),
             accounted: self.accounted.take(),
         });
+    }
+
+    /// Gives the running buffer up to the byte at `end`, and begins another one with what is behind.
+    fn replace_buffer(&mut self, end: usize) -> Vec<u8> {
+        let mut next = Vec::with_capacity(self.room);
+        next.extend_from_slice(&self.buffer[..self.first_record]);
+        next.extend_from_slice(&self.buffer[end..]);
+        let mut payload = std::mem::replace(&mut self.buffer, next);
+        payload.truncate(end);
+        payload
     }
 
     /// Writes one record: when it happened, when it was read, and what `attributes` gives.
@@ -129,7 +155,7 @@ impl LogsWriter {
         wire::put_fixed64(out, OBSERVED_TIME_UNIX_NANO, observed.0);
         out.extend_from_slice(&[SEVERITY_NUMBER, INFO]);
         wire::put_bytes(out, EVENT_NAME, event::NETWORK_FLOW.name.as_bytes());
-        attributes(&mut LogAttributes(out));
+        attributes(&mut LogAttributes { out, alike: &mut self.alike });
         wire::end(out, start);
         if out.len() > self.limit {
             self.cut(before);
@@ -160,39 +186,53 @@ fn times(record: &Record<'_>) -> (WallTime, WallTime) {
 
 /// The attributes of the record that is being written.
 #[derive(Debug)]
-pub struct LogAttributes<'a>(&'a mut Vec<u8>);
+pub struct LogAttributes<'a> {
+    out: &'a mut Vec<u8>,
+    alike: &'a mut Alike,
+}
 
 impl AttributeSink for LogAttributes<'_> {
     #[inline(always)]
     fn text(&mut self, attribute: Attribute, value: &str) {
-        wire::put_text(self.0, ATTRIBUTES, attribute.key, value.as_bytes());
+        wire::put_text(self.out, ATTRIBUTES, attribute.key, value.as_bytes());
     }
 
     #[inline(always)]
     fn ascii<const N: usize>(&mut self, attribute: Attribute, value: &Text<N>) {
-        wire::put_text(self.0, ATTRIBUTES, attribute.key, value.as_bytes());
+        wire::put_text(self.out, ATTRIBUTES, attribute.key, value.as_bytes());
     }
 
     #[inline(always)]
     fn int(&mut self, attribute: Attribute, value: i64) {
-        wire::put_int(self.0, ATTRIBUTES, attribute.key, value);
+        wire::put_int(self.out, ATTRIBUTES, attribute.key, value);
     }
 
     #[inline(always)]
     fn double(&mut self, attribute: Attribute, value: f64) {
-        wire::put_double(self.0, ATTRIBUTES, attribute.key, value);
+        wire::put_double(self.out, ATTRIBUTES, attribute.key, value);
     }
 
     #[inline(always)]
     fn texts<'a>(&mut self, attribute: Attribute, values: impl Iterator<Item = &'a str> + Clone) {
-        wire::put_texts(self.0, ATTRIBUTES, attribute.key, values);
+        wire::put_texts(self.out, ATTRIBUTES, attribute.key, values);
     }
 
+    #[inline(always)]
     fn ints(&mut self, attribute: Attribute, values: impl Iterator<Item = i64> + Clone) {
-        wire::put_ints(self.0, ATTRIBUTES, attribute.key, values);
+        wire::put_ints(self.out, ATTRIBUTES, attribute.key, values);
     }
 
+    #[inline(always)]
     fn doubles(&mut self, attribute: Attribute, values: impl Iterator<Item = f64> + Clone) {
-        wire::put_doubles(self.0, ATTRIBUTES, attribute.key, values);
+        wire::put_doubles(self.out, ATTRIBUTES, attribute.key, values);
+    }
+
+    fn alike(&mut self, of: &[u8], give: impl FnOnce(&mut Self)) {
+        if let Some(bytes) = self.alike.find(of) {
+            return self.out.extend_from_slice(bytes);
+        }
+        let begin = self.out.len();
+        give(self);
+        self.alike.keep(of, &self.out[begin..]);
     }
 }

@@ -1,5 +1,6 @@
 //! Records as OTLP, written straight to protobuf bytes. Pure: it knows neither where records come from nor where bytes go.
 
+mod alike;
 mod logs;
 mod metrics;
 mod resource;

@@ -1,5 +1,7 @@
 //! What an independent decoder makes of the bytes.
 
+use std::sync::LazyLock;
+
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue};
@@ -10,7 +12,10 @@ use prost::Message;
 use semconv::{Attribute, Kind};
 
 use super::logs::{LogsRequest, LogsWriter};
-use crate::flow::{AttributeSink, Counts, FlowRecord, HookId, Record, RecordSink, samples};
+use crate::clock::MonotonicTime;
+use crate::flow::{
+    AttributeSink, Counts, Direction, FlowRecord, Hook, HookId, Hop, Mac, Record, RecordSink, samples,
+};
 
 /// Attributes as the decoder's types.
 #[derive(Default)]
@@ -185,6 +190,25 @@ fn a_request_takes_the_memory_of_its_bytes_also_after_a_larger_one() {
 }
 
 #[test]
+fn full_requests_take_little_more_memory_than_their_bytes() {
+    let hook = samples::hook();
+    let flow = samples::tcp(&hook);
+    let mut writer = LogsWriter::new(&[], 1 << 20);
+    for limit in [1 << 20, 1 << 18, 1 << 20] {
+        writer.set_limit(limit);
+        for _ in 0..5_000 {
+            writer.record(Record::Flow(&flow), &[]);
+        }
+        writer.finish();
+        let requests: Vec<_> = writer.take_finished().collect();
+        assert_eq!(requests.iter().map(|request| decode(request).log_records.len()).sum::<usize>(), 5_000);
+        for LogsRequest { payload, .. } in requests {
+            assert!(payload.len() <= limit && payload.capacity() <= payload.len() + limit / 16);
+        }
+    }
+}
+
+#[test]
 fn a_request_stays_below_what_servers_take_whatever_the_limit() {
     let hook = samples::hook();
     let flow = samples::tcp(&hook);
@@ -237,4 +261,37 @@ proptest! {
         let [record] = decode(&request).log_records.try_into().unwrap();
         assert_same(&record, Record::Flow(&flow));
     }
+
+    #[test]
+    fn flows_of_few_ways_read_as_they_were_written(
+        paths in proptest::collection::vec(proptest::collection::vec(any_hop(), 1..4), 1..100),
+        firsts in any::<bool>(),
+    ) {
+        let hooks = [("a", Direction::Ingress), ("a", Direction::Egress), ("aa", Direction::Ingress)]
+            .map(|(name, direction)| Hook::named(0, 9, direction, name));
+        let paths: Vec<Vec<Hop<'_>>> = paths
+            .into_iter()
+            .map(|path| path.into_iter().map(|(hook, hop)| Hop { hook: &hooks[hook], ..hop }).collect())
+            .collect();
+        let flow = FlowRecord { sequence: (!firsts).into(), ..samples::tcp(&hooks[0]) };
+        let flows: Vec<_> = paths.iter().map(|path| FlowRecord { path, ..flow.clone() }).collect();
+        let [request] = write(1 << 20, flows.iter().map(Record::Flow)).try_into().unwrap();
+        for (record, flow) in decode(&request).log_records.iter().zip(&flows) {
+            assert_same(record, Record::Flow(flow));
+        }
+    }
+}
+
+/// Of few that are alike, and the number of its hook.
+fn any_hop() -> impl Strategy<Value = (usize, Hop<'static>)> {
+    static HOOK: LazyLock<Hook> = LazyLock::new(samples::hook);
+    let mac = || prop_oneof![Just(Mac([0; 6])), Just(Mac([0, 0, 0, 0, 0, 0xab]))];
+    let places = (0_usize..3, any::<bool>(), proptest::option::of((mac(), mac())));
+    let counts = (any::<u64>(), 0_u64..300);
+    (places, counts, any::<u64>(), any::<i64>(), proptest::option::weighted(0.9, any::<u64>())).prop_map(
+        |((hook, is_reverse, macs), (packets, bytes), first, offset, lost)| {
+            let counts = Counts { packets, bytes };
+            (hook, Hop { hook: &HOOK, is_reverse, macs, first: MonotonicTime(first), offset, counts, lost })
+        },
+    )
 }

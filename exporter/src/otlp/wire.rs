@@ -88,12 +88,12 @@ fn groups(value: u64) -> u64 {
 
 /// The lowest 7 bits: all of a length that takes one byte.
 #[inline(always)]
-fn low_bits(length: usize) -> u8 {
+const fn low_bits(length: usize) -> u8 {
     (length as u64 & 0x7f) as u8
 }
 
 /// Bytes that a varint takes.
-pub(super) fn varint_len(value: u64) -> usize {
+pub(super) const fn varint_len(value: u64) -> usize {
     (value | 1).ilog2() as usize / 7 + 1
 }
 
@@ -136,7 +136,18 @@ pub(super) fn put_text(out: &mut Vec<u8>, tag: u8, key: &str, value: &[u8]) {
 }
 
 /// `KeyValue` with an integer. Protobuf writes a negative `int64` as the 64 bits of its two's complement.
+#[inline(always)]
 pub(super) fn put_int(out: &mut Vec<u8>, tag: u8, key: &str, value: i64) {
+    if let Ok(small @ ..0x80) = u8::try_from(value) {
+        put_key(out, tag, key, 2);
+        out.extend_from_slice(&[INT_VALUE, small]);
+    } else {
+        put_large_int(out, tag, key, value);
+    }
+}
+
+/// One that takes more than a byte.
+fn put_large_int(out: &mut Vec<u8>, tag: u8, key: &str, value: i64) {
     let (bytes, len) = varint_bytes(value.cast_unsigned());
     put_key(out, tag, key, 1 + len);
     out.push(INT_VALUE);
@@ -150,6 +161,7 @@ pub(super) fn put_double(out: &mut Vec<u8>, tag: u8, key: &str, value: f64) {
 }
 
 /// `KeyValue` with an array of strings.
+#[inline(always)]
 pub(super) fn put_texts<'a>(
     out: &mut Vec<u8>,
     tag: u8,
@@ -159,32 +171,42 @@ pub(super) fn put_texts<'a>(
     let array_len = values.clone().map(|value| delimited_len(string_len(value))).sum();
     put_array(out, tag, key, array_len);
     for value in values {
-        out.push(ARRAY_ELEMENT);
-        put_varint(out, string_len(value) as u64);
-        put_string(out, value.as_bytes());
+        let len = string_len(value);
+        if len < 0x80 {
+            out.extend_from_slice(&[ARRAY_ELEMENT, low_bits(len), STRING_VALUE, low_bits(value.len())]);
+            out.extend_from_slice(value.as_bytes());
+        } else {
+            out.push(ARRAY_ELEMENT);
+            put_varint(out, len as u64);
+            put_string(out, value.as_bytes());
+        }
     }
 }
 
 /// `KeyValue` with an array of integers.
+#[inline(always)]
 pub(super) fn put_ints(out: &mut Vec<u8>, tag: u8, key: &str, values: impl Iterator<Item = i64> + Clone) {
     let array_len = values.clone().map(|value| delimited_len(int_len(value))).sum();
     put_array(out, tag, key, array_len);
     for value in values {
-        out.push(ARRAY_ELEMENT);
-        put_varint(out, int_len(value) as u64);
-        out.push(INT_VALUE);
-        put_varint(out, value.cast_unsigned());
+        let (bytes, len) = varint_bytes(value.cast_unsigned());
+        out.extend_from_slice(&[ARRAY_ELEMENT, low_bits(1 + len), INT_VALUE]);
+        push_varint(out, &bytes, len);
     }
 }
 
 /// `KeyValue` with an array of floating point numbers.
+#[inline(always)]
 pub(super) fn put_doubles(out: &mut Vec<u8>, tag: u8, key: &str, values: impl Iterator<Item = f64> + Clone) {
+    /// Of an `AnyValue`, and of the element that it is.
     const LEN: usize = 9;
-    put_array(out, tag, key, values.clone().count() * delimited_len(LEN));
+    const ELEMENT: usize = delimited_len(LEN);
+    put_array(out, tag, key, values.clone().count() * ELEMENT);
     for value in values {
-        out.push(ARRAY_ELEMENT);
-        put_varint(out, LEN as u64);
-        put_fixed64(out, DOUBLE_VALUE, value.to_bits());
+        let mut element = [0; ELEMENT];
+        element[..3].copy_from_slice(&[ARRAY_ELEMENT, low_bits(LEN), DOUBLE_VALUE]);
+        element[3..].copy_from_slice(&value.to_bits().to_le_bytes());
+        out.extend_from_slice(&element);
     }
 }
 
@@ -194,6 +216,7 @@ fn int_len(value: i64) -> usize {
 }
 
 /// A `KeyValue` up to the elements of its array, of which the caller writes `len` bytes.
+#[inline(always)]
 fn put_array(out: &mut Vec<u8>, tag: u8, key: &str, len: usize) {
     put_key(out, tag, key, delimited_len(len));
     out.push(ARRAY_VALUE);
@@ -241,7 +264,7 @@ fn string_len(value: &str) -> usize {
 }
 
 /// A field of `len` bytes with its tag and length.
-fn delimited_len(len: usize) -> usize {
+const fn delimited_len(len: usize) -> usize {
     1 + varint_len(len as u64) + len
 }
 

@@ -93,8 +93,14 @@ impl Accounting {
         networks.iter().find(|network| **network == now).or(networks.first()).copied().unwrap_or(now)
     }
 
-    /// Takes an observation of the packets that `side` sent.
-    pub(super) fn take(&mut self, side: Side, observation: &Observation, hooks: &Hooks, shared: &mut Shared) {
+    /// Takes an observation of the packets that `side` sent. Says whether [`first`](Self::first) may be another one than before.
+    pub(super) fn take(
+        &mut self,
+        side: Side,
+        observation: &Observation,
+        hooks: &Hooks,
+        shared: &mut Shared,
+    ) -> bool {
         let new = Lead::of(observation);
         let lead = self.leads[side as usize].get_or_insert_with(|| {
             shared.uses.add(new.hook);
@@ -105,16 +111,20 @@ impl Accounting {
             *lead = Lead { ways: lead.ways, ..new };
         }
         let is_same = |known: &&mut Tally| known.hook == observation.hook && known.side == side;
-        let known = if let Some(known) = self.tallies.iter_mut().find(is_same) {
+        let (known, mut may_move) = if let Some(known) = self.tallies.iter_mut().find(is_same) {
+            let before = known.first;
             known.add(observation);
-            *known
+            (*known, known.first != before)
         } else {
             lead.ways.add(Ways::UNCLEAR, observation.is_to_many());
             self.begin(Tally::of(side, observation), hooks, shared)
         };
         if let Some(lead) = &mut self.leads[side as usize] {
+            let had_left = lead.left;
             lead.left |= is_left_by(lead, &known, hooks);
+            may_move |= lead.left && (!had_left || known.first == observation.first);
         }
+        may_move
     }
 
     /// The first packet since the last record that the next one will count.
@@ -158,8 +168,9 @@ impl Accounting {
         }
     }
 
-    /// A hook's first packets of a side in the interval. Gives them back with what is known of them.
-    fn begin(&mut self, mut tally: Tally, hooks: &Hooks, shared: &mut Shared) -> Tally {
+    /// A hook's first packets of a side in the interval. Gives them back with what is known of them, and says whether others may account
+    /// than before.
+    fn begin(&mut self, mut tally: Tally, hooks: &Hooks, shared: &mut Shared) -> (Tally, bool) {
         shared.uses.add(tally.hook);
         let len = self.tallies.len();
         if len == 0 {
@@ -174,11 +185,11 @@ impl Accounting {
         if self.lead(tally.side).is_some_and(is_other) {
             tally.accounts = false;
             self.tallies.push(tally);
-            return tally;
+            return (tally, false);
         }
         self.tallies.push(tally);
         self.tell_apart(None, hooks);
-        self.tallies.last().copied().unwrap_or(tally)
+        (self.tallies.last().copied().unwrap_or(tally), true)
     }
 
     /// Finds out which hooks account, from what was seen so far; what is read with others of its reading may yet change it.
@@ -258,7 +269,10 @@ impl Accounting {
                 share.add(tally, counted);
                 settled.accounted.push((side, tally.hook, counted));
             }
-            ledger.on_path(tally.hook, tally.counts - counted);
+            let passed = tally.counts - counted;
+            if !passed.is_zero() {
+                ledger.on_path(tally.hook, passed);
+            }
         }
     }
 

@@ -173,7 +173,7 @@ impl Flow {
         !self.excluded && (self.is_pending() || self.conversation.is_tcp())
     }
 
-    /// Takes an observation of the packets that `side` sent.
+    /// Takes an observation of the packets that `side` sent. Says whether [`first`](Self::first) may be another one than before.
     pub(super) fn absorb(
         &mut self,
         side: Side,
@@ -181,7 +181,7 @@ impl Flow {
         reading: Reading,
         hooks: &Hooks,
         shared: &mut Shared,
-    ) {
+    ) -> bool {
         if self.is_closing() {
             self.stirred.add(side);
         }
@@ -193,10 +193,11 @@ impl Flow {
             self.tcp.absorb(side, observation, reading);
             self.handshake.absorb(side, observation, hooks.get(observation.hook));
         }
-        if !self.excluded {
-            self.quality.absorb(side, observation, hooks.get(observation.hook));
-            self.accounting.take(side, observation, hooks, shared);
+        if self.excluded {
+            return false;
         }
+        self.quality.absorb(side, observation, hooks.get(observation.hook));
+        self.accounting.take(side, observation, hooks, shared)
     }
 
     /// Takes packets that `side` sent and the kernel dropped. Says whether there was room.

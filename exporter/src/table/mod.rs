@@ -263,8 +263,7 @@ impl FlowTable {
             slot
         });
         let flow = &mut self.flows[slot];
-        let before = flow.first();
-        flow.absorb(side, observation, self.reading, out.hooks, &mut self.shared);
+        let is_first = flow.absorb(side, observation, self.reading, out.hooks, &mut self.shared);
         if flow.is_excluded() {
             out.ledger.excluded(observation.hook, observation.counts);
         }
@@ -275,7 +274,7 @@ impl FlowTable {
             flow.close(out.clock.monotonic(), self.reading);
             self.wheel.cancel(slot);
             self.closing.push(slot);
-        } else if flow.is_excluded() || flow.first() != before {
+        } else if flow.is_excluded() || is_first {
             self.look_at(slot);
         }
     }

@@ -109,6 +109,11 @@ impl Way {
                 self.begin(!is_silent);
                 return None;
             }
+            if is_silent {
+                // As mostly: the stretch is in the interval, and nothing has to be kept.
+                let mut counted: SmallVec<[Counted; 4]> = tallies.iter().map(Counted::of).collect();
+                return self.end_stretch(&mut counted, readings, hooks);
+            }
             self.counted.reserve_exact(tallies.len());
         }
         for counted in tallies.iter().map(Counted::of) {
@@ -129,9 +134,19 @@ impl Way {
         for Counted { hook, .. } in &counted {
             uses.remove(*hook);
         }
+        self.end_stretch(&mut counted, readings, hooks)
+    }
+
+    /// Says what was lost between the hooks that counted this in the stretch, if that is known, and begins the next one.
+    fn end_stretch(
+        &mut self,
+        counted: &mut [Counted],
+        readings: Readings,
+        hooks: &Hooks,
+    ) -> Option<Passages> {
         let is_whole = !self.is_open && !self.is_cut;
         self.begin(false);
-        is_whole.then(|| compare(&mut counted, readings.overflowed, hooks)).flatten()
+        is_whole.then(|| compare(counted, readings.overflowed, hooks)).flatten()
     }
 
     /// The flow is over.
