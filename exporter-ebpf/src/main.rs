@@ -146,7 +146,9 @@ fn plain<const VERSION: u8, const SAMPLED: bool>(
                 filter::leave_out(&packet.key, wire, Reason::SampledOut);
                 return Plain::Done;
             }
-            let Some((number, shown)) = account::known::<VERSION>(packet, wire) else { return Plain::Unknown };
+            let Some((number, shown)) = account::known::<VERSION>(packet, wire) else {
+                return Plain::Unknown;
+            };
             quality::note_plain(context, packet, wire, number, shown);
             if shown.is_notable && payload::are_shipped() {
                 payload::look_again(context, Counted::later(number, shown), link, direction);

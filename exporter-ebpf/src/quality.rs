@@ -11,8 +11,8 @@ use aya_ebpf::programs::TcContext;
 use packet::{Fragment, Frame, Header, MAX_OFFSET, Packet, Segment, SentAt, Wire};
 
 use crate::account::Counted;
-use crate::entry::Shown;
 use crate::clock;
+use crate::entry::Shown;
 use crate::frame::DirectFrame;
 use crate::globals::constant;
 use crate::maps::TCP_QUALITY;

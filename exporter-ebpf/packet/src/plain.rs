@@ -20,6 +20,7 @@ const IPV6_LEN: u32 = 40;
 
 /// Reads a packet of an IP version, or writes nothing and gives `None`. One version at a time, so that what follows knows which.
 #[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "takes ports out of a word")]
 pub fn parse_plain<'packet, F: Frame + ?Sized, const VERSION: u8>(
     frame: &F,
     link: Link,
