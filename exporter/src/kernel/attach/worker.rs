@@ -4,6 +4,7 @@
 //! between, because attaching by TCX takes 14 ms and interfaces come in hundreds. So a backlog never acts on what is long gone.
 
 mod first;
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
@@ -164,22 +165,6 @@ impl Worker {
         Ok(())
     }
 
-    /// Whether packets of each interface are seen.
-    fn is_whole(&self) -> bool {
-        let is_waiting = self.pairs.as_ref().is_some_and(|pairs| pairs.undecided().next().is_some());
-        let is_seen = |interface: &Interface| {
-            let ifindex = interface.ifindex;
-            interface.is_loopback || self.is_hooked(ifindex) || self.seen_elsewhere.contains(&ifindex)
-        };
-        !is_waiting && self.interfaces.values().all(is_seen)
-    }
-
-    /// Says whether packets may go by unseen.
-    fn tell_whole(&self, is_whole: bool) {
-        let now = is_whole.then(|| Clock::now().monotonic());
-        lock(&self.registry).set_whole(self.scope, now);
-    }
-
     /// Takes in the events, and lets go of what left: a TCX link would follow its interface into the other namespace.
     fn look(&mut self) -> Result<(), NetlinkError> {
         let Self { watch, interfaces, pending, failed, .. } = self;
@@ -245,17 +230,15 @@ impl Worker {
     fn settle(&mut self, interface: &Interface) -> Result<Vec<HookError>, Skip> {
         let chosen = self.selection.decide(interface);
         let pairs = &mut self.pairs;
-        match chosen
-            .and_then(|link| pairs.as_mut().map_or(Ok(link), |pairs| pairs.decide(interface).map(|()| link)))
-        {
-            Ok(link) => {
-                self.seen_elsewhere.remove(&interface.ifindex);
-                Ok(self.hook(interface, link))
-            }
+        let decided = chosen
+            .and_then(|link| pairs.as_mut().map_or(Ok(link), |pairs| pairs.decide(interface).map(|()| link)));
+        self.seen_elsewhere.remove(&interface.ifindex);
+        if decided == Err(Skip::Peer) {
+            self.seen_elsewhere.insert(interface.ifindex);
+        }
+        match decided {
+            Ok(link) => Ok(self.hook(interface, link)),
             Err(skip) => {
-                if skip == Skip::Peer {
-                    self.seen_elsewhere.insert(interface.ifindex);
-                }
                 self.unhook(interface, skip);
                 Err(skip)
             }

@@ -1,6 +1,7 @@
 //! A full table, and what a flow costs.
 
 use crate::flow::EndReason;
+use crate::table::accounting::Tally;
 use crate::table::flow::Flow;
 use crate::table::tests::support::*;
 
@@ -38,4 +39,5 @@ fn a_full_table_ends_a_closed_connection_first() {
 #[test]
 fn a_flow_is_small() {
     assert!(size_of::<Flow>() <= 336, "{} bytes", size_of::<Flow>());
+    assert!(size_of::<Tally>() <= 48, "{} bytes", size_of::<Tally>());
 }
