@@ -34,9 +34,10 @@ pub trait AttributeSink {
     fn ints(&mut self, attribute: Attribute, values: impl Iterator<Item = i64> + Clone);
     /// A list of floating point numbers, which may be walked twice.
     fn doubles(&mut self, attribute: Attribute, values: impl Iterator<Item = f64> + Clone);
-    /// What `give` gives, which depends on the bytes `of` alone. A sink may keep what it makes of it for the next record of equal ones.
-    fn alike(&mut self, of: &[u8], give: impl FnOnce(&mut Self)) {
-        let _ = of;
+    /// What `give` gives, which depends on nothing but the bytes that `key` writes. A sink may keep what it makes of it for the next
+    /// record with an equal key.
+    fn alike(&mut self, key: impl FnOnce(&mut Vec<u8>), give: impl FnOnce(&mut Self)) {
+        let _ = key;
         give(self);
     }
 }

@@ -16,7 +16,7 @@ const AWAITED_ENTRIES: u32 = 16_384;
 const AWAITED_BYTES: u64 = 128;
 
 /// Tuples times reasons of dropped packets that each generation tells apart.
-const DROP_ENTRIES: u32 = 2048;
+pub(super) const DROP_ENTRIES: u32 = 2048;
 /// Key, value and the kernel's own part of such an entry.
 const DROP_BYTES: u64 = 128;
 

@@ -227,12 +227,12 @@ impl AttributeSink for LogAttributes<'_> {
         wire::put_doubles(self.out, ATTRIBUTES, attribute.key, values);
     }
 
-    fn alike(&mut self, of: &[u8], give: impl FnOnce(&mut Self)) {
-        if let Some(bytes) = self.alike.find(of) {
+    fn alike(&mut self, key: impl FnOnce(&mut Vec<u8>), give: impl FnOnce(&mut Self)) {
+        if let Some(bytes) = self.alike.find(key) {
             return self.out.extend_from_slice(bytes);
         }
         let begin = self.out.len();
         give(self);
-        self.alike.keep(of, &self.out[begin..]);
+        self.alike.keep(&self.out[begin..]);
     }
 }

@@ -9,7 +9,7 @@ use crate::flow::{FlowRecord, Hop, text};
 /// Gives the path of a record that has one.
 pub(super) fn path(record: &FlowRecord<'_>, sink: &mut impl AttributeSink) {
     let hops = record.path.iter();
-    sink.alike(&key(record.path), |sink| places(record.path, sink));
+    sink.alike(|key| write_key(record.path, key), |sink| places(record.path, sink));
     sink.ints(attribute::NETWORK_FLOW_PATH_BYTES, hops.clone().map(|hop| integer(hop.counts.bytes)));
     sink.ints(attribute::NETWORK_FLOW_PATH_PACKETS, hops.clone().map(|hop| integer(hop.counts.packets)));
     // Later on, the first packet of the interval at one hook need not be that at the next.
@@ -49,8 +49,7 @@ fn places(path: &[Hop<'_>], sink: &mut impl AttributeSink) {
 }
 
 /// All that [`places`] depends on: equal keys are those of equal attributes.
-fn key(path: &[Hop<'_>]) -> SmallVec<[u8; 128]> {
-    let mut key = SmallVec::new();
+fn write_key(path: &[Hop<'_>], key: &mut Vec<u8>) {
     for Hop { hook, is_reverse, macs, .. } in path {
         let [source, destination] =
             macs.map_or([[0; 6]; 2], |(source, destination)| [source.0, destination.0]);
@@ -63,7 +62,6 @@ fn key(path: &[Hop<'_>]) -> SmallVec<[u8; 128]> {
         key.extend_from_slice(&of_hop);
         key.extend_from_slice(hook.interface.as_bytes());
     }
-    key
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a double holds 104 days in nanoseconds exactly")]

@@ -12,6 +12,7 @@ use abi::{DropKey, DropTally, Untold};
 use aya::Ebpf;
 use aya::maps::{HashMap, MapData, PerCpuArray};
 use aya::programs::{BtfTracePoint, ProgramError, ProgramFd};
+use aya::sys::SyscallError;
 
 pub(super) use self::layout::Layout;
 use self::reasons::Reasons;
@@ -21,6 +22,7 @@ use crate::flow::{Counts, Dropped};
 use crate::kernel::btf::BtfError;
 use crate::kernel::decode;
 use crate::kernel::reader::{ReadError, at, take};
+use crate::kernel::sizes::DROP_ENTRIES;
 use crate::kernel::sys;
 
 /// Of which flows dropped packets are told.
@@ -119,10 +121,11 @@ impl DropReader {
         mut take: impl FnMut(&Dropped),
     ) -> Result<(), ReadError> {
         let (drops, name) = (&mut self.generations[generation as usize], DROPS[generation as usize]);
-        let mut keys = Vec::new();
-        for entry in drops.iter() {
-            let (key, tally) = entry.map_err(at(name))?;
-            keys.push(key);
+        let entries = sys::take_all(drops, DROP_ENTRIES).map_err(|io_error| ReadError::Map {
+            name,
+            source: SyscallError { call: "bpf_map_lookup_and_delete_batch", io_error }.into(),
+        })?;
+        for (key, tally) in entries {
             take(&Dropped {
                 tuple: decode::tuple(&key.observed().unpack()),
                 scope: (key.namespace != 0).then(|| scope(key.namespace)).flatten(),
@@ -132,7 +135,7 @@ impl DropReader {
                 last: MonotonicTime(tally.last_ns.max(tally.first_ns)),
             });
         }
-        keys.iter().try_for_each(|key| drops.remove(key)).map_err(at(name))
+        Ok(())
     }
 
     /// How often the kernel left the program out, since it was loaded.

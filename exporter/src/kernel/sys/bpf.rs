@@ -10,6 +10,7 @@ pub(super) enum Command {
     MapUpdateElem = 2,
     ProgTestRun = 10,
     ObjGetInfoByFd = 15,
+    MapLookupAndDeleteBatch = 25,
     LinkCreate = 28,
 }
 
