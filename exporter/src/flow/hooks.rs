@@ -54,7 +54,7 @@ impl Hooks {
         let id = self.find_or_add(hook.scope, hook.ifindex, hook.direction);
         let Entry { hook: known, state, attached, network, leads_into, is_placed } =
             &mut self.entries[id.0 as usize];
-        *leads_into = hook.leads_to.and_then(|number| self.networks.peer(hook.scope, number));
+        *leads_into = peer_of(&hook, &self.networks);
         *known = hook;
         if !*is_placed {
             *network = network_of(known, &self.networks).unwrap_or(*network);
@@ -139,7 +139,7 @@ impl Hooks {
         let mut has_moved = false;
         for Entry { hook, network, leads_into, is_placed, .. } in entries {
             if is_other || !*is_placed {
-                *leads_into = hook.leads_to.and_then(|number| networks.peer(hook.scope, number));
+                *leads_into = peer_of(hook, networks);
                 // Nothing is known of a namespace that left any more, and its hooks stay where they were.
                 let before = std::mem::replace(network, network_of(hook, networks).unwrap_or(*network));
                 has_moved |= std::mem::replace(is_placed, true) && before != *network;
@@ -254,6 +254,11 @@ fn network_of(hook: &Hook, networks: &Networks) -> Option<NetworkId> {
         Role::Loopback => Some(NetworkId::loopback(hook.scope)),
         _ => networks.get(hook.scope),
     }
+}
+
+/// The namespace that an interface's other end is in, if it is followed.
+fn peer_of(hook: &Hook, networks: &Networks) -> Option<u32> {
+    networks.peer(hook.scope, hook.leads_to?)
 }
 
 #[cfg(test)]

@@ -276,7 +276,9 @@ proptest! {
         let flow = FlowRecord { sequence: (!firsts).into(), ..samples::tcp(&hooks[0]) };
         let flows: Vec<_> = paths.iter().map(|path| FlowRecord { path, ..flow.clone() }).collect();
         let [request] = write(1 << 20, flows.iter().map(Record::Flow)).try_into().unwrap();
-        for (record, flow) in decode(&request).log_records.iter().zip(&flows) {
+        let records = decode(&request).log_records;
+        assert_eq!(records.len(), flows.len());
+        for (record, flow) in records.iter().zip(&flows) {
             assert_same(record, Record::Flow(flow));
         }
     }

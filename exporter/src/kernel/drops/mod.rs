@@ -121,10 +121,8 @@ impl DropReader {
         mut take: impl FnMut(&Dropped),
     ) -> Result<(), ReadError> {
         let (drops, name) = (&mut self.generations[generation as usize], DROPS[generation as usize]);
-        let entries = sys::take_all(drops, DROP_ENTRIES).map_err(|io_error| ReadError::Map {
-            name,
-            source: SyscallError { call: "bpf_map_lookup_and_delete_batch", io_error }.into(),
-        })?;
+        let refused = |io_error| SyscallError { call: "bpf_map_lookup_and_delete_batch", io_error }.into();
+        let entries = sys::take_all(drops, DROP_ENTRIES).map_err(refused).map_err(at(name))?;
         for (key, tally) in entries {
             take(&Dropped {
                 tuple: decode::tuple(&key.observed().unpack()),

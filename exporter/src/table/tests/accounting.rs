@@ -42,6 +42,7 @@ fn the_role_decides_before_the_time_and_an_ingress_before_an_egress() {
     for (roles, hook) in [
         ([Role::Uplink, Role::PodPort], 3),
         ([Role::PodPort, Role::Uplink], 1),
+        ([Role::Management, Role::PodPort], 3),
         ([Role::Member, Role::Uplink], 3),
         ([Role::Upper, Role::Uplink], 3),
         ([Role::Uplink, Role::Bridge], 1),
