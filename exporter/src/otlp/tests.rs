@@ -267,8 +267,13 @@ proptest! {
         paths in proptest::collection::vec(proptest::collection::vec(any_hop(), 1..4), 1..100),
         firsts in any::<bool>(),
     ) {
-        let hooks = [("a", Direction::Ingress), ("a", Direction::Egress), ("aa", Direction::Ingress)]
-            .map(|(name, direction)| Hook::named(0, 9, direction, name));
+        let of = [
+            ("a", Direction::Ingress),
+            ("a", Direction::Egress),
+            ("aa", Direction::Ingress),
+            ("b", Direction::Ingress),
+        ];
+        let hooks = of.map(|(name, direction)| Hook::named(0, 9, direction, name));
         let paths: Vec<Vec<Hop<'_>>> = paths
             .into_iter()
             .map(|path| path.into_iter().map(|(hook, hop)| Hop { hook: &hooks[hook], ..hop }).collect())
@@ -288,7 +293,7 @@ proptest! {
 fn any_hop() -> impl Strategy<Value = (usize, Hop<'static>)> {
     static HOOK: LazyLock<Hook> = LazyLock::new(samples::hook);
     let mac = || prop_oneof![Just(Mac([0; 6])), Just(Mac([0, 0, 0, 0, 0, 0xab]))];
-    let places = (0_usize..3, any::<bool>(), proptest::option::of((mac(), mac())));
+    let places = (0_usize..4, any::<bool>(), proptest::option::of((mac(), mac())));
     let counts = (any::<u64>(), 0_u64..300);
     (places, counts, any::<u64>(), any::<i64>(), proptest::option::weighted(0.9, any::<u64>())).prop_map(
         |((hook, is_reverse, macs), (packets, bytes), first, offset, lost)| {
