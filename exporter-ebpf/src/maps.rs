@@ -4,8 +4,8 @@ use core::mem::MaybeUninit;
 
 use abi::maps::{FRAGMENT_ENTRIES, LOSS_ENTRIES};
 use abi::{
-    Awaited, Bucket, Captured, Entry, FragmentKey, FragmentPorts, LossKey, LossSlot, Reason, Taken, Tally,
-    TcpQuality, Timings,
+    Awaited, Batch, Bucket, Entry, FragmentKey, FragmentPorts, Frame, LossKey, LossSlot, Reason, Taken,
+    Tally, TcpQuality, Timings,
 };
 use aya_ebpf::bindings::BPF_F_MMAPABLE;
 use aya_ebpf::macros::map;
@@ -30,9 +30,13 @@ pub(crate) static TAKEN: Array<Taken> = Array::with_max_entries(2, BPF_F_MMAPABL
 #[map(name = "CONTROL_V1")]
 pub(crate) static CONTROL: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
-/// What user space says of the frame that it hands over, if it does. User space has it mapped, so that a frame costs it no call more.
-#[map(name = "CAPTURED_V1")]
-pub(crate) static CAPTURED: Array<Captured> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+/// The frames that user space hands over, if it does. User space has it mapped, so that they cost it no call more.
+#[map(name = "BATCH_V1")]
+pub(crate) static BATCH: Array<Batch> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+/// Their first bytes. Mapped as well; user space sets its size.
+#[map(name = "BYTES_V1")]
+pub(crate) static BYTES: Array<[u8; Frame::MOST_BYTES]> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// The packet that a CPU is working on, if it is not a plain one.
 #[map(name = "PACKET_V1")]
