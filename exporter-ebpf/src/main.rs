@@ -18,6 +18,7 @@
 )]
 
 mod account;
+mod bounds;
 mod clock;
 mod drops;
 mod entry;

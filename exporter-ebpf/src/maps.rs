@@ -12,6 +12,8 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray, PerCpuHashMap, RingBuf};
 use packet::Packet;
 
+use crate::frame::Headers;
+
 /// What was seen: entries of generation 0, then those of generation 1. Preallocated: a new entry costs no allocation, and the
 /// memory is charged at the start. User space has it mapped.
 #[map(name = "ENTRIES_V3")]
@@ -56,13 +58,9 @@ pub(crate) static UNATTRIBUTED: PerCpuArray<Tally> =
 pub(crate) static FRAGMENTS: LruHashMap<FragmentKey, FragmentPorts> =
     LruHashMap::with_max_entries(FRAGMENT_ENTRIES, 0);
 
-/// Bytes of headers in [`HEADERS`]: no chain of headers that a sender has use for is longer.
-pub(crate) const HEADERS_LEN: u32 = 512;
-
-/// Where a packet's headers are copied to when they lie outside its linear part; 8 bytes more are scratch memory.
-#[map(name = "HEADERS_V1")]
-pub(crate) static HEADERS: PerCpuArray<[u64; HEADERS_LEN as usize / 8 + 1]> =
-    PerCpuArray::with_max_entries(1, 0);
+/// Where a packet's headers are copied to when they lie outside its linear part.
+#[map(name = "HEADERS_V2")]
+pub(crate) static HEADERS: PerCpuArray<Headers> = PerCpuArray::with_max_entries(1, 0);
 
 /// What the user does not want to see, by CPU and hook: slots of generation 0, then those of generation 1. Mapped.
 #[map(name = "LOSS_SLOTS_V1")]

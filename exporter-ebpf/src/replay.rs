@@ -17,6 +17,7 @@ use aya_ebpf::programs::TcContext;
 use packet::{Link, Packet, Wire};
 
 use crate::account::Counted;
+use crate::bounds::length;
 use crate::globals::constant;
 use crate::maps::{BATCH, BYTES};
 use crate::{NEXT, clock, entry, filter};
@@ -59,7 +60,11 @@ fn put_next(context: &TcContext) -> bool {
 /// Makes these bytes the packet.
 #[inline(always)]
 fn put(context: &TcContext, bytes: *const u8, len: u32) -> bool {
-    if len == 0 || len > Frame::MOST_BYTES as u32 {
+    if len == 0 {
+        return false;
+    }
+    let len = length::<{ (Frame::MOST_BYTES as u32).next_power_of_two() }>(len);
+    if len > Frame::MOST_BYTES as u32 {
         return false;
     }
     let skb = context.skb.skb;
