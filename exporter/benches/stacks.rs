@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use exporter::flow::{Hooks, NetworkId, Tuple, Unopened};
-use exporter::kernel::{Scopes, Stacks};
+use exporter::kernel::{Opening, Scopes, Stacks};
 use flow_tests::isolated;
 use flow_tests::netns::Netns;
 use nix::sys::resource::{UsageWho, getrusage};
@@ -131,11 +131,9 @@ fn flow(client: Ipv4Addr, client_port: u16, server: Ipv4Addr, port: u16) -> Unop
 fn ask(stacks: &mut Stacks, flows: &[Unopened]) -> usize {
     stacks.refresh();
     let hooks = Hooks::default();
-    let is_told = |flow: &&Unopened| {
-        stacks
-            .opener(flow, &hooks)
-            .or_else(|| stacks.server(flow, &hooks))
-            .is_some_and(|to| to == flow.packets)
+    let is_told = |flow: &&Unopened| match stacks.opening(flow, &hooks) {
+        Opening::By(opener) => opener == flow.packets,
+        Opening::Unknown | Opening::Later => stacks.server(flow, &hooks) == Some(flow.packets),
     };
     flows.iter().filter(is_told).count()
 }

@@ -52,6 +52,6 @@ pub use self::reader::{ReadError, Reader};
 pub use self::selection::{Selection, Skip};
 pub use self::sizes::Sizes;
 pub use self::spares::Spares;
-pub use self::stacks::{Sockets, SocketsError, Stacks};
+pub use self::stacks::{Opening, Sockets, SocketsError, Stacks};
 pub use self::sys::{GracePeriod, PacketContext, attach_tcx, test_run};
 pub use self::topology::Topology;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::flow::{Hooks, Unopened};
-use crate::kernel::Stacks;
+use crate::kernel::{Opening, Stacks};
 use crate::sync::lock;
 use crate::table::FlowTable;
 
@@ -46,15 +46,23 @@ impl Origins {
             return;
         }
         stacks.refresh();
+        let is_last = within == AT_THE_END;
+        stacks.list_zones(&self.waiting, hooks, is_last, within);
+        let mut later = Vec::new();
         while let Some(unopened) = self.waiting.pop_front() {
-            if let Some(opener) = stacks.opener(&unopened, hooks) {
-                table.set_opener(unopened.network, &opener);
-            } else if let Some(server) = stacks.server(&unopened, hooks) {
-                table.set_server(unopened.network, &server);
+            match stacks.opening(&unopened, hooks) {
+                Opening::By(opener) => table.set_opener(unopened.network, &opener),
+                Opening::Later if !is_last => later.push(unopened),
+                Opening::Later | Opening::Unknown => {
+                    if let Some(server) = stacks.server(&unopened, hooks) {
+                        table.set_server(unopened.network, &server);
+                    }
+                }
             }
             if begin.elapsed() >= within {
-                return;
+                break;
             }
         }
+        self.waiting.extend(later);
     }
 }

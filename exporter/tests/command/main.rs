@@ -45,6 +45,7 @@ mod tshark;
 mod tshark_facts;
 mod tshark_tcp;
 mod ways;
+mod zones;
 
 use std::process::ExitCode;
 
@@ -53,7 +54,7 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 162] = [
+    let tests: [Test; 165] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -119,7 +120,10 @@ fn main() -> ExitCode {
             "connection_tracking_tells_who_began_behind_a_translation",
             orientation::conntrack_behind_a_translation,
         ),
-        ("connection_tracking_in_zones_tells_what_is_in_the_default_one", orientation::conntrack_in_zones),
+        ("connection_tracking_in_a_zone_tells_who_began", zones::one),
+        ("zones_that_agree_tell_who_began", zones::that_agree),
+        ("zones_that_contradict_each_other_do_not_tell", zones::that_contradict),
+        ("both_sides_of_a_translation_in_a_zone_are_found", zones::with_a_translation),
         ("connection_tracking_that_began_late_does_not_tell", orientation::conntrack_that_began_late),
         ("a_udp_server_that_answers_did_not_begin", orientation::datagrams),
         ("the_listening_socket_of_a_pod_tells_who_began", origins::listening_pod),

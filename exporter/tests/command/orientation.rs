@@ -45,7 +45,7 @@ pub(crate) fn listen(server: &Netns, address: SocketAddr) -> Result<TcpListener>
     Ok(server.enter(|| TcpListener::bind(address))??)
 }
 
-fn observe(namespace: &Netns) -> Result<Program> {
+pub(crate) fn observe(namespace: &Netns) -> Result<Program> {
     Program::start(command(namespace, &["flows", "--format", "json", "--interval", "1h"]))
 }
 
@@ -179,33 +179,6 @@ pub(crate) fn conntrack_behind_a_translation() -> Result<()> {
             told == evidence::CONNTRACK && record[attribute::SOURCE_PORT.key] == source.port(),
             "{record}"
         );
-    }
-    Ok(())
-}
-
-/// What is tracked in another zone neither tells nor misleads; where only the original direction is in one, its reply tells.
-pub(crate) fn conntrack_in_zones() -> Result<()> {
-    for (zone, is_told) in [("ct zone set 7", false), ("ct original zone set 7", true)] {
-        let routed = Routed::new()?;
-        routed.router.run(&[
-            "nft",
-            &format!(
-                "add table ip track; add chain ip track raw {{ type filter hook prerouting priority raw; }}; add rule ip track raw iifname rc {zone}"
-            ),
-        ])?;
-        if !is_told {
-            routed.router.run(&["nft", &format!("add rule ip track raw iifname rs {zone}")])?;
-        }
-        track(&routed.router)?;
-        let mut connection = open_unknown(&routed)?;
-        let program = observe(&routed.router)?;
-        connection.push()?;
-        let records = records(program)?;
-        if is_told {
-            ensure_source(&records, (CLIENT, connection.port()?), FAR_SERVER, evidence::CONNTRACK)?;
-        } else {
-            ensure_source(&records, (FAR_SERVER, UNKNOWN_PORT), CLIENT, evidence::FIRST_PACKET)?;
-        }
     }
     Ok(())
 }

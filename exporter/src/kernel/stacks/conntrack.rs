@@ -5,7 +5,7 @@
 //! up: it cannot know the window's scale and is liberal about it. Such an entry says nothing here, and neither does one that was
 //! offloaded, which has the same mark.
 //!
-//! Entries of the zone 0 are looked at.
+//! A question is about the zone 0; [`list`](Conntrack::list) gives the entries of all.
 
 use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -28,8 +28,11 @@ const MESSAGE: usize = 4;
 const CTA_TUPLE_ORIG: u16 = 1;
 const CTA_TUPLE_REPLY: u16 = 2;
 const CTA_PROTOINFO: u16 = 4;
+const CTA_ZONE: u16 = 18;
 const CTA_TUPLE_IP: u16 = 1;
 const CTA_TUPLE_PROTO: u16 = 2;
+/// Of one direction; that of both is `CTA_ZONE`.
+const CTA_TUPLE_ZONE: u16 = 3;
 const CTA_IP_V4: [u16; 2] = [1, 2];
 const CTA_IP_V6: [u16; 2] = [3, 4];
 const CTA_PROTO_NUM: u16 = 1;
@@ -45,6 +48,18 @@ const COUNT: &str = "/proc/sys/net/netfilter/nf_conntrack_count";
 /// Asks the connection tracking of the network namespace that the opening thread is in.
 pub(super) struct Conntrack {
     socket: Socket,
+    entries: usize,
+}
+
+/// An entry of a TCP connection that was seen opening.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Of the packets of the side that opened it, as they come.
+    pub(super) original: Tuple,
+    /// Of those that answer; not the reverse where addresses or ports are translated.
+    pub(super) reply: Tuple,
+    /// Whether a direction of it is in another zone than the default one.
+    pub(super) is_in_zone: bool,
 }
 
 /// Connection tracking cannot be asked.
@@ -64,8 +79,34 @@ impl Conntrack {
     /// # Errors
     /// Where the socket that asks cannot be had.
     pub(super) fn open() -> Result<Option<Self>, ConntrackError> {
-        let is_tracking = fs::read_to_string(COUNT).is_ok_and(|count| count.trim() != "0");
-        Ok(if is_tracking { Some(Self { socket: Socket::open(NETLINK_NETFILTER)? }) } else { None })
+        let entries = fs::read_to_string(COUNT).ok().and_then(|count| count.trim().parse().ok());
+        match entries {
+            None | Some(0) => Ok(None),
+            Some(entries) => Ok(Some(Self { socket: Socket::open(NETLINK_NETFILTER)?, entries })),
+        }
+    }
+
+    /// How many entries there were when it was opened.
+    pub(super) fn entries(&self) -> usize {
+        self.entries
+    }
+
+    /// Gives all entries that say who opened a connection to `take`, of all zones.
+    ///
+    /// # Errors
+    /// Where the kernel does not answer.
+    pub(super) fn list(&mut self, take: &mut dyn FnMut(&Entry)) -> Result<(), ConntrackError> {
+        // Of all families, which is AF_UNSPEC.
+        let request = Request::new(CT_GET, 0, &[0; MESSAGE]);
+        self.socket.dump(&request, |kind, body| {
+            if kind == CT_NEW
+                && let Some(entry) = entry(body)
+            {
+                take(&entry);
+            }
+            None::<()>
+        })?;
+        Ok(())
     }
 
     /// The tuple of the packets that the side sends which opened the connection of these packets: theirs or the reverse. `None` if
@@ -123,19 +164,35 @@ fn request(packets: &Tuple) -> Request {
     })
 }
 
+impl Entry {
+    /// The tuple of the packets of the side that opened the connection, on both sides of a translation.
+    pub(super) fn openers(&self) -> impl Iterator<Item = Tuple> {
+        std::iter::once(self.original).chain(self.reply.reverse())
+    }
+}
+
 /// The tuple of the side that opened the connection, by an entry of which `packets` are one direction.
 pub(super) fn opener(body: &[u8], packets: &Tuple) -> Option<Tuple> {
-    let entry = body.get(MESSAGE..)?;
-    if flags(entry)? & BE_LIBERAL != 0 {
-        return None;
-    }
-    if has(value(entry, CTA_TUPLE_ORIG)?, packets) {
+    let entry = entry(body)?;
+    if entry.original == *packets {
         Some(*packets)
-    } else if has(value(entry, CTA_TUPLE_REPLY)?, packets) {
+    } else if entry.reply == *packets {
         packets.reverse()
     } else {
         None
     }
+}
+
+/// What an entry says, if it says who opened a TCP connection.
+pub(super) fn entry(body: &[u8]) -> Option<Entry> {
+    let entry = body.get(MESSAGE..)?;
+    if flags(entry)? & BE_LIBERAL != 0 {
+        return None;
+    }
+    let [original, reply] = [value(entry, CTA_TUPLE_ORIG)?, value(entry, CTA_TUPLE_REPLY)?];
+    let is_in_zone = value(entry, CTA_ZONE).is_some()
+        || [original, reply].iter().any(|direction| value(direction, CTA_TUPLE_ZONE).is_some());
+    Some(Entry { original: tuple(original)?, reply: tuple(reply)?, is_in_zone })
 }
 
 /// What is noted of the side whose packets are the original direction.
@@ -144,15 +201,21 @@ fn flags(entry: &[u8]) -> Option<u8> {
     value(tcp, CTA_PROTOINFO_TCP_FLAGS_ORIGINAL)?.first().copied()
 }
 
-/// Whether a tuple of connection tracking is that of these packets.
-fn has(tuple: &[u8], packets: &Tuple) -> bool {
-    let addresses = value(tuple, CTA_TUPLE_IP).and_then(|ip| Some([address(ip, 0)?, address(ip, 1)?]));
-    let transport = value(tuple, CTA_TUPLE_PROTO);
-    let port = |at: usize| Some(u16::from_be_bytes(number(value(transport?, CTA_PROTO_PORTS[at])?, 0)?));
-    let protocol = transport.and_then(|transport| value(transport, CTA_PROTO_NUM)?.first().copied());
-    addresses == Some([packets.source, packets.destination])
-        && protocol == Some(TCP)
-        && (port(0), port(1)) == (packets.source_port, packets.destination_port)
+/// What connection tracking calls a tuple, of TCP.
+fn tuple(tuple: &[u8]) -> Option<Tuple> {
+    let (ip, transport) = (value(tuple, CTA_TUPLE_IP)?, value(tuple, CTA_TUPLE_PROTO)?);
+    let [source, destination] = [address(ip, 0)?, address(ip, 1)?];
+    let port = |at: usize| Some(u16::from_be_bytes(number(value(transport, CTA_PROTO_PORTS[at])?, 0)?));
+    let protocol = *value(transport, CTA_PROTO_NUM)?.first()?;
+    (protocol == TCP).then_some(Tuple {
+        source,
+        destination,
+        source_port: Some(port(0)?),
+        destination_port: Some(port(1)?),
+        protocol,
+        ip_version: if source.to_ipv4_mapped().is_some() { 4 } else { 6 },
+        icmp: None,
+    })
 }
 
 /// Source or destination.
@@ -239,6 +302,25 @@ mod tests {
         let there = packets();
         let entry = entry(&there, &there.reverse().unwrap(), 0x03 | BE_LIBERAL);
         assert_eq!(opener(&entry, &there), None);
+    }
+
+    #[test]
+    fn a_zone_is_of_an_entry_or_of_a_direction() {
+        let there = packets();
+        let back = there.reverse().unwrap();
+        let plain = entry(&there, &back, 0);
+        assert!(!super::entry(&plain).unwrap().is_in_zone);
+        let zone = Request::new(CT_NEW, 0, &[]).attribute(CTA_ZONE, &[0, 7]).finish(0, 0).split_off(HEADER);
+        assert!(super::entry(&[plain, zone].concat()).unwrap().is_in_zone);
+        let tuple = request(&there).finish(0, 0).split_off(HEADER + MESSAGE + ATTRIBUTE);
+        let zone = Request::new(CT_NEW, 0, &[]).attribute(CTA_TUPLE_ZONE, &[0, 7]).finish(0, 0);
+        let original = [tuple, zone[HEADER..].to_vec()].concat();
+        let entry = Request::new(CT_NEW, 0, &[0; MESSAGE]).attribute(CTA_TUPLE_ORIG, &original);
+        let entry = with_tuple(entry, CTA_TUPLE_REPLY, &back).nested(CTA_PROTOINFO, |info| {
+            info.nested(CTA_PROTOINFO_TCP, |tcp| tcp.attribute(CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, &[0, 0]))
+        });
+        let body = entry.finish(0, 0).split_off(HEADER);
+        assert_eq!(super::entry(&body), Some(Entry { original: there, reply: back, is_in_zone: true }));
     }
 
     #[test]

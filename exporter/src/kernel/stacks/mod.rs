@@ -12,10 +12,12 @@ mod servers;
 mod slot;
 mod sockets;
 mod stack;
+mod zones;
 
 pub use self::registry::Stacks;
 pub use self::sockets::{Sockets, SocketsError};
 pub(super) use self::stack::Stack;
+pub use self::zones::Opening;
 
 /// Reads a message of netlink as all that is asked for here: see [`crate::check`].
 #[cfg(any(test, feature = "check"))]
@@ -23,6 +25,12 @@ pub(super) fn check(body: &[u8], packets: &crate::flow::Tuple) {
     let _ = addresses::local(body);
     let opener = conntrack::opener(body, packets);
     assert!(opener.is_none() || opener == Some(*packets) || opener == packets.reverse(), "{opener:?}");
+    let mut zones = zones::Zones::default();
+    zones.want(packets);
+    let read =
+        zones.list(|take| conntrack::entry(body).iter().try_for_each(|entry| Ok::<_, ()>(take(entry))));
+    let opening = zones.opening(packets);
+    assert!(read.is_ok() && opening.is_none_or(|opening| opening != Opening::Later), "{opening:?}");
 }
 
 /// The same of a text below /proc.

@@ -1,7 +1,8 @@
 //! All stacks, and which of them to ask.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
@@ -10,6 +11,7 @@ use super::problem::Said;
 use super::servers::Servers;
 use super::sockets::{End, Sockets};
 use super::stack::Stack;
+use super::zones::Opening;
 use crate::features::{Feature, Features};
 use crate::flow::{Hooks, NetworkId, Tuple, Unopened};
 use crate::kernel::namespaces::EnterError;
@@ -17,6 +19,8 @@ use crate::kernel::netlink::NetlinkError;
 
 /// Of the room, what is kept of sockets.
 const PART_OF_SERVERS: usize = 8;
+/// Connections that are looked for in lists at once, in all namespaces (1 MiB).
+const MOST_WANTED: usize = 1 << 13;
 
 /// The stacks of the network namespaces that can be asked.
 pub struct Stacks {
@@ -83,14 +87,17 @@ impl Stacks {
         self.owners.remove(scope);
     }
 
-    /// Closes what nobody asked lately.
+    /// Closes what nobody asked lately. To be called when no questions wait.
     pub fn rest(&mut self) {
-        self.by_scope.values_mut().for_each(Stack::rest);
+        for stack in self.by_scope.values_mut() {
+            stack.rest();
+            stack.zones().forget();
+        }
     }
 
     /// Follows what changed since the last call. To be called before questions.
     pub fn refresh(&mut self) {
-        self.rest();
+        self.by_scope.values_mut().for_each(Stack::rest);
         self.servers.age();
         let scopes: Vec<_> = self.by_scope.keys().copied().collect();
         for scope in scopes {
@@ -98,34 +105,89 @@ impl Stacks {
         }
     }
 
-    /// The tuple of the packets that the side sends which opened a connection, as the connection tracking has it of a namespace in which
-    /// it was seen, or that is one of its ends.
-    pub fn opener(&mut self, connection: &Unopened, hooks: &Hooks) -> Option<Tuple> {
-        let Tuple { source, destination, .. } = connection.packets;
-        if !connection.packets.is_tcp() {
-            return None;
+    /// Learns from lists of connection tracking's entries, where they are due, what [`opening`](Self::opening) says of these
+    /// connections. At least one list, and no more after that time. `urgent` if nothing is asked later.
+    pub fn list_zones<'a>(
+        &mut self,
+        connections: impl IntoIterator<Item = &'a Unopened>,
+        hooks: &Hooks,
+        urgent: bool,
+        within: Duration,
+    ) {
+        let begin = Instant::now();
+        let mut due: BTreeSet<u32> = BTreeSet::new();
+        let mut room = MOST_WANTED;
+        for (scope, stack) in &mut self.by_scope {
+            let zones = stack.zones();
+            if zones.are_due(urgent) {
+                zones.forget();
+                due.insert(*scope);
+            }
+            room = room.saturating_sub(zones.wanted());
         }
-        let seen_in = seen_in(connection);
-        let mut scopes = seen_in.clone();
-        let may_own = |scope| is_in(scope, connection.network, hooks);
-        let owner = |end| self.owners.owner(end, &seen_in, may_own);
-        scopes.extend([source, destination].into_iter().filter_map(owner));
-        for (position, scope) in scopes.iter().enumerate() {
-            let Some(stack) = self.by_scope.get_mut(scope).filter(|_| !scopes[..position].contains(scope))
-            else {
-                continue;
-            };
-            match stack.opener(&connection.packets) {
-                Ok(opener) => {
+        if due.is_empty() {
+            return;
+        }
+        let mut wanting = BTreeSet::new();
+        for connection in connections {
+            for scope in self.asked(connection, hooks) {
+                let Some(stack) = self.by_scope.get_mut(&scope).filter(|_| due.contains(&scope)) else {
+                    continue;
+                };
+                if room == 0 {
+                    break;
+                }
+                stack.zones().want(&connection.packets);
+                wanting.insert(scope);
+                room -= 1;
+            }
+        }
+        for scope in wanting {
+            let Some(stack) = self.by_scope.get_mut(&scope) else { continue };
+            if begin.elapsed() >= within {
+                stack.zones().forget();
+            } else if let Err(problem) = stack.list_zones() {
+                self.said.problem(&problem);
+            }
+        }
+    }
+
+    /// Who opened a connection, as the connection tracking has it of a namespace in which it was seen, or that is one of its ends.
+    pub fn opening(&mut self, connection: &Unopened, hooks: &Hooks) -> Opening {
+        let mut opening = Opening::Unknown;
+        for scope in self.asked(connection, hooks) {
+            let Some(stack) = self.by_scope.get_mut(&scope) else { continue };
+            match stack.opening(&connection.packets) {
+                Ok(told) => {
                     self.said.features.has(Feature::Conntrack);
-                    if opener.is_some() {
-                        return opener;
+                    match told {
+                        Opening::By(_) => return told,
+                        Opening::Later => opening = told,
+                        Opening::Unknown => {}
                     }
                 }
                 Err(problem) => self.said.problem(&problem),
             }
         }
-        None
+        opening
+    }
+
+    /// The namespaces whose connection tracking may know a connection; none of what is none.
+    fn asked(&self, connection: &Unopened, hooks: &Hooks) -> SmallVec<[u32; 4]> {
+        let mut asked = SmallVec::new();
+        if !connection.packets.is_tcp() {
+            return asked;
+        }
+        let Tuple { source, destination, .. } = connection.packets;
+        let seen_in = seen_in(connection);
+        let may_own = |scope| is_in(scope, connection.network, hooks);
+        let owner = |end| self.owners.owner(end, &seen_in, may_own);
+        for scope in seen_in.iter().copied().chain([source, destination].into_iter().filter_map(owner)) {
+            if !asked.contains(&scope) {
+                asked.push(scope);
+            }
+        }
+        asked
     }
 
     /// The tuple of the packets to the only end of a conversation at which a socket waits, in the namespace whose address it is.

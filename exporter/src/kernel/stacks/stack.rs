@@ -9,8 +9,12 @@ use super::conntrack::Conntrack;
 use super::problem::Problem;
 use super::slot::Slot;
 use super::sockets::{End, Sockets};
+use super::zones::{Opening, Zones};
 use crate::flow::Tuple;
 use crate::kernel::netlink::NetlinkError;
+
+/// Tables of more entries in a namespace are not listed: reading a list of so many takes 0.2 s.
+const MOST_LISTED: usize = 100_000;
 
 /// A network namespace that can be asked. It keeps the namespace alive.
 pub(in crate::kernel) struct Stack {
@@ -20,6 +24,7 @@ pub(in crate::kernel) struct Stack {
     addresses: Addresses,
     sockets: Slot<Sockets>,
     conntrack: Slot<Option<Conntrack>>,
+    zones: Zones,
 }
 
 impl Stack {
@@ -31,6 +36,7 @@ impl Stack {
             addresses: Addresses::open()?,
             sockets: Slot::Closed,
             conntrack: Slot::Closed,
+            zones: Zones::default(),
         })
     }
 
@@ -41,7 +47,7 @@ impl Stack {
         // While somebody is inside: where the agent is restarted, the flows of most namespaces ask soon. What fails here fails again.
         let sockets = Sockets::open().map_or(Slot::Closed, Slot::holding);
         let conntrack = Conntrack::open().map_or(Slot::Closed, Slot::holding);
-        Ok(Self { scope, way: Some(way), addresses, sockets, conntrack })
+        Ok(Self { scope, way: Some(way), addresses, sockets, conntrack, zones: Zones::default() })
     }
 
     pub(super) fn scope(&self) -> u32 {
@@ -68,17 +74,48 @@ impl Stack {
         Ok(waits?)
     }
 
-    /// The tuple of the packets that the side sends which opened the connection of these packets.
-    pub(super) fn opener(&mut self, packets: &Tuple) -> Result<Option<Tuple>, Problem> {
+    /// What connection tracking knows of who opened the connection of these packets.
+    pub(super) fn opening(&mut self, packets: &Tuple) -> Result<Opening, Problem> {
+        if let Some(opening) = self.zones.opening(packets) {
+            return Ok(opening);
+        }
         let Some(Some(conntrack)) = self.conntrack.get(self.way.as_ref(), Conntrack::open)? else {
-            return Ok(None);
+            return Ok(Opening::Unknown);
         };
         let opener = conntrack.opener(packets);
         conntrack.rest();
         if opener.is_err() {
             self.conntrack = Slot::failed();
         }
-        Ok(opener?)
+        Ok(opener?.map_or(Opening::Unknown, Opening::By))
+    }
+
+    /// The connections of which all zones are to tell.
+    pub(super) fn zones(&mut self) -> &mut Zones {
+        &mut self.zones
+    }
+
+    /// Learns from a list of entries what zones tell of what is wanted of them.
+    pub(super) fn list_zones(&mut self) -> Result<(), Problem> {
+        match self.conntrack.get(self.way.as_ref(), Conntrack::open)? {
+            Some(Some(conntrack)) if conntrack.entries() <= MOST_LISTED => {
+                let listed = self.zones.list(|take| conntrack.list(take));
+                conntrack.rest();
+                if listed.is_err() {
+                    self.conntrack = Slot::failed();
+                }
+                Ok(listed?)
+            }
+            Some(Some(_)) => {
+                self.zones.skip();
+                Ok(())
+            }
+            // Nothing is tracked, as yet.
+            Some(None) | None => {
+                self.zones = Zones::default();
+                Ok(())
+            }
+        }
     }
 
     /// Closes what was not opened lately.
