@@ -299,7 +299,8 @@ impl Accounting {
     }
 }
 
-/// Whether a hook that does not account sees packets where the lead sees no more.
+/// Whether a hook that does not account sees packets where the lead sees no more, or saw some while the lead was away.
 fn is_left_by(lead: &Lead, tally: &Tally, hooks: &Hooks) -> bool {
-    !tally.accounts && tally.hook != lead.hook && hooks.has_left(lead.hook)
+    let was_away = || lead.fixed && hooks.attached(lead.hook).is_some_and(|moment| moment > tally.first);
+    !tally.accounts && tally.hook != lead.hook && (hooks.has_left(lead.hook) || was_away())
 }
