@@ -1,7 +1,7 @@
 # `make` lists what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test test-backends setup setup-run setup-test setup-backends lint bench soak fuzz deny
+.PHONY: help run test test-backends test-kernel setup setup-run setup-test setup-backends setup-kernel lint bench soak fuzz deny
 
 # Where `cargo install` puts bpf-linker, and where Debian keeps nft, ethtool.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH):/usr/sbin:/sbin
@@ -19,6 +19,9 @@ test: lint ## Install what is missing, lint, run every test; an ignored test fai
 
 test-backends: setup-backends ## Flows in a real Loki and Prometheus, which it builds once (about 10 minutes); an ignored test fails
 	scripts/test-backends
+
+test-kernel: setup-kernel ## The agent on Debian's kernel, with bonds and VLANs, in a virtual machine; an ignored test fails
+	scripts/test-kernel
 
 setup: ## Install what building, running and testing need
 	scripts/setup --test
@@ -49,3 +52,6 @@ setup-test:
 
 setup-backends:
 	@scripts/setup --backends --check >/dev/null || scripts/setup --backends
+
+setup-kernel:
+	@scripts/setup --kernel --check >/dev/null || scripts/setup --kernel

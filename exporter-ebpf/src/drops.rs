@@ -18,9 +18,8 @@ use packet::{Link, Metadata, Packet, Size, Wire};
 use crate::account;
 use crate::clock;
 use crate::filter;
-use crate::frame::CopiedFrame;
+use crate::frame::{CopiedFrame, Headers};
 use crate::globals::constant;
-use crate::maps::HEADERS_LEN;
 
 /// What was dropped, of each generation. User space sets the size, and empties the one that no program writes.
 #[map(name = "DROPS_0_V3")]
@@ -64,7 +63,7 @@ struct Scratch {
     /// Not 0 while a run has it.
     taken: u64,
     /// As [`HEADERS`](crate::maps::HEADERS).
-    headers: [u64; HEADERS_LEN as usize / 8 + 1],
+    headers: Headers,
     packet: MaybeUninit<Packet>,
 }
 

@@ -8,12 +8,12 @@ use abi::captured::outcome;
 use abi::{Direction, FilterRule, FilterSubject, LossKey, LossSlot, PackedKey, Reason, control, is_chosen};
 use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
 use aya_ebpf::programs::TcContext;
-use packet::{Link, Packet, Wire};
+use packet::{Link, Packet, Reject, Wire};
 
 use crate::account;
 use crate::globals::constant;
 use crate::maps::LOSS_SLOTS;
-use crate::{fragments, headers, hook, losses, replay};
+use crate::{NEXT, fragments, headers, hook, losses};
 
 /// Set by user space before the program is loaded.
 #[unsafe(no_mangle)]
@@ -34,21 +34,30 @@ static SAMPLE: u32 = 1;
 /// Counts a packet as a flow's, or as one that is left out. What belongs to no flow is counted as ever: a rule says nothing of it.
 #[inline(always)]
 pub(crate) fn observe(context: &TcContext, link: Link, direction: Direction) -> i32 {
-    if constant(&FILTER_LEN) == 0 && !replay::is_on() {
+    if constant(&FILTER_LEN) == 0 {
         return crate::observe::<true>(context, link, direction);
     }
+    outcome(context, link, direction);
+    NEXT
+}
+
+/// As [`observe`], and says what became of it.
+#[inline(always)]
+pub(crate) fn outcome(context: &TcContext, link: Link, direction: Direction) -> u32 {
     let read = match headers::again(context, link, direction) {
         Some(_) => Ok(()),
         None => headers::any(context, link, direction),
     };
-    let outcome = match read {
+    match read {
         Ok(()) => decide(context, direction),
         Err(reject) => {
             losses::add(context, direction, reject);
-            replay::rejected(reject)
+            match reject {
+                Reject::NotIp => outcome::LEFT_OUT,
+                Reject::Malformed | Reject::OutOfReach => outcome::MALFORMED,
+            }
         }
-    };
-    replay::verdict(outcome)
+    }
 }
 
 /// Not inlined, as it is large and there are four programs.

@@ -6,7 +6,8 @@ use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
 use aya_ebpf::programs::TcContext;
 use packet::{Frame, Header};
 
-use crate::maps::{HEADERS, HEADERS_LEN};
+use crate::bounds::{below, length};
+use crate::maps::HEADERS;
 
 /// Direct access to the linear part.
 pub(crate) struct DirectFrame {
@@ -86,9 +87,18 @@ impl<const N: usize> Header for DirectHeader<N> {
     }
 }
 
+/// Bytes of headers that are copied: no chain of headers that a sender has use for is longer.
+const HEADERS_LEN: u32 = 512;
+/// The longest header that is read in one piece: that of IPv6.
+const LONGEST: usize = 40;
+
+/// A buffer for a packet's headers. Behind them are as many bytes as the longest one has, so that for the verifier a header lies in it which
+/// begins in [`HEADERS_LEN`], and 8 bytes of scratch memory.
+pub(crate) type Headers = [u64; (HEADERS_LEN as usize + LONGEST) / 8 + 1];
+
 /// The packet's beginning, copied: for headers outside the linear part.
 pub(crate) struct CopiedFrame {
-    /// Of a buffer of [`HEADERS_LEN`] bytes and 8 more.
+    /// Of [`Headers`].
     pub(crate) start: usize,
     /// How many of them are the packet's.
     pub(crate) len: usize,
@@ -103,6 +113,7 @@ impl CopiedFrame {
         if len == 0 {
             return None;
         }
+        let len = length::<HEADERS_LEN>(len);
         // SAFETY: this CPU's buffer of HEADERS_LEN bytes, and `len` is at most that.
         let failed = unsafe { bpf_skb_load_bytes(context.skb.skb.cast(), 0, copy.cast(), len) };
         (failed == 0).then_some(Self { start: copy as usize, len: len as usize })
@@ -114,8 +125,8 @@ impl Frame for CopiedFrame {
 
     #[inline(always)]
     fn forget(&self, value: u32) -> u32 {
-        let memory = (self.start + HEADERS_LEN as usize) as *mut u32;
-        // SAFETY: the 4 bytes of the buffer beyond the headers. Volatile, because the point is to go through memory that the
+        let memory = (self.start + size_of::<Headers>() - size_of::<u64>()) as *mut u32;
+        // SAFETY: of the last 8 bytes of the buffer. Volatile, because the point is to go through memory that the
         // verifier does not follow.
         unsafe {
             memory.write_volatile(value);
@@ -125,10 +136,10 @@ impl Frame for CopiedFrame {
 
     #[inline(always)]
     fn header<const N: usize>(&self, at: usize) -> Option<DirectHeader<N>> {
-        // The second comparison is for the verifier, which knows the buffer's size and not `len`.
-        if at + N > self.len || at > HEADERS_LEN as usize - N {
+        const { assert!(N <= LONGEST, "beyond the buffer") };
+        if at + N > self.len {
             return None;
         }
-        Some(DirectHeader(self.start + at))
+        Some(DirectHeader(self.start + below::<HEADERS_LEN>(at)))
     }
 }

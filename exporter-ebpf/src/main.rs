@@ -1,7 +1,8 @@
-//! The kernel programs: one for each direction of a hook and kind of device, and another such set for where the user filters or samples.
+//! The kernel programs: one for each direction of a hook and kind of device, another such set for where the user filters or samples, and
+//! two for captures ([`replay`]).
 //!
 //! The way of a packet: read its headers ([`headers`]), give a later fragment its ports ([`fragments`]), count it ([`account`]), note how well its connection does
-//! ([`quality`]); what cannot be counted as a flow is counted by reason ([`losses`]). The packet itself is never changed, and
+//! ([`quality`]); what cannot be counted as a flow is counted by reason ([`losses`]). The packet of a hook is never changed, and
 //! the verdict is always "go on with the next program".
 //!
 //! The verifier goes through a function again for each call, and for each state that a call may come with. What is large is therefore
@@ -17,6 +18,7 @@
 )]
 
 mod account;
+mod bounds;
 mod clock;
 mod drops;
 mod entry;
@@ -92,6 +94,18 @@ pub fn ip_ingress_filtered(context: TcContext) -> i32 {
 #[classifier]
 pub fn ip_egress_filtered(context: TcContext) -> i32 {
     filter::observe(&context, Link::Ip, Direction::Egress)
+}
+
+/// Frames of a capture, with an Ethernet header.
+#[classifier]
+pub fn ethernet_captured(context: TcContext) -> i32 {
+    replay::observe(&context, Link::Ethernet)
+}
+
+/// Packets of a capture, without a link-layer header.
+#[classifier]
+pub fn ip_captured(context: TcContext) -> i32 {
+    replay::observe(&context, Link::Ip)
 }
 
 /// Counts a packet, of a sample if only some flows are counted.

@@ -4,13 +4,15 @@ use core::mem::MaybeUninit;
 
 use abi::maps::{FRAGMENT_ENTRIES, LOSS_ENTRIES};
 use abi::{
-    Awaited, Bucket, Captured, Entry, FragmentKey, FragmentPorts, LossKey, LossSlot, Reason, Taken, Tally,
-    TcpQuality, Timings,
+    Awaited, Batch, Bucket, Entry, FragmentKey, FragmentPorts, Frame, LossKey, LossSlot, Reason, Taken,
+    Tally, TcpQuality, Timings,
 };
 use aya_ebpf::bindings::BPF_F_MMAPABLE;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray, PerCpuHashMap, RingBuf};
 use packet::Packet;
+
+use crate::frame::Headers;
 
 /// What was seen: entries of generation 0, then those of generation 1. Preallocated: a new entry costs no allocation, and the
 /// memory is charged at the start. User space has it mapped.
@@ -30,9 +32,13 @@ pub(crate) static TAKEN: Array<Taken> = Array::with_max_entries(2, BPF_F_MMAPABL
 #[map(name = "CONTROL_V1")]
 pub(crate) static CONTROL: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
-/// What user space says of the frame that it hands over, if it does. User space has it mapped, so that a frame costs it no call more.
-#[map(name = "CAPTURED_V1")]
-pub(crate) static CAPTURED: Array<Captured> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+/// The frames that user space hands over, if it does. User space has it mapped, so that they cost it no call more.
+#[map(name = "BATCH_V1")]
+pub(crate) static BATCH: Array<Batch> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+/// Their first bytes. Mapped as well; user space sets its size.
+#[map(name = "BYTES_V1")]
+pub(crate) static BYTES: Array<[u8; Frame::MOST_BYTES]> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// The packet that a CPU is working on, if it is not a plain one.
 #[map(name = "PACKET_V1")]
@@ -52,13 +58,9 @@ pub(crate) static UNATTRIBUTED: PerCpuArray<Tally> =
 pub(crate) static FRAGMENTS: LruHashMap<FragmentKey, FragmentPorts> =
     LruHashMap::with_max_entries(FRAGMENT_ENTRIES, 0);
 
-/// Bytes of headers in [`HEADERS`]: no chain of headers that a sender has use for is longer.
-pub(crate) const HEADERS_LEN: u32 = 512;
-
-/// Where a packet's headers are copied to when they lie outside its linear part; 8 bytes more are scratch memory.
-#[map(name = "HEADERS_V1")]
-pub(crate) static HEADERS: PerCpuArray<[u64; HEADERS_LEN as usize / 8 + 1]> =
-    PerCpuArray::with_max_entries(1, 0);
+/// Where a packet's headers are copied to when they lie outside its linear part.
+#[map(name = "HEADERS_V2")]
+pub(crate) static HEADERS: PerCpuArray<Headers> = PerCpuArray::with_max_entries(1, 0);
 
 /// What the user does not want to see, by CPU and hook: slots of generation 0, then those of generation 1. Mapped.
 #[map(name = "LOSS_SLOTS_V1")]

@@ -11,7 +11,6 @@
 //! Of other UDP, the first packet of an entry is looked at, and shipped if it has QUIC's long header. One that negotiates versions
 //! has another one follow, which is looked at by the same means as messages of DNS.
 
-use core::arch::asm;
 use core::mem::MaybeUninit;
 
 use abi::{Awaited, Direction, Entry, Payload, protocol, seen, start, tcp_flags};
@@ -21,6 +20,7 @@ use aya_ebpf::programs::TcContext;
 use packet::{Fragment, Link, Packet};
 
 use crate::account::Counted;
+use crate::bounds::length;
 use crate::globals::constant;
 use crate::maps::{AWAITED, AWAITED_KEY, PAYLOADS, UNSHIPPED};
 use crate::{clock, headers, replay};
@@ -285,26 +285,15 @@ fn key<'a>(entry: &Entry) -> Option<&'a Awaited> {
     }
 }
 
-/// The value, which is at most 1023, and of which the compiler no longer knows what it was made of: or else it leaves out what the
-/// verifier wants to see.
-#[inline(always)]
-fn forget(value: u32) -> u32 {
-    let mut value = u64::from(value);
-    // SAFETY: arithmetic. Without an instruction, two of the program's lines would be at one place, which the kernel refuses.
-    unsafe {
-        asm!("{value} &= 1023", value = inout(reg) value, options(pure, nomem, nostack, preserves_flags))
-    };
-    value as u32
-}
-
 /// Not inlined: the verifier is to look at it once.
 #[inline(never)]
 fn ship(context: &TcContext, entry: &Entry, at: u32, len: u32) {
-    let shipped = forget(len.min(context.len().saturating_sub(at)).min(Payload::BYTES));
-    // Of a capture, the bytes may end before. The second comparison is for the verifier.
-    if shipped == 0 || shipped > Payload::BYTES {
+    let shipped = len.min(context.len().saturating_sub(at)).min(Payload::BYTES);
+    // Of a capture, the bytes may end before.
+    if shipped == 0 {
         return;
     }
+    let shipped = length::<{ Payload::BYTES }>(shipped);
     let Some(mut room) = PAYLOADS.reserve::<Payload>(0) else {
         if let Some(unshipped) = UNSHIPPED.get_ptr_mut(0) {
             // SAFETY: this CPU's value, and programs of a hook do not interrupt each other on a CPU.

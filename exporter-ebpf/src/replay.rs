@@ -1,24 +1,26 @@
-//! Frames of a capture, which user space hands over one by one (`BPF_PROG_TEST_RUN`): what differs from packets of a hook.
+//! Frames of a capture, which user space hands over in batches (`BPF_PROG_TEST_RUN`): what differs from packets of a hook.
 //!
-//! - Clock, timer tick, interface and length are the capture's ([`CAPTURED`]).
+//! - Each run of the program puts the next frame of the [`BATCH`] into its packet, and notes what became of it ([`outcome`]).
+//! - Clock, timer tick, interface and length are the capture's ([`Captured`]).
 //! - An entry outlives the reading that empties it: its place in the index stays, and what sequence numbers told so far, so that
 //!   a segment that is sent again is known as such however long after the first. A new entry takes it over from one that the other
 //!   generation has of its key.
 //! - Frames come in order, so an opening segment of another connection is held until its entry is read: two connections of the same
 //!   addresses and ports are never one observation.
-//! - The verdict tells which entry counted the frame ([`outcome`]).
 //!
-//! Only the programs with a filter take frames, so those that are attached without one have no instruction of it.
+//! They have programs of their own, so those that are attached have no instruction of it.
 
 use abi::captured::{TICK, outcome};
-use abi::{Captured, Entry, Opening};
+use abi::{Batch, Captured, Direction, Entry, Frame, Opening};
+use aya_ebpf::helpers::generated::{bpf_skb_change_tail, bpf_skb_store_bytes};
 use aya_ebpf::programs::TcContext;
-use packet::{Packet, Reject, Wire};
+use packet::{Link, Packet, Wire};
 
 use crate::account::Counted;
+use crate::bounds::length;
 use crate::globals::constant;
-use crate::maps::CAPTURED;
-use crate::{NEXT, clock, entry};
+use crate::maps::{BATCH, BYTES};
+use crate::{NEXT, clock, entry, filter};
 
 /// Set by user space before the program is loaded. Where it is 0, the verifier removes what depends on it.
 #[unsafe(no_mangle)]
@@ -30,13 +32,77 @@ pub(crate) fn is_on() -> bool {
     constant(&REPLAY) != 0
 }
 
+/// Counts the next frame of the batch, if there is one.
+#[inline(always)]
+pub(crate) fn observe(context: &TcContext, link: Link) -> i32 {
+    if put_next(context) {
+        settle(filter::outcome(context, link, Direction::Ingress));
+    }
+    NEXT
+}
+
+/// Whether the packet is now the next frame of the batch.
+#[inline(always)]
+fn put_next(context: &TcContext) -> bool {
+    let Some(batch) = batch() else { return false };
+    let number = batch.next;
+    let Some(frame) = frame(batch, number) else { return false };
+    let (captured, len) = (frame.captured, frame.bytes);
+    let Some(bytes) = BYTES.get_ptr(number) else { return false };
+    batch.current = captured;
+    if put(context, bytes.cast(), len) {
+        return true;
+    }
+    settle(outcome::REFUSED);
+    false
+}
+
+/// Makes these bytes the packet.
+#[inline(always)]
+fn put(context: &TcContext, bytes: *const u8, len: u32) -> bool {
+    if len == 0 {
+        return false;
+    }
+    let len = length::<{ (Frame::MOST_BYTES as u32).next_power_of_two() }>(len);
+    if len > Frame::MOST_BYTES as u32 {
+        return false;
+    }
+    let skb = context.skb.skb;
+    // SAFETY: the kernel hands the program a valid context, and there are as many bytes.
+    unsafe {
+        ((*skb).len == len || bpf_skb_change_tail(skb, len, 0) == 0)
+            && bpf_skb_store_bytes(skb.cast(), 0, bytes.cast(), len, 0) == 0
+    }
+}
+
+/// Notes what became of the frame, and ends the batch where user space has to look at that first.
+#[inline(always)]
+fn settle(outcome: u32) {
+    let Some(batch) = batch() else { return };
+    let number = batch.next;
+    let Some(frame) = frame(batch, number) else { return };
+    frame.outcome = outcome;
+    batch.next = number + 1;
+    if outcome > outcome::LEFT_OUT {
+        batch.end = number + 1;
+    }
+}
+
+#[inline(always)]
+fn batch<'a>() -> Option<&'a mut Batch> {
+    // SAFETY: the map gave out the value; user space does not touch it while programs run, and those take turns.
+    BATCH.get_ptr_mut(0).map(|batch| unsafe { &mut *batch })
+}
+
+#[inline(always)]
+fn frame(batch: &mut Batch, number: u32) -> Option<&mut Frame> {
+    if number >= batch.end { None } else { batch.frames.get_mut(number as usize) }
+}
+
 /// What the capture says of the frame.
 #[inline(always)]
 pub(crate) fn captured() -> Captured {
-    // SAFETY: the map gave out the value, and user space does not write it while the program runs.
-    CAPTURED
-        .get_ptr(0)
-        .map_or(Captured { time_ns: 1, scope: 0, ifindex: 0, len: 0, is_again: 0 }, |frame| unsafe { *frame })
+    batch().map_or(Captured { time_ns: 1, ..Captured::default() }, |batch| batch.current)
 }
 
 /// The number of the timer tick at a time of the capture.
@@ -63,19 +129,4 @@ pub(crate) fn add(
         return Counted::first(number);
     }
     Counted::later(number, entry::add(entry, packet, wire, clock::ticks() as u16, opening))
-}
-
-/// What a program says of a packet: to the kernel, or to user space of its frame.
-#[inline(always)]
-pub(crate) fn verdict(outcome: u32) -> i32 {
-    if is_on() { outcome as i32 } else { NEXT }
-}
-
-/// Of a frame that is no flow's.
-#[inline(always)]
-pub(crate) fn rejected(reject: Reject) -> u32 {
-    match reject {
-        Reject::NotIp => outcome::LEFT_OUT,
-        Reject::Malformed | Reject::OutOfReach => outcome::MALFORMED,
-    }
 }

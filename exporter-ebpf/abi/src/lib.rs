@@ -27,7 +27,7 @@ mod quality;
 mod sample;
 mod timing;
 
-pub use crate::captured::Captured;
+pub use crate::captured::{Batch, Captured, Frame};
 pub use crate::dropped::{DropKey, DropTally, NO_DROPS, Untold, skb};
 pub use crate::entry::{Bucket, Entry, Taken, place};
 pub use crate::filter::{FilterEnd, FilterRule, FilterSubject};

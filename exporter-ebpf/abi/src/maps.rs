@@ -30,8 +30,10 @@ pub const TCP_QUALITY: &str = "TCP_QUALITY_V1";
 /// [`Timings`](crate::Timings) by hash: [`TIMING_ENTRIES`], or one value where TCP quality is off.
 pub const TIMINGS: &str = "TIMINGS_V1";
 
-/// One [`Captured`](crate::Captured) at index 0, where [`REPLAY_GLOBAL`] says so.
-pub const CAPTURED: &str = "CAPTURED_V1";
+/// One [`Batch`](crate::Batch) at index 0, where [`REPLAY_GLOBAL`] says so.
+pub const BATCH: &str = "BATCH_V1";
+/// The first bytes of each frame of [`BATCH`]; one value where nothing is replayed.
+pub const BYTES: &str = "BYTES_V1";
 
 /// Hooks times reasons that losses are told apart for.
 pub const LOSS_ENTRIES: u32 = 4096;
@@ -43,7 +45,7 @@ pub const FRAGMENT_ENTRIES: u32 = 4096;
 /// The one global that user space writes after an instance is loaded, and before it is attached, as an array of one `u32`: the number of
 /// the network namespace that its hooks are in. Named as the section that it has for itself.
 pub const SCOPE: &str = ".data";
-/// Read-only global, a `u32`: not 0 if packets come from a capture, of which [`CAPTURED`] says more than their bytes.
+/// Read-only global, a `u32`: not 0 if packets come from a capture, of which [`BATCH`] says more than their bytes.
 pub const REPLAY_GLOBAL: &str = "REPLAY";
 
 /// Read-only global, a `u32`: not 0 if the first data of connections is shipped.

@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "aya::Pod is an unsafe trait")]
 
 use crate::{
-    Bucket, Captured, DropKey, DropTally, Entry, FilterRule, FragmentKey, FragmentPorts, LossKey, LossSlot,
+    Batch, Bucket, DropKey, DropTally, Entry, FilterRule, FragmentKey, FragmentPorts, LossKey, LossSlot,
     PackedKey, Taken, Tally, TcpQuality,
 };
 
@@ -15,5 +15,5 @@ macro_rules! pod {
 }
 
 pod! {
-    Bucket Captured DropKey DropTally Entry FilterRule FragmentKey FragmentPorts LossKey LossSlot PackedKey Taken Tally TcpQuality
+    Batch Bucket DropKey DropTally Entry FilterRule FragmentKey FragmentPorts LossKey LossSlot PackedKey Taken Tally TcpQuality
 }

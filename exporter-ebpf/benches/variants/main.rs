@@ -15,6 +15,8 @@
     reason = "without the borrow, keys and values are copied once more on a stack of 512 bytes"
 )]
 
+#[path = "../../src/bounds.rs"]
+mod bounds;
 #[path = "../../src/clock.rs"]
 mod clock;
 #[path = "../../src/entry.rs"]

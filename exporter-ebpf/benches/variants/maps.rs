@@ -8,6 +8,7 @@ use aya_ebpf::maps::{Array, HashMap, PerCpuArray, PerCpuHashMap};
 use aya_ebpf::programs::TcContext;
 use packet::{Packet, Wire};
 
+use crate::frame::Headers;
 use crate::slot::{SLOTS_PER_GENERATION, Slot};
 use crate::yardstick;
 use crate::{clock, entry};
@@ -68,12 +69,8 @@ pub(crate) static COUNTS_1: HashMap<PackedKey, Observation> = HashMap::with_max_
 pub(crate) static SLOTS: PerCpuArray<Slot> = PerCpuArray::with_max_entries(2 * SLOTS_PER_GENERATION, 0);
 
 /// As of the exporter, for its code.
-pub(crate) const HEADERS_LEN: u32 = 512;
-
-/// As of the exporter, for its code.
 #[map]
-pub(crate) static HEADERS: PerCpuArray<[u64; HEADERS_LEN as usize / 8 + 1]> =
-    PerCpuArray::with_max_entries(1, 0);
+pub(crate) static HEADERS: PerCpuArray<Headers> = PerCpuArray::with_max_entries(1, 0);
 
 /// As of the exporter, for its code.
 #[map]

@@ -1,19 +1,19 @@
 //! Loads the kernel programs and makes their maps.
 
 use std::hash::{BuildHasher, RandomState};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use abi::maps::{
-    AWAITED, BUCKETS_GLOBAL, DROP_LAYOUT_GLOBAL, DROP_NAMESPACES_GLOBAL, DROPS, ENTRIES, ENTRIES_GLOBAL,
-    FILTER_LEN_GLOBAL, FILTER_RULES_GLOBAL, HASH_KEY_GLOBAL, INDEX, LOSS_SLOTS, LOSS_SLOTS_GLOBAL, LOSSES,
-    NO_DROPS_GLOBAL, PAYLOADS, PAYLOADS_GLOBAL, REPLAY_GLOBAL, SAMPLE_GLOBAL, SCOPE, TCP_QUALITY,
-    TCP_QUALITY_GLOBAL, TIMINGS,
+    AWAITED, BUCKETS_GLOBAL, BYTES, DROP_LAYOUT_GLOBAL, DROP_NAMESPACES_GLOBAL, DROPS, ENTRIES,
+    ENTRIES_GLOBAL, FILTER_LEN_GLOBAL, FILTER_RULES_GLOBAL, HASH_KEY_GLOBAL, INDEX, LOSS_SLOTS,
+    LOSS_SLOTS_GLOBAL, LOSSES, NO_DROPS_GLOBAL, PAYLOADS, PAYLOADS_GLOBAL, REPLAY_GLOBAL, SAMPLE_GLOBAL,
+    SCOPE, TCP_QUALITY, TCP_QUALITY_GLOBAL, TIMINGS,
 };
-use abi::{Direction, FilterRule};
+use abi::{Batch, Direction, FilterRule};
 use aya::maps::{Array, MapData};
 use aya::programs::{ProgramError, SchedClassifier};
 use aya::{Ebpf, EbpfError, EbpfLoader};
@@ -236,7 +236,7 @@ const ONE_FOR_ALL: [&str; 4] = ["ethernet_ingress", "ethernet_egress", "ip_ingre
 const FILTERED: [&str; 4] =
     ["ethernet_ingress_filtered", "ethernet_egress_filtered", "ip_ingress_filtered", "ip_egress_filtered"];
 /// Those that take frames of a capture, which does not say in which direction they went.
-const OF_CAPTURE: [&str; 4] = [FILTERED[0], FILTERED[0], FILTERED[2], FILTERED[2]];
+const OF_CAPTURE: [&str; 4] = ["ethernet_captured", "ethernet_captured", "ip_captured", "ip_captured"];
 
 /// Maps that have a path are those that are there, or made there. The program for dropped packets is one for all instances: that with
 /// a `layout`.
@@ -250,6 +250,7 @@ fn instance(
     let (buckets, slots_per_generation) = (sizes.buckets(), slots.per_generation());
     let payloads = u32::from(sizes.payload_bytes != 0);
     let replay = u32::from(packets == Packets::OfCapture);
+    let frames = if packets == Packets::OfCapture { Batch::MOST_FRAMES } else { 1 };
     let tcp_quality = u32::from(sizes.tcp_quality);
     let mut loader = EbpfLoader::new();
     loader
@@ -263,6 +264,7 @@ fn instance(
         .override_global(FILTER_LEN_GLOBAL, filter_len, true)
         .override_global(FILTER_RULES_GLOBAL, &rules[..], true)
         .override_global(SAMPLE_GLOBAL, sample, true)
+        .map_max_entries(BYTES, frames)
         .map_max_entries(ENTRIES, sizes.entries_in_map())
         .map_max_entries(TCP_QUALITY, sizes.tcp_quality_in_map())
         .map_max_entries(TIMINGS, sizes.timings())
@@ -311,13 +313,25 @@ fn verify(ebpf: &mut Ebpf, names: [&'static str; 4]) -> Result<(), LoadError> {
         for (name, program) in ebpf.programs_mut() {
             let Some(&name) = names.iter().find(|wanted| **wanted == name) else { continue };
             let program: &mut SchedClassifier = program.try_into().map_err(|_| LoadError::Missing(name))?;
-            let load = move || program.load().map_err(|source| LoadError::Program { name, source });
+            let load = move || verify_one(program).map_err(|source| LoadError::Program { name, source });
             let thread = thread::Builder::new().name("load".to_owned());
             threads.push(thread.spawn_scoped(scope, load).map_err(LoadError::Thread)?);
         }
         // A panic goes on here.
         threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
     })
+}
+
+/// A signal ends the verifier's work, which is to begin anew then; as often as libbpf does (`bpf_prog_load`).
+fn verify_one(program: &mut SchedClassifier) -> Result<(), ProgramError> {
+    const ATTEMPTS: usize = 5;
+    for _ in 1..ATTEMPTS {
+        match program.load() {
+            Err(ProgramError::LoadError { io_error, .. }) if io_error.kind() == ErrorKind::WouldBlock => {}
+            loaded => return loaded,
+        }
+    }
+    program.load()
 }
 
 /// SipHash with a key of the operating system's.

@@ -40,7 +40,7 @@ pub use self::attach::{
 pub use self::descriptors::raise_limit;
 pub use self::drops::{Drops, DropsError, drop_reasons};
 pub use self::filter::{Filter, FilterError, ListProblem, PrefixError, RuleProblem};
-pub use self::frames::{CapturedFrame, Frames, Outcome};
+pub use self::frames::{CapturedFrame, Frames, Stop, Why};
 pub use self::glob::{Glob, GlobError};
 pub use self::instance::{InstanceError, InstanceLock};
 pub use self::interfaces::Interface;

@@ -1,12 +1,13 @@
-//! The way from a capture to records: each frame is handed to a program of the kernel, and what was counted is read from time to time.
+//! The way from a capture to records: frames are handed to a program of the kernel, some at a time, and what was counted is read from time to
+//! time.
 //!
 //! A reading ends when a second of the capture is over, and flows are looked at. Before that, counts are read if a connection opens
 //! where another one was, if time stamps go back, and if there is no more room. So within a reading times only grow, and are the
-//! frames' own, to the nanosecond. The clock of the flow table is the latest time stamp so far; nothing waits, and no interface is
-//! touched.
+//! frames' own, to the nanosecond. The clock of the flow table is the latest time stamp of what is counted; nothing waits, and no
+//! interface is touched.
 
 use std::collections::HashMap;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::sync::Arc;
 
 use abi::{Direction, Reason};
@@ -15,17 +16,13 @@ use super::{Outlet, Paced, loss, payloads};
 use crate::clock::{Clock, MonotonicTime, WallTime};
 use crate::flow::{Counts, Hook, HookId, Hooks, Role, Sighting};
 use crate::kernel::{
-    CapturedFrame, Filter, Frames, LoadError, Loss, Outcome, ReadError, Sizes, load_for_replay,
+    CapturedFrame, Filter, Frames, LoadError, Loss, ReadError, Sizes, Stop, Why, load_for_replay,
 };
 use crate::ledger::Ledger;
 use crate::replay::{Capture, CaptureError, Frame, Packet};
 use crate::table::{FlowTable, Output};
 
-/// The most bytes of a packet that the kernel takes on all machines.
-const MOST_BYTES: usize = 3520;
-/// Ethernet and IPv6 header: of a shorter packet, headers may be missing, and then the kernel does not take it.
-const HEADERS: usize = 54;
-/// Bytes of the ring of payloads, of which a frame has one. A page, whatever the machine's are.
+/// Bytes of the ring of payloads: a page, whatever the machine's are, and room for those of all frames of a batch.
 const RING: u32 = 1 << 16;
 /// How often flows are looked at whether they are over, in nanoseconds of the capture's time. A connection takes its last
 /// packets for one to two of them.
@@ -38,13 +35,13 @@ pub(crate) struct Replay<O> {
     /// By number in the capture and index in the frame.
     known: HashMap<(u32, u32), HookId, foldhash::fast::FixedState>,
     /// Where the last frame was captured: mostly the next one was, too.
-    last: Option<((u32, u32), HookId)>,
+    last_place: Option<((u32, u32), HookId)>,
     table: FlowTable,
     ledger: Arc<Ledger>,
     outlet: O,
-    /// The last frame's time stamp.
-    last_time: u64,
-    /// The latest time stamp.
+    /// Number and time stamp of the last frame that was taken.
+    last: (u64, u64),
+    /// The latest time stamp of what is counted; the first frame's, if none is.
     now: Option<u64>,
     /// When flows are looked at next.
     next_step: u64,
@@ -88,8 +85,8 @@ impl<O: Outlet> Replay<O> {
             frames: load_for_replay(sizes.with_payloads(RING), filter)?,
             hooks: Hooks::default(),
             known: HashMap::default(),
-            last: None,
-            last_time: 0,
+            last_place: None,
+            last: (0, 0),
             table,
             ledger,
             outlet,
@@ -100,24 +97,38 @@ impl<O: Outlet> Replay<O> {
 
     /// Plays a capture as far as it can be read. Its flows go on with the next one.
     pub(crate) fn play(&mut self, capture: &mut Capture) -> Result<(), ReplayError> {
-        let mut made = Vec::with_capacity(MOST_BYTES);
+        let read = self.take_frames(capture);
+        // What came before an error counts.
+        let counted = self.count_waiting();
+        read.and(counted)
+    }
+
+    fn take_frames(&mut self, capture: &mut Capture) -> Result<(), ReplayError> {
+        let mut made = Vec::with_capacity(Frames::MOST_BYTES);
         loop {
             let number = capture.frames() + 1;
             let Some(frame) = capture.next_frame()? else { return Ok(()) };
             let Frame { timestamp, interface, name, link, wire_len, bytes } = frame;
-            let packet = link.packet(bytes, wire_len, MOST_BYTES, &mut made);
+            let packet = link.packet(bytes, wire_len, Frames::MOST_BYTES, &mut made);
             let ifindex = match packet {
                 Packet::Of { ifindex, .. } => ifindex,
                 Packet::NotIp | Packet::Short => 0,
             };
             let scope = u32::try_from(interface).unwrap_or(u32::MAX);
-            let hook = match self.last {
+            let hook = match self.last_place {
                 Some((place, hook)) if place == (scope, ifindex) => hook,
                 _ => self.hook(scope, ifindex, name),
             };
             self.advance(timestamp)?;
-            let sighting = Sighting { time: MonotonicTime(timestamp), scope, ifindex };
-            self.frame((packet, wire_len), hook, sighting, number)?;
+            let seen = Sighting { time: MonotonicTime(timestamp), scope, ifindex };
+            match packet {
+                Packet::Of { link, wire_len, bytes, .. } => {
+                    self.push(&CapturedFrame { link, bytes, wire_len, seen })?;
+                }
+                Packet::NotIp => self.lose(hook, Reason::NotIp, wire_len, timestamp)?,
+                Packet::Short => self.lose(hook, Reason::Malformed, wire_len, timestamp)?,
+            }
+            self.last = (number, timestamp);
         }
     }
 
@@ -152,21 +163,24 @@ impl<O: Outlet> Replay<O> {
                 namespace: None,
             })
         });
-        self.last = Some(((scope, ifindex), hook));
+        self.last_place = Some(((scope, ifindex), hook));
         hook
     }
 
     /// Makes the records that fall due until a frame's time. Time stamps may go back; the clock does not.
     fn advance(&mut self, timestamp: u64) -> Result<(), ReplayError> {
-        if timestamp < self.last_time {
-            self.read();
-        }
-        self.last_time = timestamp;
-        let Some(now) = self.now else {
+        if self.now.is_none() {
             self.now = Some(timestamp);
             self.next_step = timestamp.saturating_add(STEP);
             return Ok(());
-        };
+        }
+        let (_, last) = self.last;
+        if timestamp < last || timestamp >= self.next_step {
+            self.count_waiting()?;
+        }
+        if timestamp < last {
+            self.read();
+        }
         // Two steps end what is closed; of a longer silence only the end matters.
         for _ in 0..2 {
             if timestamp >= self.next_step {
@@ -176,8 +190,12 @@ impl<O: Outlet> Replay<O> {
         if timestamp >= self.next_step {
             self.step(timestamp)?;
         }
-        self.now = Some(now.max(timestamp));
         Ok(())
+    }
+
+    /// What is counted is so until then.
+    fn reach(&mut self, timestamp: u64) {
+        self.now = self.now.max(Some(timestamp));
     }
 
     fn step(&mut self, to: u64) -> Result<(), ReplayError> {
@@ -197,59 +215,55 @@ impl<O: Outlet> Replay<O> {
         Clock::at(MonotonicTime(now), WallTime(now))
     }
 
-    fn frame(
-        &mut self,
-        (packet, captured): (Packet<'_>, u32),
-        hook: HookId,
-        seen: Sighting,
-        number: u64,
-    ) -> Result<(), ReplayError> {
-        let lost = |reason, bytes: u32| Loss {
-            hook: Some(hook),
-            reason,
-            counts: Counts { packets: 1, bytes: bytes.into() },
-        };
-        let frame = match packet {
-            Packet::Of { link, wire_len, bytes, .. } => CapturedFrame { link, bytes, wire_len, seen },
-            Packet::NotIp => {
-                self.lose(&lost(Reason::NotIp, captured));
-                return Ok(());
+    /// Has a frame counted, with those that come next.
+    fn push(&mut self, frame: &CapturedFrame<'_>) -> Result<(), ReplayError> {
+        if !self.frames.has_room_for(frame) {
+            self.count_waiting()?;
+            if !self.frames.has_room_for(frame) {
+                self.end_reading();
             }
-            Packet::Short => {
-                self.lose(&lost(Reason::Malformed, captured));
-                return Ok(());
-            }
-        };
-        match self.count(&frame) {
-            // As of now, and not of the end of the reading: its record says when it was.
-            Ok(Outcome::Malformed) => self.read_losses()?,
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::InvalidInput && frame.bytes.len() < HEADERS => {
-                self.lose(&lost(Reason::Malformed, frame.wire_len));
-            }
-            Err(source) => return Err(ReplayError::Run { frame: number, source }),
         }
-        let Self { frames, table, .. } = self;
-        frames.read_payloads(|payload| {
-            payloads::note(payload, payload.seen, table);
-        });
+        self.frames.push(frame);
         Ok(())
     }
 
-    /// Has the programs count a frame, and reads before it what they cannot tell apart from it.
-    fn count(&mut self, frame: &CapturedFrame<'_>) -> io::Result<Outcome> {
-        if self.frames.are_full() {
-            self.end_reading();
+    /// Has the programs count what waits, and reads before a frame what they cannot tell apart from it.
+    fn count_waiting(&mut self) -> Result<(), ReplayError> {
+        let (last, until) = self.last;
+        while self.frames.waiting() > 0 {
+            let frame = last + 1 - self.frames.waiting() as u64;
+            let counted = self.frames.count().map_err(|source| ReplayError::Run { frame, source });
+            let Self { frames, table, .. } = self;
+            frames.read_payloads(|payload| {
+                payloads::note(payload, payload.seen, table);
+            });
+            if let Some(stop) = counted? {
+                self.look_at(stop)?;
+            }
         }
-        let outcome = self.frames.count(frame, false)?;
-        if outcome != Outcome::Held {
-            return Ok(outcome);
+        self.reach(until);
+        Ok(())
+    }
+
+    fn look_at(&mut self, Stop { seen, wire_len, why }: Stop) -> Result<(), ReplayError> {
+        let Sighting { time: MonotonicTime(time), scope, ifindex } = seen;
+        self.reach(time);
+        match why {
+            // As of now, and not of the end of the reading: its record says when it was.
+            Why::Malformed => self.read_losses(),
+            Why::Short => {
+                let hook = self.hook(scope, ifindex, None);
+                self.account(hook, Reason::Malformed, wire_len);
+                Ok(())
+            }
+            Why::Held => {
+                // One that comes late may be an old connection's, which another interface of the capture saw open.
+                if self.now == Some(time) {
+                    self.end_reading();
+                }
+                Ok(())
+            }
         }
-        // One that comes late may be an old connection's, which another interface of the capture saw open.
-        if self.now.is_none_or(|now| frame.seen.time.0 >= now) {
-            self.end_reading();
-        }
-        self.frames.count(frame, true)
     }
 
     /// What comes now is of another reading.
@@ -281,9 +295,24 @@ impl<O: Outlet> Replay<O> {
         Ok(())
     }
 
-    fn lose(&mut self, loss: &Loss) {
+    /// A frame that no program takes, after those that wait.
+    fn lose(
+        &mut self,
+        hook: HookId,
+        reason: Reason,
+        wire_len: u32,
+        timestamp: u64,
+    ) -> Result<(), ReplayError> {
+        self.count_waiting()?;
+        self.reach(timestamp);
+        self.account(hook, reason, wire_len);
+        Ok(())
+    }
+
+    fn account(&mut self, hook: HookId, reason: Reason, wire_len: u32) {
+        let loss = Loss { hook: Some(hook), reason, counts: Counts { packets: 1, bytes: wire_len.into() } };
         let clock = self.clock();
         let Self { table, ledger, outlet, hooks, .. } = self;
-        loss::account(loss, table, &mut Output { clock, hooks, ledger, sink: outlet });
+        loss::account(&loss, table, &mut Output { clock, hooks, ledger, sink: outlet });
     }
 }

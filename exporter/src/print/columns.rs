@@ -59,12 +59,11 @@ impl Columns {
         &self.0
     }
 
-    /// Where `column` is; `expected` is looked at first.
-    pub(super) fn position(&self, column: Column, expected: usize) -> Option<usize> {
-        if self.0.get(expected).is_some_and(|there| there.is(column)) {
-            return Some(expected);
-        }
-        self.0.iter().position(|there| there.is(column))
+    /// Where `column` is; at `from` and behind it is looked first.
+    pub(super) fn position(&self, column: Column, from: usize) -> Option<usize> {
+        let (before, behind) = self.0.split_at(from.min(self.0.len()));
+        let at = |columns: &[Column]| columns.iter().position(|there| there.is(column));
+        at(behind).map(|index| before.len() + index).or_else(|| at(before))
     }
 }
 

@@ -48,7 +48,8 @@ fn write_line<'a>(out: &mut String, fields: impl Iterator<Item = &'a str>) {
 }
 
 fn write_field(out: &mut String, field: &str) {
-    if !field.contains(['"', ',', '\r', '\n']) {
+    // None of these bytes is part of another character.
+    if !field.bytes().any(|byte| matches!(byte, b'"' | b',' | b'\r' | b'\n')) {
         out.push_str(field);
         return;
     }

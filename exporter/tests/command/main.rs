@@ -54,7 +54,7 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 161] = [
+    let tests: [Test; 163] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -73,6 +73,8 @@ fn main() -> ExitCode {
         ("a_capture_has_a_sample_too", replay::sampled),
         ("the_community_ids_of_a_capture_have_a_seed", replay::community_id),
         ("a_capture_is_filtered_as_an_interface_is", replay::filtered),
+        ("a_capture_has_more_flows_than_the_kernel_has_entries", replay::more_flows_than_entries),
+        ("a_signal_loses_no_frame_of_a_capture", replay::interrupted),
         ("a_connection_has_one_oriented_flow_that_ends_once", exact::one_connection),
         ("what_crosses_a_router_counts_once_and_has_a_path", path::through_a_router),
         ("what_crosses_a_bridge_counts_once_at_its_port", path::over_a_bridge),

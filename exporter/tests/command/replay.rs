@@ -1,8 +1,13 @@
 //! A capture and the options that observing has, too.
 
 use std::fs;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::thread::{sleep, spawn};
+use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::program::{Sums, output, sum};
@@ -26,12 +31,17 @@ fn datagram(is_answer: bool) -> Vec<u8> {
 
 /// A file of frames, a second after each other.
 fn capture(frames: &[Vec<u8>]) -> Vec<u8> {
+    file_of((0..).zip(frames.iter().cloned()))
+}
+
+/// A file of frames, each with its second.
+fn file_of(frames: impl IntoIterator<Item = (u32, Vec<u8>)>) -> Vec<u8> {
     let mut file = Vec::new();
     for word in [0xa1b2_c3d4_u32, 2 | 4 << 16, 0, 0, 65_535, 1] {
         file.extend(word.to_le_bytes());
     }
-    for (second, frame) in (1_700_000_000_u32..).zip(frames) {
-        for word in [second, 500_000, 60, 60] {
+    for (second, frame) in frames {
+        for word in [1_700_000_000 + second, 500_000, 60, 60] {
             file.extend(word.to_le_bytes());
         }
         file.extend(frame);
@@ -43,7 +53,7 @@ fn replay(file: &[u8], more: &[&str]) -> Result<crate::program::Ended> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("flows.pcap");
     fs::write(&path, file)?;
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_otel-flow-exporter"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_otel-flow-exporter"));
     output(command.arg("replay").arg(&path).args(["--format", "json"]).args(more).env_remove("RUST_LOG"))
 }
 
@@ -110,5 +120,53 @@ pub(crate) fn too_much_memory() -> Result<()> {
     let ended = replay(&capture(&[]), &["--memory", "1024TiB"])?;
     ensure!(ended.status.code() == Some(78), "{}", ended.status);
     ensure!(ended.stderr.contains("lower --memory"), "{}", ended.stderr);
+    Ok(())
+}
+
+/// Within one reading there are more flows than the kernel's map has entries, and its last ones are taken by frames that a program is
+/// given in one call.
+pub(crate) fn more_flows_than_entries() -> Result<()> {
+    const FLOWS: u32 = 20_000;
+    let frames = (0..FLOWS).flat_map(|number| {
+        let mut frame = datagram(false);
+        frame[26..30].copy_from_slice(&(10 << 24 | number).to_be_bytes());
+        // So that calls begin at any of the frames.
+        let mut not_ip = datagram(false);
+        not_ip[12..14].copy_from_slice(&[8, 6]);
+        std::iter::once(frame).chain((number % 45 == 0).then_some(not_ip))
+    });
+    let ended = replay(&file_of(frames.map(|frame| (0, frame))), &["--memory", "17MiB"])?;
+    ensure!(ended.stderr.contains(&format!(": {FLOWS} packets in flows, ")), "{}", ended.stderr);
+    ensure!(ended.stderr.contains(", 0 without endpoints"), "{}", ended.stderr);
+    ensure!(sum(&ended.records()?, |_| true).source.packets == u64::from(FLOWS), "{}", ended.stderr);
+    Ok(())
+}
+
+/// A signal ends the kernel's call in which a program runs on frames, with some of them not counted yet.
+pub(crate) fn interrupted() -> Result<()> {
+    const FRAMES: u32 = 200_000;
+    /// More than a pipe holds: when it is written, frames are being read.
+    const BEGINNING: usize = 1 << 20;
+    let file = file_of((0..FRAMES).map(|_| (0, datagram(false))));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_otel-flow-exporter"));
+    command.args(["replay", "-", "--format", "json"]).env_remove("RUST_LOG");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut input = child.stdin.take().context("no input")?;
+    input.write_all(&file[..BEGINNING])?;
+    let writing = spawn(move || input.write_all(&file[BEGINNING..]));
+    let mut signals = 0;
+    while child.try_wait()?.is_none() {
+        for signal in [Signal::STOP, Signal::CONT] {
+            kill_process(Pid::from_child(&child), signal)?;
+            sleep(Duration::from_micros(200));
+        }
+        signals += 1;
+    }
+    writing.join().map_err(|_| anyhow!("the writer panicked"))??;
+    let output = child.wait_with_output()?;
+    let (records, said) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
+    ensure!(output.status.success() && signals > 1, "{signals} signals: {said}");
+    let record: Value = serde_json::from_str(&records)?;
+    ensure!(record["source.packets"] == json!(FRAMES), "{record}");
     Ok(())
 }

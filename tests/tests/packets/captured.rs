@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 use crafted::layer::{IPV4, PAYLOAD, TCP, UDP, ethernet, ipv4, patched, tcp, udp_between};
 use exporter::clock::MonotonicTime;
 use exporter::flow::{Hooks, Observation, Sighting};
-use exporter::kernel::{CapturedFrame, Filter, Frames, Outcome, Sizes, load_for_replay};
+use exporter::kernel::{CapturedFrame, Filter, Frames, Sizes, Why, load_for_replay};
 use packet::Link;
 
 const MILLISECOND: u64 = 1_000_000;
@@ -21,21 +21,24 @@ impl Replay {
         Ok(Self { frames, hooks: Hooks::default() })
     }
 
-    /// Hands over a frame of `wire_len` bytes that was captured at an interface.
-    fn at(
-        &mut self,
-        time: u64,
-        interface: u32,
-        bytes: &[u8],
-        wire_len: u32,
-        is_again: bool,
-    ) -> Result<Outcome> {
+    /// Has a frame of `wire_len` bytes wait that was captured at an interface.
+    fn push(&mut self, time: u64, interface: u32, bytes: &[u8], wire_len: u32) -> Result<()> {
         let seen = Sighting { time: MonotonicTime(time), scope: interface, ifindex: 0 };
-        Ok(self.frames.count(&CapturedFrame { link: Link::Ethernet, bytes, wire_len, seen }, is_again)?)
+        let frame = CapturedFrame { link: Link::Ethernet, bytes, wire_len, seen };
+        ensure!(self.frames.has_room_for(&frame), "no room");
+        self.frames.push(&frame);
+        Ok(())
     }
 
-    fn count(&mut self, time: u64, bytes: &[u8]) -> Result<Outcome> {
-        self.at(time, 0, bytes, u32::try_from(bytes.len())?, false)
+    /// Counts what waits, and says which frame it stopped at, and why.
+    fn stop(&mut self) -> Result<Option<(u64, Why)>> {
+        Ok(self.frames.count()?.map(|stop| (stop.seen.time.0, stop.why)))
+    }
+
+    /// Counts a frame by itself.
+    fn count(&mut self, time: u64, bytes: &[u8]) -> Result<Option<Why>> {
+        self.push(time, 0, bytes, u32::try_from(bytes.len())?)?;
+        Ok(self.stop()?.map(|(_, why)| why))
     }
 
     fn read(&mut self) -> Vec<Observation> {
@@ -65,11 +68,9 @@ pub(crate) fn as_captured() -> Result<()> {
     for (time, interface, wire_len) in
         [(first, 3, 70_000), (first + 1, 4, 100), (first + 5_000_000_001, 3, 2_000)]
     {
-        ensure!(
-            replay.at(time, interface, &datagram(50_001), wire_len, false)? == Outcome::Counted,
-            "{time}"
-        );
+        replay.push(time, interface, &datagram(50_001), wire_len)?;
     }
+    ensure!(replay.stop()?.is_none() && replay.frames.waiting() == 0, "a frame is not counted");
     let observations = replay.read();
     let [here, there] = observations[..] else { anyhow::bail!("not two: {observations:?}") };
     ensure!((here.counts.packets, here.counts.bytes) == (2, 72_000), "{here:?}");
@@ -78,8 +79,10 @@ pub(crate) fn as_captured() -> Result<()> {
     ensure!(replay.hooks.get(here.hook).scope == 3 && replay.hooks.get(there.hook).scope == 4, "interfaces");
     ensure!(replay.read().is_empty(), "something was read twice");
     // What is not IP, and what contradicts itself, is in no observation.
-    ensure!(replay.count(1, &ethernet(0x0806, &[0; 46]))? == Outcome::LeftOut, "ARP");
-    ensure!(replay.count(2, &ethernet(IPV4, &[0x41; 40]))? == Outcome::Malformed, "a header of 4 bytes");
+    ensure!(replay.count(1, &ethernet(0x0806, &[0; 46]))?.is_none(), "ARP");
+    ensure!(replay.count(2, &ethernet(IPV4, &[0x41; 40]))? == Some(Why::Malformed), "a header of 4 bytes");
+    ensure!(replay.count(3, &ethernet(IPV4, &[0x45]))? == Some(Why::Short), "a header of 1 byte");
+    ensure!(replay.frames.waiting() == 0, "a frame that is nowhere still waits");
     ensure!(replay.read().is_empty(), "there is an observation");
     Ok(())
 }
@@ -98,6 +101,12 @@ pub(crate) fn handshakes() -> Result<()> {
     Ok(())
 }
 
+/// For a frame of a new key, if none waits.
+fn has_room(replay: &Replay) -> bool {
+    let seen = Sighting { time: MonotonicTime(1), scope: 0, ifindex: 0 };
+    replay.frames.has_room_for(&CapturedFrame { link: Link::Ethernet, bytes: &[], wire_len: 0, seen })
+}
+
 /// What sequence numbers told is known in the next reading, also if it is of other entries.
 pub(crate) fn sent_again() -> Result<()> {
     const ROOM: u16 = 8;
@@ -108,13 +117,13 @@ pub(crate) fn sent_again() -> Result<()> {
         for turn in 0..turns {
             // The connection is there once in a while; what fills the map are others.
             let mut others = 0_u16..;
-            while !replay.frames.are_full() {
+            while has_room(&replay) {
                 let port = others.next().context("it does not fill up")?;
                 replay.count(2 * MILLISECOND, &datagram(50_001 + port + turn * ROOM))?;
             }
             let packets: u64 = replay.read().iter().map(|observation| observation.counts.packets).sum();
             ensure!(packets == u64::from(others.start), "{packets} of {others:?} packets");
-            ensure!(!replay.frames.are_full(), "there is still no room");
+            ensure!(has_room(&replay), "there is still no room");
             replay.count(3 * MILLISECOND, &segment(ACK, 1100, 0))?;
             replay.read();
         }
@@ -135,17 +144,55 @@ pub(crate) fn sent_again() -> Result<()> {
 pub(crate) fn held() -> Result<()> {
     for last in [ACK, ACK | FIN] {
         let mut replay = Replay::new(64)?;
-        ensure!(replay.count(1, &segment(SYN, 10, 0))? == Outcome::Counted, "the first SYN");
-        ensure!(replay.count(2, &segment(SYN, 10, 0))? == Outcome::Counted, "a SYN that is sent again");
+        ensure!(replay.count(1, &segment(SYN, 10, 0))?.is_none(), "the first SYN");
+        ensure!(replay.count(2, &segment(SYN, 10, 0))?.is_none(), "a SYN that is sent again");
         replay.count(3, &segment(last, 11, 0))?;
-        ensure!(replay.count(4, &segment(SYN, 500, 0))? == Outcome::Held, "the next one after {last:x}");
+        ensure!(replay.count(4, &segment(SYN, 500, 0))? == Some(Why::Held), "the next one after {last:x}");
         let old = only(&replay.read())?;
         ensure!(old.counts.packets == 3 && old.last.0 == 3, "{old:?}");
-        let bytes = segment(SYN, 500, 0);
-        ensure!(replay.at(4, 0, &bytes, 54, true)? == Outcome::Counted, "it is held again");
+        ensure!(replay.stop()?.is_none() && replay.frames.waiting() == 0, "it is held again");
         let new = only(&replay.read())?;
         ensure!(new.counts.packets == 1 && new.handshake.syn == Some(MonotonicTime(4)), "{new:?}");
         ensure!(new.quality.disorder.is_none() && new.handshake.again.is_none(), "{new:?}");
     }
+    Ok(())
+}
+
+/// Frames that are handed over together, of unlike lengths: each counts as itself, up to one that has to be looked at.
+pub(crate) fn together() -> Result<()> {
+    let mut replay = Replay::new(64)?;
+    let long = segment(ACK, 12, 1_000);
+    let frames = [
+        segment(SYN, 10, 0),
+        long.clone(),
+        datagram(50_001),
+        ethernet(IPV4, &[0x41; 40]),
+        datagram(50_001),
+        segment(SYN, 500, 0),
+        segment(ACK, 501, 0),
+    ];
+    for (time, frame) in (1..).zip(&frames) {
+        replay.push(time, 0, frame, u32::try_from(frame.len())?)?;
+    }
+    let short = CapturedFrame {
+        link: Link::Ethernet,
+        bytes: &frames[0][..20],
+        wire_len: 60,
+        seen: Sighting { time: MonotonicTime(8), scope: 0, ifindex: 0 },
+    };
+    ensure!(!replay.frames.has_room_for(&short), "the kernel would refuse all of them for it");
+    ensure!(!replay.frames.has_room_for(&CapturedFrame { link: Link::Ip, bytes: &long, ..short }), "IP");
+    ensure!(replay.stop()? == Some((4, Why::Malformed)) && replay.frames.waiting() == 3, "no stop at 4");
+    ensure!(replay.stop()? == Some((6, Why::Held)) && replay.frames.waiting() == 2, "no stop at 6");
+    let counted = |observations: &[Observation]| -> Vec<(u64, u64, u64, u64)> {
+        let each = |seen: &Observation| (seen.counts.packets, seen.counts.bytes, seen.first.0, seen.last.0);
+        observations.iter().map(each).collect()
+    };
+    let len = |at: usize| frames[at].len() as u64;
+    let before = counted(&replay.read());
+    ensure!(before == [(2, len(0) + len(1), 1, 2), (2, 2 * len(2), 3, 5)], "{before:?}");
+    ensure!(replay.stop()?.is_none() && replay.frames.waiting() == 0, "frames are left over");
+    let after = counted(&replay.read());
+    ensure!(after == [(2, len(5) + len(6), 6, 7)], "{after:?}");
     Ok(())
 }

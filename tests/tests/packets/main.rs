@@ -55,6 +55,7 @@ fn main() -> ExitCode {
         ("a_capture_s_handshake_has_the_capture_s_times", captured::handshakes),
         ("what_a_capture_s_sender_sends_again_is_known_however_late", captured::sent_again),
         ("an_opening_frame_waits_for_the_reading_of_the_old_connection", captured::held),
+        ("frames_that_are_handed_over_together_count_as_each_by_itself", captured::together),
         ("the_last_packet_ends_the_observation", sequence::last_packet),
     ])
 }

@@ -32,9 +32,9 @@ impl Reader {
         self.left_out.read(self.generation, hooks);
     }
 
-    /// Whether the next frame of a new key would find no entry.
-    pub(in crate::kernel) fn is_full(&self) -> bool {
-        self.fill() >= u64::from(self.sizes.observations)
+    /// Whether as many frames would find entries if each were of a new key.
+    pub(in crate::kernel) fn has_room_for(&self, frames: usize) -> bool {
+        self.fill() + frames as u64 <= u64::from(self.sizes.observations)
     }
 
     /// Turns the programs to the other generation, whose entries are forgotten. Those of this one were read, and tell what is known of

@@ -3,7 +3,7 @@
 use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
-use std::ptr::{NonNull, null_mut};
+use std::ptr::{self, NonNull, null_mut};
 
 use aya::Pod;
 
@@ -70,6 +70,24 @@ impl<T: Pod> Mapped<T> {
         assert!(index < self.len, "the map has {} values", self.len);
         // SAFETY: as above.
         unsafe { self.start.as_ptr().add(index as usize).write_volatile(value) }
+    }
+}
+
+impl<const N: usize> Mapped<[u8; N]> {
+    /// Replaces the first bytes of a value.
+    ///
+    /// # Panics
+    /// As [`get`](Self::get), and if there are more than a value has.
+    pub(crate) fn write(&mut self, index: u32, bytes: &[u8]) {
+        assert!(index < self.len && bytes.len() <= N, "the map has {} values of {N} bytes", self.len);
+        // SAFETY: inside the mapping, as above. The caller's bytes are not of it, because nobody is given a reference into it.
+        unsafe {
+            ptr::copy_nonoverlapping(
+                bytes.as_ptr(),
+                self.start.as_ptr().add(index as usize).cast(),
+                bytes.len(),
+            );
+        }
     }
 }
 

@@ -14,4 +14,5 @@ pub use self::grace::GracePeriod;
 pub use self::link::attach_tcx;
 pub(crate) use self::mapped::Mapped;
 pub(crate) use self::missed::missed;
+pub(crate) use self::test_run::test_runs;
 pub use self::test_run::{PacketContext, test_run};

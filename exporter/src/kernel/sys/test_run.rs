@@ -78,6 +78,18 @@ const _: () = {
 /// are safe) or a context that contradicts it,
 /// `ENODEV` for an interface that is not there, `EPERM` without `CAP_BPF` and `CAP_NET_ADMIN`.
 pub fn test_run(program: BorrowedFd<'_>, packet: &[u8], context: &PacketContext) -> io::Result<i32> {
+    run(program, packet, context, 1)
+}
+
+/// Runs a tc program several times, one after the other. What a run makes of the packet, the next one finds.
+///
+/// # Errors
+/// As [`test_run`], and `EINTR` for a signal that ended it after at least one run.
+pub(crate) fn test_runs(program: BorrowedFd<'_>, packet: &[u8], times: u32) -> io::Result<()> {
+    run(program, packet, &PacketContext::default(), times).map(drop)
+}
+
+fn run(program: BorrowedFd<'_>, packet: &[u8], context: &PacketContext, times: u32) -> io::Result<i32> {
     let too_long = |_| io::Error::from_raw_os_error(libc::EINVAL);
     // Without one all of it is 0 as well, and the kernel has less to copy and to check.
     let has_context = *context != PacketContext::default();
@@ -96,7 +108,7 @@ pub fn test_run(program: BorrowedFd<'_>, packet: &[u8], context: &PacketContext)
         data_size_out: 0,
         data_in: packet.as_ptr() as u64,
         data_out: 0,
-        repeat: 1,
+        repeat: times,
         duration: 0,
         ctx_size_in: if has_context { CONTEXT_LEN } else { 0 },
         ctx_size_out: 0,
