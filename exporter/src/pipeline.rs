@@ -134,6 +134,7 @@ impl<O: Outlet> Pipeline<O> {
         let start = Instant::now();
         let mut first = None;
         reader.turn()?;
+        table.turned(Clock::now().monotonic());
         if let Some(topology) = topology {
             topology.refresh(&mut hooks);
         }

@@ -6,11 +6,13 @@
 //! pod's port and the uplink the pod's port, in whatever order the packets pass them.
 //!
 //! The choice holds for the flow's life: a hook that appears later is on the path, unless the two share the direction's packets
-//! instead of seeing the same ones ([`beside`]): then they account together, and one that goes on alone takes over. When the
+//! instead of seeing the same ones ([`beside`]): then they account together, and one that goes on alone takes over. Of the ports of a
+//! switch that had copies of the same frames, the one with the most accounts in each interval ([`copies`]). When the
 //! accounting hook leaves, the next by the same rule takes over, with what it saw in that interval beyond what the old one counted.
 
 mod apart;
 mod beside;
+mod copies;
 mod tally;
 
 use smallvec::SmallVec;
@@ -113,11 +115,11 @@ impl Accounting {
         let is_same = |known: &&mut Tally| known.hook == observation.hook && known.side == side;
         let (known, mut may_move) = if let Some(known) = self.tallies.iter_mut().find(is_same) {
             let before = known.first;
-            known.add(observation);
+            known.add(observation, shared.parted);
             (*known, known.first != before)
         } else {
             lead.ways.add(Ways::UNCLEAR, observation.is_to_many());
-            self.begin(Tally::of(side, observation), hooks, shared)
+            self.begin(Tally::of(side, observation, shared.parted), hooks, shared)
         };
         if let Some(lead) = &mut self.leads[side as usize] {
             let had_left = lead.left;
@@ -181,7 +183,11 @@ impl Accounting {
             self.tallies.reserve_exact(len.max(2));
         }
         // Most hooks of a way are of other kinds.
-        let is_other = |lead: &Lead| lead.fixed && !are_alike(hooks, lead.hook, tally.hook);
+        let is_other = |lead: &Lead| {
+            lead.fixed
+                && !are_alike(hooks, lead.hook, tally.hook)
+                && !copies::are_of_one_switch(hooks, lead.hook, tally.hook)
+        };
         if self.lead(tally.side).is_some_and(is_other) {
             tally.accounts = false;
             self.tallies.push(tally);
@@ -216,7 +222,9 @@ impl Accounting {
         for side in Side::BOTH {
             let back = leads[side.other() as usize];
             let Some(lead) = leads[side as usize].as_mut().filter(|lead| is_decided(lead)) else { continue };
-            let sight = Sight { may_pass: is_running || may_pass(lead, back.as_ref(), hooks), is_running };
+            let port = copies::port(lead, tallies.iter().filter(|tally| tally.side == side), hooks);
+            let may_pass = is_running || may_pass(lead, back.as_ref(), hooks);
+            let sight = Sight { port, may_pass, is_running };
             for tally in tallies.iter_mut().filter(|tally| tally.side == side) {
                 tally.accounts = accounts(lead, tally, sight, hooks);
                 lead.left |= lead.fixed && is_left_by(lead, tally, hooks);
@@ -238,6 +246,15 @@ impl Accounting {
             return;
         }
         lead.fixed = true;
+        let is_port = |tally: &&&Tally| {
+            tally.accounts
+                && tally.hook != lead.hook
+                && copies::are_of_one_switch(hooks, lead.hook, tally.hook)
+        };
+        if let Some(port) = tallies.iter().find(is_port) {
+            uses.change(lead.hook, port.hook);
+            *lead = Lead { hook: port.hook, left: false, ..*lead };
+        }
         // Those that account come first, the one that takes over next.
         tallies.sort_unstable_by_key(|tally| (!tally.accounts, tally.rank(hooks)));
         let is_lead = |tally: &&&Tally| tally.hook == lead.hook;
@@ -282,7 +299,8 @@ impl Accounting {
     }
 }
 
-/// Whether a hook that does not account sees packets where the lead sees no more.
+/// Whether a hook that does not account sees packets where the lead sees no more, or saw some while the lead was away.
 fn is_left_by(lead: &Lead, tally: &Tally, hooks: &Hooks) -> bool {
-    !tally.accounts && tally.hook != lead.hook && hooks.has_left(lead.hook)
+    let was_away = || lead.fixed && hooks.attached(lead.hook).is_some_and(|moment| moment > tally.first);
+    !tally.accounts && tally.hook != lead.hook && (hooks.has_left(lead.hook) || was_away())
 }

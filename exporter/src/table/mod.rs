@@ -77,6 +77,8 @@ pub struct FlowTable {
     readings: Readings,
     /// The running one brought packets for which the kernel had no room.
     overflows: bool,
+    /// When the turn before the running reading was over.
+    turned: MonotonicTime,
     /// What may be a new connection's, until the reading is over.
     held: Vec<Observation>,
     others: Others,
@@ -118,6 +120,7 @@ impl FlowTable {
             reading: Reading::FIRST,
             readings: Readings { complete: Reading::FIRST, is_running: false, overflowed: None },
             overflows: false,
+            turned: MonotonicTime::default(),
             held: Vec::new(),
             others: Others::default(),
             shared: Shared::default(),
@@ -133,6 +136,11 @@ impl FlowTable {
     #[must_use]
     pub fn excluding(self, own: Arc<OwnConnections>) -> Self {
         Self { excluded: own, ..self }
+    }
+
+    /// Says that no program counts any more what is about to be applied, from this moment on. To be called before a reading.
+    pub fn turned(&mut self, moment: MonotonicTime) {
+        self.turned = moment;
     }
 
     /// Takes what a hook saw of a tuple, and enters it in the ledger as observed. Makes a record only if a flow has to end for a
@@ -284,6 +292,7 @@ impl FlowTable {
         self.settle_held(out);
         self.readings.complete = self.reading;
         self.readings.is_running = false;
+        self.shared.parted = self.turned;
         if std::mem::take(&mut self.overflows) {
             self.readings.overflowed = Some(out.clock.monotonic());
         }

@@ -1,5 +1,6 @@
 //! What the flows of a table have in common.
 
+use crate::clock::MonotonicTime;
 use crate::table::accounting::Tally;
 use crate::table::uses::Uses;
 
@@ -10,6 +11,8 @@ const ROOM: usize = 4;
 pub(super) struct Shared {
     /// How often a record to come may name each hook.
     pub(super) uses: Uses,
+    /// When the turn was over that ended the reading before the running one: what was seen later is in none before.
+    pub(super) parted: MonotonicTime,
     /// Empty lists with room. A flow has one only from an interval's first packet to its record, and asking the allocator for it each
     /// time costs more than what is written there.
     lists: Vec<Vec<Tally>>,

@@ -4,6 +4,7 @@ mod captures;
 mod collector;
 mod configuration;
 mod connection;
+mod copies;
 mod dns;
 mod drops;
 mod exact;
@@ -54,7 +55,7 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 165] = [
+    let tests: [Test; 166] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -88,7 +89,8 @@ fn main() -> ExitCode {
         ("equal_conversations_at_two_switches_count_both", ways::two_switches),
         ("what_a_pod_passes_from_switch_to_switch_counts_once", ways::router_between_switches),
         ("what_a_switch_sends_back_counts_once", ways::hairpin),
-        ("what_a_switch_copies_counts_once", ways::copies),
+        ("what_a_switch_copies_counts_once", copies::to_many),
+        ("what_a_switch_copies_until_it_has_learnt_counts_to_the_packet", copies::until_learnt),
         ("a_thousand_connections_at_once_count_once_each_and_are_timed", parallel::many_connections),
         ("what_is_equal_in_two_isolated_networks_is_two_flows", networks::isolated),
         ("the_first_bytes_of_two_networks_are_told_apart", networks::first_bytes),

@@ -26,17 +26,21 @@ fn packets(records: &[Value], of: &str) -> u64 {
     records.iter().filter_map(|record| record[of].as_u64()).sum()
 }
 
-fn sent(records: &[Value]) -> u64 {
+pub(crate) fn sent(records: &[Value]) -> u64 {
     packets(records, attribute::SOURCE_PACKETS.key)
 }
 
 /// `flows` of a namespace, with a record each second, and the file that they are printed into.
-fn each_second(namespace: &Netns, arguments: &[&str]) -> Result<(Program, NamedTempFile)> {
+pub(crate) fn each_second(namespace: &Netns, arguments: &[&str]) -> Result<(Program, NamedTempFile)> {
     observed(namespace, "1s", arguments)
 }
 
 /// `flows` of a namespace, with a record of this interval, and the file that they are printed into.
-fn observed(namespace: &Netns, interval: &str, arguments: &[&str]) -> Result<(Program, NamedTempFile)> {
+pub(crate) fn observed(
+    namespace: &Netns,
+    interval: &str,
+    arguments: &[&str],
+) -> Result<(Program, NamedTempFile)> {
     let output = NamedTempFile::new()?;
     let flows = ["flows", "--format", "json", "--interval", interval, "--idle-timeout", "1h"];
     let mut command = command(namespace, &[&flows, arguments].concat());
@@ -45,12 +49,12 @@ fn observed(namespace: &Netns, interval: &str, arguments: &[&str]) -> Result<(Pr
 }
 
 /// One record of a flow for all the time that the program runs.
-fn at_the_end(namespace: &Netns) -> Result<Program> {
+pub(crate) fn at_the_end(namespace: &Netns) -> Result<Program> {
     let flows = ["flows", "--format", "json", "--interval", "1h", "--idle-timeout", "1h"];
     Program::start(command(namespace, &flows))
 }
 
-fn all_records(ended: &Ended, output: &NamedTempFile) -> Result<Vec<Value>> {
+pub(crate) fn all_records(ended: &Ended, output: &NamedTempFile) -> Result<Vec<Value>> {
     ensure!(ended.stderr.contains("balances"), "{}", ended.stderr);
     printed(output.as_file())
 }
@@ -129,7 +133,7 @@ pub(crate) fn hook_that_returns() -> Result<()> {
 }
 
 /// Connects a pod to a switch of the machine.
-fn plug(
+pub(crate) fn plug(
     machine: &Netns,
     (switch, port): (&str, &str),
     pod: &Netns,
@@ -142,13 +146,13 @@ fn plug(
     Ok(())
 }
 
-fn add_switch(machine: &Netns, name: &str) -> Result<()> {
+pub(crate) fn add_switch(machine: &Netns, name: &str) -> Result<()> {
     machine.ip(&format!("link add {name} type bridge mcast_snooping 0"))?;
     machine.ip(&format!("link set {name} up")).map(drop)
 }
 
 /// Neighbours are known, so nobody asks for them.
-fn acquaint(pods: [(&Netns, &str, &str); 2]) -> Result<()> {
+pub(crate) fn acquaint(pods: [(&Netns, &str, &str); 2]) -> Result<()> {
     for [(pod, name, _), (peer, of_peer, address)] in [pods, [pods[1], pods[0]]] {
         pod.ip(&format!("neigh replace {address} lladdr {} dev {name} nud permanent", peer.mac(of_peer)?))?;
     }
@@ -335,43 +339,5 @@ pub(crate) fn hairpin() -> Result<()> {
     ensure!(path(&record, "interface.name") == json!(["p1", "p1", "p1", "p1"]), "{record}");
     let directions = ["ingress", "egress", "ingress", "egress"];
     ensure!(path(&record, "interface.direction") == json!(directions), "{record}");
-    Ok(())
-}
-
-/// What a switch copies to all of its ports, sent by a pod and by the machine.
-pub(crate) fn copies() -> Result<()> {
-    const HOST: &str = "10.77.9.254";
-    let machine = quiet("machine")?;
-    add_switch(&machine, "br0")?;
-    machine.ip(&format!("addr add {HOST}/24 brd + dev br0"))?;
-    let pods = [quiet("a")?, quiet("b")?, quiet("c")?];
-    for (number, pod) in (1..).zip(&pods) {
-        plug(&machine, ("br0", &format!("p{number}")), pod, ("eth0", &format!("10.77.9.{number}")))?;
-    }
-    let program = at_the_end(&machine)?;
-    let pod = pods[0].enter(|| UdpSocket::bind(("10.77.9.1", CLIENT_PORT)))??;
-    let host = machine.enter(|| UdpSocket::bind((HOST, CLIENT_PORT)))??;
-    let all = [
-        (&pod, "239.1.2.3", 50_001, 10),
-        (&pod, "10.77.9.255", 50_002, 7),
-        (&host, "10.77.9.255", 50_003, 5),
-        (&host, "239.1.2.3", 50_004, 3),
-    ];
-    for (sending, address, port, count) in all {
-        sending.set_broadcast(true)?;
-        for _ in 0..count {
-            sending.send_to(&[0; 50], (address, port))?;
-        }
-    }
-    let ended = program.stop()?;
-    ensure!(ended.stderr.contains("balances"), "{}", ended.stderr);
-    let records = ended.records()?;
-    for (_, address, port, count) in all {
-        let is_its = |record: &&Value| record[attribute::DESTINATION_PORT.key] == port;
-        let of_port: Vec<Value> = records.iter().filter(is_its).cloned().collect();
-        let first = of_port.first().with_context(|| format!("no flow to {address}:{port}: {records:?}"))?;
-        ensure!(sent(&of_port) == count, "{count} to {address}:{port}: {of_port:?}");
-        ensure!(path(first, "packets").as_array().is_some_and(|hops| hops.len() > 2), "no copies: {first}");
-    }
     Ok(())
 }

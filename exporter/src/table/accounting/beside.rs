@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use crate::flow::{Direction, Hook, HookId, Hooks, OWN_SCOPE, Role};
 use crate::table::accounting::Lead;
 use crate::table::accounting::apart::are_apart;
+use crate::table::accounting::copies;
 use crate::table::accounting::tally::Tally;
 
 /// What is known of the ways of a direction's packets, in a byte: a flow has it twice. What is known once stays.
@@ -22,6 +23,8 @@ impl Ways {
     pub(super) const SHARED: u8 = 4;
     /// The same, but one that is apart from the lead.
     pub(super) const APART: u8 = 8;
+    /// A switch has sent the lead's frames to another of its ports too.
+    pub(super) const COPIED: u8 = 16;
 
     pub(super) fn add(&mut self, way: u8, is_so: bool) {
         self.0 |= if is_so { way } else { 0 };
@@ -40,6 +43,7 @@ pub(super) fn look<'a>(lead: &mut Lead, tallies: impl Iterator<Item = &'a Tally>
     let is_turned = |hook: &Hook| hook.scope == here.scope && hook.direction != here.direction;
     lead.ways.add(Ways::PASSING, tallies.iter().any(|tally| is_turned(hooks.get(tally.hook))));
     tallies.iter().for_each(|tally| lead.entered.add(tally.hook, hooks));
+    lead.ways.add(Ways::COPIED, copies::are_made(lead, tallies.iter().copied(), hooks));
     let is_beside = |tally: &&&Tally| tally.hook == lead.hook || are_beside(hooks, lead.hook, tally.hook);
     let beside: SmallVec<[&Tally; 4]> = tallies.iter().filter(is_beside).copied().collect();
     // What copies packets on purpose does so all the time: what two hooks see from the beginning may be copies.
@@ -59,15 +63,15 @@ pub(super) fn look<'a>(lead: &mut Lead, tallies: impl Iterator<Item = &'a Tally>
 /// way (`may_pass`), and only if there is a hook at each interface. Once some have counted, and then one is seen that does, the lead's
 /// own may be those that have counted. Hooks that are apart have different packets ([`apart`](super::apart)).
 pub(super) fn accounts(lead: &Lead, tally: &Tally, sight: Sight, hooks: &Hooks) -> bool {
-    let Sight { may_pass, is_running } = sight;
+    let Sight { port, may_pass, is_running } = sight;
     let here = hooks.get(lead.hook);
     let is_exclusive = here.role.is_exclusive();
-    if tally.hook == lead.hook {
+    if tally.hook == port {
         let was_elsewhere = may_pass && !is_exclusive && lead.ways.has(Ways::SHARED);
         let was_apart = lead.ways.has(Ways::APART) && (is_running || lead.entered.from(lead.hook, hooks));
         return !was_elsewhere && !was_apart;
     }
-    if lead.ways.has(Ways::UNCLEAR) {
+    if tally.hook == lead.hook || lead.ways.has(Ways::UNCLEAR) {
         return false;
     }
     let are_all_seen = || hooks.whole_since(here.scope).is_some_and(|moment| moment <= tally.first);
@@ -80,6 +84,8 @@ pub(super) fn accounts(lead: &Lead, tally: &Tally, sight: Sight, hooks: &Hooks) 
 /// How much is known when hooks are told apart.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sight {
+    /// The port of the lead's switch that accounts in its place, or its own ([`copies::port`]).
+    pub(super) port: HookId,
     /// Packets of the lead may have passed its namespace before, or may pass it again.
     pub(super) may_pass: bool,
     /// Some of what other hooks saw by now is yet to be read.

@@ -11,6 +11,8 @@ pub(in crate::table) struct Tally {
     pub(in crate::table) side: Side,
     /// As far as is known, the next record carries its packets.
     pub(super) accounts: bool,
+    /// There are packets from before the turn to this interval's first generation was over: copies of them may have been read before.
+    pub(super) is_early: bool,
     /// First packet of the interval, precise.
     pub(in crate::table) first: MonotonicTime,
     /// DSCP of the first packet.
@@ -45,11 +47,13 @@ impl Point {
 }
 
 impl Tally {
-    pub(super) fn of(side: Side, observation: &Observation) -> Self {
+    /// `parted` is when the turn was over that ended the reading before.
+    pub(super) fn of(side: Side, observation: &Observation, parted: MonotonicTime) -> Self {
         Self {
             hook: observation.hook,
             side,
             accounts: true,
+            is_early: observation.first <= parted,
             first: observation.first,
             dscp: observation.dscp,
             ecn: observation.ecn,
@@ -64,7 +68,8 @@ impl Tally {
         (Point::of(hooks.get(self.hook)), self.first, self.hook)
     }
 
-    pub(super) fn add(&mut self, observation: &Observation) {
+    pub(super) fn add(&mut self, observation: &Observation, parted: MonotonicTime) {
+        self.is_early |= observation.first <= parted;
         self.counts += observation.counts;
         self.ecn.0 |= observation.ecn.0;
         self.tcp_flags.0 |= observation.tcp_flags.0;

@@ -1,6 +1,6 @@
 //! Which hook's packets a record carries.
 
-use crate::flow::{Counts, Direction, HookId, Mac, Observation, Role, Vlan};
+use crate::flow::{Counts, Direction, Hook, HookId, Mac, Observation, Role, Vlan};
 use crate::table::Config;
 use crate::table::tests::support::*;
 
@@ -191,6 +191,27 @@ fn the_choice_holds_for_the_flows_life() {
     let packets: Vec<_> = bench.records.iter().map(|record| record.packets.0).collect();
     assert_eq!(packets, [1, 2]);
     assert_eq!(path(&bench, 0), counts(9));
+}
+
+/// As an interface that is moved to another namespace and back: the reading knows nothing but that it is hooked.
+#[test]
+fn what_others_saw_while_the_hook_was_away_counts() {
+    let mut bench = Bench::with(&short_interval());
+    let both = |moment, packets| [0, 3].map(|hook| seen(udp(1)).hook(hook).at(moment).packets(packets));
+    bench.drain(100, &both(10, 1));
+    bench.drain(1_200, &[]);
+    bench.hooks.leave(0, 1, Direction::Ingress);
+    bench.hooks.register(Hook::named(0, 1, Direction::Ingress, "eth0"));
+    bench.hooks.attach(0, 1, Direction::Ingress, milliseconds(1_500));
+    bench.drain(
+        2_500,
+        &[seen(udp(1)).hook(3).at(1_400).packets(6), seen(udp(1)).hook(0).at(1_600).packets(2)],
+    );
+    bench.drain(3_700, &both(2_600, 5));
+    bench.finish(4_000);
+    let packets: Vec<_> = bench.records.iter().map(|record| record.packets.0).collect();
+    assert_eq!(packets, [1, 6, 5]);
+    assert_eq!((path(&bench, 0), path(&bench, 3)), (counts(5), counts(3)));
 }
 
 #[test]

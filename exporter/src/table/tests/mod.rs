@@ -4,6 +4,7 @@ mod accounting;
 mod applications;
 mod capacity;
 mod connection;
+mod copies;
 mod drops;
 mod ends;
 mod handshake;
