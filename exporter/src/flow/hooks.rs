@@ -21,6 +21,8 @@ pub struct Hooks {
     left: Vec<HookId>,
     free: Vec<HookId>,
     networks: Networks,
+    /// Hooks that left so far.
+    departures: u64,
     /// Since when all interfaces of these namespaces are hooked.
     whole: HashMap<u32, MonotonicTime, foldhash::fast::FixedState>,
 }
@@ -30,6 +32,9 @@ struct Entry {
     hook: Hook,
     state: State,
     attached: Option<MonotonicTime>,
+    /// How many hooks had left before it came, and which of those that leave it is.
+    came: u64,
+    departure: Option<u64>,
     network: NetworkId,
     /// The namespace that the interface's other end is in, if it is followed.
     leads_into: Option<u32>,
@@ -52,7 +57,7 @@ impl Hooks {
     /// bond.
     pub fn register(&mut self, hook: Hook) -> HookId {
         let id = self.find_or_add(hook.scope, hook.ifindex, hook.direction);
-        let Entry { hook: known, state, attached, network, leads_into, is_placed } =
+        let Entry { hook: known, state, attached, came, departure, network, leads_into, is_placed } =
             &mut self.entries[id.0 as usize];
         *leads_into = peer_of(&hook, &self.networks);
         *known = hook;
@@ -61,6 +66,7 @@ impl Hooks {
         }
         if std::mem::replace(state, State::There) != State::There {
             *attached = None;
+            (*came, *departure) = (self.departures, None);
             self.left.retain(|left| *left != id);
         }
         id
@@ -106,10 +112,12 @@ impl Hooks {
     /// A hook's program is detached for good, or was never attached: no packet passes it any more.
     pub fn leave(&mut self, scope: u32, ifindex: u32, direction: Direction) {
         let Some(&id) = self.numbers.get(&(scope, ifindex, direction)) else { return };
-        let state = &mut self.entries[id.0 as usize].state;
+        let Entry { state, departure, .. } = &mut self.entries[id.0 as usize];
         if *state == State::There {
             *state = State::Left { readings: 0 };
             self.left.push(id);
+            self.departures += 1;
+            *departure = Some(self.departures);
         }
     }
 
@@ -217,6 +225,13 @@ impl Hooks {
         self.entries[id.0 as usize].state != State::There
     }
 
+    /// Whether a hook came when another one had left, so that no packet passed both but what was under way for so long.
+    #[must_use]
+    pub fn came_after(&self, id: HookId, other: HookId) -> bool {
+        let departure = self.entries[other.0 as usize].departure;
+        departure.is_some_and(|departure| departure <= self.entries[id.0 as usize].came)
+    }
+
     /// All hooks by number.
     pub fn iter(&self) -> impl Iterator<Item = (HookId, &Hook)> {
         let entries = (0..).map(HookId).zip(&self.entries);
@@ -235,7 +250,16 @@ impl Hooks {
             let hook = Hook::named(scope, ifindex, direction, &format!("if{ifindex}"));
             let network = network_of(&hook, networks).unwrap_or_default();
             let state = State::Left { readings: 0 };
-            let entry = Entry { hook, state, attached: None, network, leads_into: None, is_placed: false };
+            let entry = Entry {
+                hook,
+                state,
+                attached: None,
+                came: 0,
+                departure: None,
+                network,
+                leads_into: None,
+                is_placed: false,
+            };
             let id = if let Some(id) = free.pop() {
                 entries[id.0 as usize] = entry;
                 id

@@ -214,6 +214,10 @@ pub(super) fn event(kind: u16, body: &[u8], whose: Whose) -> Option<Event> {
     }
     signs.name = name?;
     let is_pair = matches!(signs.kind.as_deref(), Some("veth" | "netkit"));
+    if is_pair && link.unwrap_or(0) == 0 {
+        // The other end is deleted, and this one is about to be: what is known of it holds until then.
+        return None;
+    }
     let peer = is_pair.then_some(()).and_then(|()| Some(Peer { nsid: nsid?, ifindex: link? }));
     let is_up = flags & IFF_UP != 0;
     let way = signs.way(way::Link { is_up, has_carrier: flags & IFF_LOWER_UP != 0, nsid });
@@ -246,6 +250,10 @@ mod tests {
     use super::*;
 
     fn message(family: u8, device: u16, ifindex: u32, flags: u32) -> Vec<u8> {
+        message_of(family, device, ifindex, flags, 9)
+    }
+
+    fn message_of(family: u8, device: u16, ifindex: u32, flags: u32, link: u32) -> Vec<u8> {
         let mut body = vec![family, 0];
         body.extend(device.to_ne_bytes());
         body.extend(ifindex.to_ne_bytes());
@@ -254,7 +262,7 @@ mod tests {
         let request = Request::new(RTM_NEWLINK, 0, &body)
             .attribute(IFLA_ADDRESS, &[2, 0, 0, 0, 0, 1])
             .text(IFLA_IFNAME, "veth0")
-            .number(IFLA_LINK, 9)
+            .number(IFLA_LINK, link)
             .number(IFLA_MASTER, 5)
             .number(IFLA_LINK_NETNSID, 0)
             .nested(IFLA_LINKINFO, |info| info.text(IFLA_INFO_KIND, "veth"));
@@ -275,6 +283,12 @@ mod tests {
         assert_eq!((interface.way, interface.switch), (Way::Into(0), Some(5)));
         assert_eq!(interface.leads_to(), Some(0));
         assert_eq!(event(RTM_DELLINK, &body, Whose::Own), Some(Event::Gone(7)));
+    }
+
+    #[test]
+    fn the_last_word_of_a_pair_says_nothing_of_its_role() {
+        let body = message_of(0, libc::ARPHRD_ETHER, 7, 0, 0);
+        assert_eq!(event(RTM_NEWLINK, &body, Whose::Own), None);
     }
 
     #[test]

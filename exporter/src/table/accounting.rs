@@ -227,7 +227,7 @@ impl Accounting {
             let sight = Sight { port, may_pass, is_running };
             for tally in tallies.iter_mut().filter(|tally| tally.side == side) {
                 tally.accounts = accounts(lead, tally, sight, hooks);
-                lead.left |= lead.fixed && is_left_by(lead, tally, hooks);
+                lead.left |= is_left_by(lead, tally, hooks);
             }
         }
     }
@@ -273,12 +273,14 @@ impl Accounting {
         for tally in tallies {
             let mut is_counted = tally.accounts;
             if !is_counted && tally.hook != lead.hook && std::mem::take(&mut lead.left) {
+                let has_seen_none = hooks.came_after(tally.hook, lead.hook);
+                covered = if has_seen_none { Counts::default() } else { share.counts };
+                is_counted = true;
                 uses.change(lead.hook, tally.hook);
                 lead.hook = tally.hook;
+                lead.left = hooks.has_left(lead.hook);
                 // What is known of the ways is known of the old one.
                 lead.ways.add(Ways::UNCLEAR, !hooks.get(tally.hook).role.is_exclusive());
-                covered = share.counts;
-                is_counted = true;
             }
             let counted = if is_counted { tally.counts.saturating_sub(covered) } else { Counts::default() };
             covered = covered.saturating_sub(tally.counts);

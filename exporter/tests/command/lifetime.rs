@@ -1,12 +1,12 @@
 //! Interfaces that leave while the program runs, and many of them.
 
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
-use crate::program::{Program, command};
+use crate::program::{Program, command, sum};
 use crate::topology::{CLIENT, Pair, quiet};
 
 /// No host has it: whoever sends to it asks for its link-layer address, which is no IP packet.
@@ -43,5 +43,43 @@ pub(crate) fn many_interfaces() -> Result<()> {
     let said = Program::start(limited)?.stop()?.stderr;
     ensure!(said.contains(&format!("to {} interfaces", 2 * PAIRS)), "{said}");
     ensure!(!said.contains("WARN"), "{said}");
+    Ok(())
+}
+
+/// A pod gets another port in the middle of a flow and of an interval, as when a tunnel or a VLAN is made anew: all that passes counts.
+pub(crate) fn made_anew() -> Result<()> {
+    const EACH: u64 = 20;
+    const ROUNDS: u64 = 3;
+    let (machine, pod) = (quiet("machine")?, quiet("pod")?);
+    let [here, there] = ["10.77.8.1:50000", "10.77.8.2:50001"].map(str::parse::<SocketAddr>);
+    let (here, there) = (here?, there?);
+    let sending = machine.enter(|| UdpSocket::bind(("0.0.0.0", here.port())))??;
+    let answering = pod.enter(|| UdpSocket::bind(("0.0.0.0", there.port())))??;
+    let flows = ["flows", "--format", "json", "--interval", "1h", "--idle-timeout", "1h"];
+    let mut program: Option<Program> = None;
+    for round in 0..ROUNDS {
+        let port = format!("p{round}");
+        machine.connect((&port, "10.77.8.1/24"), &pod, ("eth0", "10.77.8.2/24"))?;
+        if let Some(program) = &mut program {
+            program.says(&format!("attached to {port}"))?;
+        } else {
+            program = Some(Program::start(command(&machine, &flows))?);
+        }
+        let mut buffer = [0; 50];
+        for _ in 0..EACH {
+            sending.send_to(&buffer, there)?;
+            answering.recv(&mut buffer)?;
+            answering.send_to(&buffer, here)?;
+            sending.recv(&mut buffer)?;
+        }
+        if round + 1 < ROUNDS {
+            machine.ip(&format!("link del {port}"))?;
+        }
+    }
+    let ended = program.context("no round")?.stop()?;
+    ensure!(ended.stderr.contains("balances"), "{}", ended.stderr);
+    let sums = sum(&ended.records()?, |record| record["network.transport"] == "udp");
+    let all = ROUNDS * EACH;
+    ensure!((sums.source.packets, sums.destination.packets) == (all, all), "{sums:?}: {}", ended.stderr);
     Ok(())
 }

@@ -55,7 +55,7 @@ use flow_tests::{program, topology};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn main() -> ExitCode {
-    let tests: [Test; 166] = [
+    let tests: [Test; 167] = [
         ("udp_in_both_directions_is_counted_to_the_byte", exact::udp),
         ("ipv6_is_counted_to_the_byte", exact::udp_over_ipv6),
         ("a_segmented_tcp_stream_counts_as_its_frames_on_the_wire", exact::tcp_with_segmentation),
@@ -162,6 +162,7 @@ fn main() -> ExitCode {
         ("random_connections_lose_what_tshark_says", tshark_tcp::same_disorder),
         ("a_capture_at_the_sender_has_what_its_socket_sent_again", tshark_tcp::as_the_socket),
         ("an_interface_that_left_is_in_the_balance", lifetime::interface),
+        ("what_passes_a_port_that_is_made_anew_counts", lifetime::made_anew),
         ("after_a_kill_the_next_start_says_what_is_missing", killed::by_clsact),
         ("more_interfaces_than_a_shell_allows_descriptors_are_hooked", lifetime::many_interfaces),
         ("a_flag_goes_before_a_variable_before_the_file", configuration::precedence),

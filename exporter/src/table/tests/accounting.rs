@@ -193,6 +193,32 @@ fn the_choice_holds_for_the_flows_life() {
     assert_eq!(path(&bench, 0), counts(9));
 }
 
+/// As a port, a tunnel or a VLAN that is made anew; also more than once, and in a flow's first interval.
+#[test]
+fn a_hook_in_the_place_of_one_that_left_counts_all_that_it_saw() {
+    for is_first in [false, true] {
+        let mut bench = Bench::with(&short_interval());
+        if !is_first {
+            bench.drain(100, &[seen(udp(1)).hook(0).at(10)]);
+            bench.drain(1_200, &[]);
+        }
+        let mut observations = vec![seen(udp(1)).hook(3).at(1_310).packets(35)];
+        for (ifindex, moment, packets) in [(1, 1_300, 20), (11, 1_400, 10), (12, 1_500, 5)] {
+            let hook = bench.hooks.register(Hook::named(0, ifindex, Direction::Ingress, "port"));
+            bench.hooks.attach(0, ifindex, Direction::Ingress, milliseconds(moment));
+            observations.push(seen(udp(1)).hook(hook.0).at(moment + 1).packets(packets));
+            if ifindex != 12 {
+                bench.hooks.leave(0, ifindex, Direction::Ingress);
+            }
+        }
+        bench.drain(1_700, &observations);
+        bench.finish(4_000);
+        let packets: u64 = bench.records.iter().map(|record| record.packets.0).sum();
+        assert_eq!(packets, if is_first { 35 } else { 36 });
+        assert_eq!(path(&bench, 3), counts(35), "the other hook saw the same");
+    }
+}
+
 /// As an interface that is moved to another namespace and back: the reading knows nothing but that it is hooked.
 #[test]
 fn what_others_saw_while_the_hook_was_away_counts() {
