@@ -56,6 +56,8 @@ pub struct Interface {
     pub(crate) switch: Option<u32>,
     /// The other end, if it is one of a pair and that end is in another network namespace.
     pub(super) peer: Option<Peer>,
+    /// It is one of a pair whose other end is not there: not yet, or not any more.
+    pub(super) is_alone: bool,
     /// Where it leads.
     pub(super) way: Way,
 }
@@ -214,10 +216,6 @@ pub(super) fn event(kind: u16, body: &[u8], whose: Whose) -> Option<Event> {
     }
     signs.name = name?;
     let is_pair = matches!(signs.kind.as_deref(), Some("veth" | "netkit"));
-    if is_pair && link.unwrap_or(0) == 0 {
-        // The other end is deleted, and this one is about to be: what is known of it holds until then.
-        return None;
-    }
     let peer = is_pair.then_some(()).and_then(|()| Some(Peer { nsid: nsid?, ifindex: link? }));
     let is_up = flags & IFF_UP != 0;
     let way = signs.way(way::Link { is_up, has_carrier: flags & IFF_LOWER_UP != 0, nsid });
@@ -231,6 +229,7 @@ pub(super) fn event(kind: u16, body: &[u8], whose: Whose) -> Option<Event> {
         is_up,
         address,
         peer,
+        is_alone: is_pair && link == Some(0),
         way,
     }))
 }
@@ -286,9 +285,14 @@ mod tests {
     }
 
     #[test]
-    fn the_last_word_of_a_pair_says_nothing_of_its_role() {
-        let body = message_of(0, libc::ARPHRD_ETHER, 7, 0, 0);
-        assert_eq!(event(RTM_NEWLINK, &body, Whose::Own), None);
+    fn a_pair_that_is_being_deleted_has_one_end() {
+        for (link, is_alone) in [(0, true), (9, false)] {
+            let body = message_of(0, libc::ARPHRD_ETHER, 7, 0, link);
+            let Some(Event::Present(interface)) = event(RTM_NEWLINK, &body, Whose::Own) else {
+                panic!("no interface")
+            };
+            assert_eq!(interface.is_alone, is_alone);
+        }
     }
 
     #[test]

@@ -110,6 +110,7 @@ mod tests {
             role: Role::Host,
             switch: None,
             peer: None,
+            is_alone: false,
             way: Way::Within,
         }
     }

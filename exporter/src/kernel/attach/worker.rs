@@ -170,6 +170,8 @@ impl Worker {
         let Self { watch, interfaces, pending, failed, .. } = self;
         let mut gone = BTreeSet::new();
         let drained = watch.drain(|event| match event {
+            // Of a pair that is being deleted: what is known of it holds until then.
+            Event::Present(alone) if alone.is_alone && interfaces.contains_key(&alone.ifindex) => {}
             Event::Present(interface) => {
                 let ifindex = interface.ifindex;
                 let of = |interface: &Interface| {
