@@ -113,12 +113,17 @@ fn list<'a>(record: &'a Value, of: &str) -> &'a [Value] {
     record[&format!("network.flow.path.{of}")].as_array().map_or(&[], Vec::as_slice)
 }
 
+/// The record of datagrams over a bond that nothing happens to.
+fn exchanged(mode: &str, exchanges: u64) -> Result<Value> {
+    let bonded = Bonded::new(mode)?;
+    let program = bonded.observe()?;
+    bonded.exchange(exchanges)?;
+    record(&program.stop()?, exchanges)
+}
+
 pub(crate) fn vlan() -> Result<()> {
     const EACH: u64 = 20;
-    let bonded = Bonded::new("active-backup")?;
-    let program = bonded.observe()?;
-    bonded.exchange(EACH)?;
-    let record = record(&program.stop()?, EACH)?;
+    let record = exchanged("active-backup", EACH)?;
     let forward = ["bond0.100", "bond0", "m0"].map(|name| (name, "forward", EACH));
     let reverse = ["m0", "bond0", "bond0.100"].map(|name| (name, "reverse", EACH));
     let path = path(&record);
@@ -150,10 +155,7 @@ pub(crate) fn failover() -> Result<()> {
 
 pub(crate) fn round_robin() -> Result<()> {
     const EACH: u64 = 40;
-    let bonded = Bonded::new("balance-rr")?;
-    let program = bonded.observe()?;
-    bonded.exchange(EACH)?;
-    let record = record(&program.stop()?, EACH)?;
+    let record = exchanged("balance-rr", EACH)?;
     let path = path(&record);
     for direction in ["forward", "reverse"] {
         let of_members = path.iter().filter(|hop| hop.0.starts_with('m') && hop.1 == direction);

@@ -234,10 +234,10 @@ fn value(bytes: &[u8], kind: u16) -> Option<&[u8]> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn packets() -> Tuple {
+    pub(in super::super) fn packets() -> Tuple {
         Tuple {
             source: "::ffff:10.0.0.1".parse().unwrap(),
             destination: "::ffff:10.0.0.2".parse().unwrap(),

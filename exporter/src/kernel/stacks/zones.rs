@@ -137,21 +137,8 @@ fn key(packets: &Tuple) -> Option<Tuple> {
 mod tests {
     use std::convert::Infallible;
 
-    use abi::protocol::TCP;
-
+    use super::super::conntrack::tests::packets;
     use super::*;
-
-    fn packets() -> Tuple {
-        Tuple {
-            source: "::ffff:10.0.0.1".parse().unwrap(),
-            destination: "::ffff:10.0.0.2".parse().unwrap(),
-            source_port: Some(50_001),
-            destination_port: Some(50_002),
-            protocol: TCP,
-            ip_version: 4,
-            icmp: None,
-        }
-    }
 
     fn back() -> Tuple {
         packets().reverse().unwrap()
